@@ -1,0 +1,267 @@
+//! Every reason for which a request is refused, in one closed list: what the log is told and what the caller is told.
+
+use crate::envelope::EnvelopeFault;
+use crate::name::{ClientName, ServerName};
+use crate::time::UnixTime;
+use std::fmt;
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's meaning is its row in `log_text`")]
+pub enum Denial {
+    // What was shown is no credential at all.
+    NoCredential,
+    SeveralCredentials,
+    MalformedCredential,
+    OtherScheme,
+    TokenTooLong,
+    // No key of ours vouches for what was shown: all of these get one uniform answer.
+    MalformedToken,
+    HeaderMember { member: &'static str },
+    WrongType,
+    UnknownKey,
+    WrongAlgorithm,
+    BadSignature,
+    // Signed by a key of ours: the caller may be told.
+    WrongIssuer,
+    ClaimMissing { claim: &'static str },
+    ClaimMalformed { claim: &'static str },
+    WrongAudience,
+    Expired { at: UnixTime, client: Option<ClientName> },
+    NotYetValid,
+    IssuedInFuture,
+    LifetimeTooLong,
+    UnknownToken,
+    OtherTokenOfKnownId,
+    OtherSubject { client: ClientName },
+    Revoked { at: UnixTime, client: ClientName },
+    Replaced { at: UnixTime, client: ClientName },
+    ClientDisabled { client: ClientName },
+    OtherClientsPath { client: ClientName },
+    ServerNotAllowed { client: ClientName, server: ServerName },
+    // The request itself cannot be served.
+    HostNotAllowed,
+    OriginNotAllowed,
+    AmbiguousRequest { what: &'static str },
+    NoSuchPath,
+    UnknownServer,
+    MethodNotAllowed,
+    ContentTypeNotJson,
+    EncodedBody,
+    BodyTooLarge { most: usize },
+    BodyCutShort,
+    BodyTooSlow,
+    Envelope(EnvelopeFault),
+    HeaderMismatch { header: &'static str },
+    ForeignSession,
+    TooManyInFlight,
+    LogUnavailable,
+}
+
+/// What kind of answer a refusal gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 401 without `error`: nothing was shown (RFC 6750 section 3.1).
+    CredentialWanted,
+    /// 401 with `error="invalid_token"`.
+    InvalidToken,
+    /// 403 with `error="insufficient_scope"`.
+    InsufficientScope,
+    /// Another status, with this word as its `error`.
+    Status(u16, &'static str),
+}
+
+impl Denial {
+    /// The reason's fixed name in the log and in metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoCredential => "no_credential",
+            Self::SeveralCredentials => "several_credentials",
+            Self::MalformedCredential => "malformed_credential",
+            Self::OtherScheme => "other_scheme",
+            Self::TokenTooLong => "token_too_long",
+            Self::MalformedToken => "malformed_token",
+            Self::HeaderMember { .. } => "header_member",
+            Self::WrongType => "wrong_type",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongAlgorithm => "wrong_algorithm",
+            Self::BadSignature => "bad_signature",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::ClaimMissing { .. } => "claim_missing",
+            Self::ClaimMalformed { .. } => "claim_malformed",
+            Self::WrongAudience => "wrong_audience",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::LifetimeTooLong => "lifetime_too_long",
+            Self::UnknownToken => "unknown_token",
+            Self::OtherTokenOfKnownId => "other_token_of_known_id",
+            Self::OtherSubject { .. } => "other_subject",
+            Self::Revoked { .. } => "revoked",
+            Self::Replaced { .. } => "replaced",
+            Self::ClientDisabled { .. } => "client_disabled",
+            Self::OtherClientsPath { .. } => "other_clients_path",
+            Self::ServerNotAllowed { .. } => "server_not_allowed",
+            Self::HostNotAllowed => "host_not_allowed",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::AmbiguousRequest { .. } => "ambiguous_request",
+            Self::NoSuchPath => "no_such_path",
+            Self::UnknownServer => "unknown_server",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::ContentTypeNotJson => "content_type_not_json",
+            Self::EncodedBody => "encoded_body",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyCutShort => "body_cut_short",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::Envelope(_) => "envelope",
+            Self::HeaderMismatch { .. } => "header_mismatch",
+            Self::ForeignSession => "foreign_session",
+            Self::TooManyInFlight => "too_many_in_flight",
+            Self::LogUnavailable => "log_unavailable",
+        }
+    }
+
+    /// How the caller is answered.
+    pub fn answer(&self) -> Answer {
+        match self {
+            Self::NoCredential | Self::OtherScheme => Answer::CredentialWanted,
+            Self::SeveralCredentials | Self::MalformedCredential => Answer::Status(400, "invalid_request"),
+            Self::TokenTooLong
+            | Self::MalformedToken
+            | Self::HeaderMember { .. }
+            | Self::WrongType
+            | Self::UnknownKey
+            | Self::WrongAlgorithm
+            | Self::BadSignature
+            | Self::WrongIssuer
+            | Self::ClaimMissing { .. }
+            | Self::ClaimMalformed { .. }
+            | Self::WrongAudience
+            | Self::Expired { .. }
+            | Self::NotYetValid
+            | Self::IssuedInFuture
+            | Self::LifetimeTooLong
+            | Self::UnknownToken
+            | Self::OtherTokenOfKnownId
+            | Self::OtherSubject { .. }
+            | Self::Revoked { .. }
+            | Self::Replaced { .. }
+            | Self::ClientDisabled { .. }
+            | Self::OtherClientsPath { .. } => Answer::InvalidToken,
+            Self::ServerNotAllowed { .. } => Answer::InsufficientScope,
+            Self::HostNotAllowed => Answer::Status(421, "host_not_allowed"),
+            Self::OriginNotAllowed => Answer::Status(403, "origin_not_allowed"),
+            Self::AmbiguousRequest { .. }
+            | Self::BodyCutShort
+            | Self::Envelope(_)
+            | Self::HeaderMismatch { .. } => Answer::Status(400, "invalid_request"),
+            Self::NoSuchPath | Self::UnknownServer => Answer::Status(404, "not_found"),
+            Self::ForeignSession => Answer::Status(404, "unknown_session"),
+            Self::MethodNotAllowed => Answer::Status(405, "method_not_allowed"),
+            Self::ContentTypeNotJson | Self::EncodedBody => Answer::Status(415, "unsupported_media_type"),
+            Self::BodyTooLarge { .. } => Answer::Status(413, "body_too_large"),
+            Self::BodyTooSlow => Answer::Status(408, "body_too_slow"),
+            Self::TooManyInFlight => Answer::Status(429, "too_many_requests"),
+            Self::LogUnavailable => Answer::Status(503, "log_unavailable"),
+        }
+    }
+
+    /// What the caller is told. For anything that no key of ours signed, one uniform text.
+    pub fn caller_text(&self) -> String {
+        match self {
+            Self::NoCredential | Self::OtherScheme => {
+                "a token of Hallpass is needed: `Authorization: Bearer TOKEN`".into()
+            }
+            Self::TokenTooLong
+            | Self::MalformedToken
+            | Self::HeaderMember { .. }
+            | Self::WrongType
+            | Self::UnknownKey
+            | Self::WrongAlgorithm
+            | Self::BadSignature => "this token was not issued by this gateway's authority".into(),
+            Self::Expired { at, client: Some(client) } => {
+                format!("this token expired on {at}: {}", issue(client))
+            }
+            Self::Revoked { at, client } => format!("this token was revoked on {at}: {}", issue(client)),
+            Self::Replaced { at, client } => {
+                format!(
+                    "this token was replaced by a newer one on {at}: restart `{client}` so that it reads it, or {}",
+                    issue(client)
+                )
+            }
+            Self::ClientDisabled { client } => format!("the client `{client}` is disabled"),
+            Self::OtherClientsPath { client } => {
+                format!("this token belongs to `{client}`, and the address dialled is another client's")
+            }
+            Self::ServerNotAllowed { client, server } => {
+                format!("`{client}` may not use the server `{server}`: see its `servers` in hallpass.toml")
+            }
+            _ => self.log_text(),
+        }
+    }
+
+    /// What the log is told. Never a part of a credential.
+    pub fn log_text(&self) -> String {
+        self.to_string()
+    }
+}
+
+fn issue(client: &ClientName) -> String {
+    format!("run `hallpass issue {client}`")
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredential => f.write_str("no credential was shown"),
+            Self::SeveralCredentials => f.write_str("more than one `Authorization` header"),
+            Self::MalformedCredential => f.write_str("the `Authorization` header is malformed"),
+            Self::OtherScheme => f.write_str("the `Authorization` scheme is not `Bearer`"),
+            Self::TokenTooLong => f.write_str("the token is longer than 8192 bytes"),
+            Self::MalformedToken => f.write_str("not a JWT in canonical form"),
+            Self::HeaderMember { member } => write!(f, "the token's header has `{member}`"),
+            Self::WrongType => f.write_str("the token's `typ` is not `JWT`"),
+            Self::UnknownKey => f.write_str("no key of that `kid` is in use"),
+            Self::WrongAlgorithm => f.write_str("the token's `alg` is not its key's"),
+            Self::BadSignature => f.write_str("the signature does not match"),
+            Self::WrongIssuer => f.write_str("the token's `iss` is another issuer"),
+            Self::ClaimMissing { claim } => write!(f, "the token has no `{claim}`"),
+            Self::ClaimMalformed { claim } => write!(f, "the token's `{claim}` is malformed"),
+            Self::WrongAudience => f.write_str("the token's `aud` is another audience"),
+            Self::Expired { at, .. } => write!(f, "the token expired on {at}"),
+            Self::NotYetValid => f.write_str("the token is not valid yet"),
+            Self::IssuedInFuture => f.write_str("the token was issued in the future: a clock is wrong"),
+            Self::LifetimeTooLong => f.write_str("the token's lifetime is longer than allowed"),
+            Self::UnknownToken => f.write_str("the token's `jti` is not registered here"),
+            Self::OtherTokenOfKnownId => f.write_str("the `jti` is registered for another token"),
+            Self::OtherSubject { client } => {
+                write!(f, "the token's `sub` or `client_id` is not that of `{client}`")
+            }
+            Self::Revoked { at, .. } => write!(f, "the token was revoked on {at}"),
+            Self::Replaced { at, .. } => write!(f, "the token was replaced on {at}"),
+            Self::ClientDisabled { client } => write!(f, "the client `{client}` is disabled"),
+            Self::OtherClientsPath { client } => {
+                write!(f, "the token of `{client}` on another client's path")
+            }
+            Self::ServerNotAllowed { client, server } => write!(f, "`{client}` may not use `{server}`"),
+            Self::HostNotAllowed => f.write_str("the `Host` header names another host"),
+            Self::OriginNotAllowed => f.write_str("the `Origin` header names a foreign origin"),
+            Self::AmbiguousRequest { what } => write!(f, "the request is ambiguous: {what}"),
+            Self::NoSuchPath => f.write_str("no such path"),
+            Self::UnknownServer => f.write_str("no server of that name"),
+            Self::MethodNotAllowed => f.write_str("only POST, GET and DELETE are served here"),
+            Self::ContentTypeNotJson => f.write_str("the `Content-Type` is not `application/json`"),
+            Self::EncodedBody => f.write_str("a request with `Content-Encoding` is not accepted"),
+            Self::BodyTooLarge { most } => write!(f, "the body is larger than {most} bytes"),
+            Self::BodyCutShort => f.write_str("the body ended early"),
+            Self::BodyTooSlow => f.write_str("the body came too slowly"),
+            Self::Envelope(fault) => write!(f, "the body is refused: {fault}"),
+            Self::HeaderMismatch { header } => {
+                write!(f, "the header `{header}` does not agree with the body")
+            }
+            Self::ForeignSession => f.write_str("no such session for this client"),
+            Self::TooManyInFlight => f.write_str("too many calls in flight"),
+            Self::LogUnavailable => f.write_str("the log cannot take the call, so it is not made"),
+        }
+    }
+}

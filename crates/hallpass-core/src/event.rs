@@ -1,0 +1,210 @@
+//! What happened, as one record and as one line. Holds no part of a credential: a token is named by its `jti`.
+
+use crate::time::UnixTime;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// How a call or an act ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Answered.
+    Ok,
+    /// The server answered with an error.
+    Error,
+    /// Refused by the gateway: nothing reached the server.
+    Refused,
+    /// The gateway ended the answer: revoked, expired or shutting down.
+    Cut,
+    /// The caller went away before the end.
+    Gone,
+    /// The server could not be reached or broke off.
+    Failed,
+    /// An act of an operator, done.
+    Done,
+}
+
+impl Outcome {
+    /// The word in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Refused => "refused",
+            Self::Cut => "cut",
+            Self::Gone => "gone",
+            Self::Failed => "failed",
+            Self::Done => "done",
+        }
+    }
+
+    /// Reads what [`Outcome::as_str`] wrote.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Ok, Self::Error, Self::Refused, Self::Cut, Self::Gone, Self::Failed, Self::Done]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// One call through the gateway, or one act of an operator. Times in milliseconds and microseconds as named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Milliseconds since the epoch.
+    pub at_ms: i64,
+    /// `call`, or the act: `issue`, `revoke`, ...
+    pub kind: Cow<'static, str>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The client's name, once it is verified.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client: Option<String>,
+    /// The token's public handle, once it is verified to be ours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jti: Option<String>,
+    /// The MCP server.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub server: Option<String>,
+    /// The JSON-RPC method, or the HTTP method where there is no message.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub method: Option<String>,
+    /// The tool called.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tool: Option<String>,
+    /// Why it was refused or cut, or why an operator did it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// HTTP status of the answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<u16>,
+    /// From the request's head to the answer's last byte.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duration_us: Option<u64>,
+    /// Bytes of the request's body.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes_in: Option<u64>,
+    /// Bytes of the answer's body.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes_out: Option<u64>,
+    /// The caller's address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address: Option<String>,
+    /// The gateway's name for the request: also in the answer's `Hallpass-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request_id: Option<String>,
+}
+
+impl Event {
+    /// An empty record of something that happened at `at_ms`.
+    pub fn new(at_ms: i64, kind: impl Into<Cow<'static, str>>, outcome: Outcome) -> Self {
+        Self {
+            at_ms,
+            kind: kind.into(),
+            outcome,
+            client: None,
+            jti: None,
+            server: None,
+            method: None,
+            tool: None,
+            reason: None,
+            status: None,
+            duration_us: None,
+            bytes_in: None,
+            bytes_out: None,
+            address: None,
+            request_id: None,
+        }
+    }
+
+    /// One line for eyes: `2026-11-23T00:00:00.123Z client=vscode1 server=docs method=tools/call tool=echo 4.1ms ok`.
+    pub fn text_line(&self) -> String {
+        let mut line = self.time();
+        if self.kind != "call" {
+            field(&mut line, "act", Some(&self.kind));
+        }
+        field(&mut line, "client", self.client.as_deref().or(self.is_call().then_some("-")));
+        field(&mut line, "server", self.server.as_deref());
+        field(&mut line, "method", self.method.as_deref());
+        field(&mut line, "tool", self.tool.as_deref());
+        if let Some(micros) = self.duration_us {
+            let _ = write!(line, " {}.{}ms", micros / 1000, micros % 1000 / 100);
+        }
+        let _ = write!(line, " {}", self.outcome.as_str());
+        field(&mut line, "reason", self.reason.as_deref());
+        field(&mut line, "status", self.status.map(|status| status.to_string()).as_deref());
+        field(&mut line, "in", self.bytes_in.map(|bytes| bytes.to_string()).as_deref());
+        field(&mut line, "out", self.bytes_out.map(|bytes| bytes.to_string()).as_deref());
+        field(&mut line, "jti", self.jti.as_deref());
+        field(&mut line, "from", self.address.as_deref());
+        field(&mut line, "request", self.request_id.as_deref());
+        line
+    }
+
+    /// One line for programs: the record as a JSON object, with its time in RFC 3339 too.
+    pub fn json_line(&self) -> String {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            time: String,
+            #[serde(flatten)]
+            event: &'a Event,
+        }
+        serde_json::to_string(&Line { time: self.time(), event: self }).unwrap_or_default()
+    }
+
+    /// Whether it is a call through the gateway.
+    pub fn is_call(&self) -> bool {
+        self.kind == "call"
+    }
+
+    fn time(&self) -> String {
+        let whole = UnixTime::from_seconds(self.at_ms.div_euclid(1000)).to_string();
+        format!("{}.{:03}Z", whole.trim_end_matches('Z'), self.at_ms.rem_euclid(1000))
+    }
+}
+
+/// Adds ` name=value`. What came from outside stays on one line and in quotes unless it is a plain word.
+fn field(line: &mut String, name: &str, value: Option<&str>) {
+    let Some(value) = value else { return };
+    let plain =
+        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'=\\".contains(&byte));
+    let _ = if plain { write!(line, " {name}={value}") } else { write!(line, " {name}={value:?}") };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, Outcome};
+
+    fn call() -> Event {
+        Event {
+            client: Some("vscode1".into()),
+            server: Some("docs".into()),
+            method: Some("tools/call".into()),
+            tool: Some("echo".into()),
+            duration_us: Some(4123),
+            ..Event::new(1_795_392_000_123, "call", Outcome::Ok)
+        }
+    }
+
+    #[test]
+    fn a_call_is_one_line_that_names_the_client() {
+        assert_eq!(
+            call().text_line(),
+            "2026-11-23T00:00:00.123Z client=vscode1 server=docs method=tools/call tool=echo 4.1ms ok"
+        );
+    }
+
+    #[test]
+    fn nothing_from_outside_breaks_the_line() {
+        let event = Event { tool: Some("x\n2026 client=admin \u{1b}[31m\u{202e}".into()), ..call() };
+        let line = event.text_line();
+        assert!(line.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{line}");
+        assert!(line.contains(r#"tool="x\n2026 client=admin"#), "{line}");
+        assert!(!event.json_line().contains('\n'));
+    }
+
+    #[test]
+    fn the_json_line_reads_back() {
+        let event = call();
+        assert_eq!(serde_json::from_str::<Event>(&event.json_line()).unwrap(), event);
+    }
+}
