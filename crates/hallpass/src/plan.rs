@@ -2,6 +2,7 @@
 
 use crate::atomic_file::target_of;
 use crate::fault::{Fault, Result};
+use crate::edits::Placed;
 use crate::git::{self, GitView};
 use crate::standing::{Standing, look};
 use crate::target::{Shape, Surroundings, Target};
@@ -9,7 +10,7 @@ use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
 use hallpass_store::{ClientRow, TokenRow};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Whether a client's registration changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub enum TokenStep {
 }
 
 /// The plan for one client.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClientPlan {
     /// The client as it shall be registered.
     pub client: ClientRow,
@@ -57,6 +58,19 @@ pub struct ClientPlan {
     pub standing: Standing,
     /// What happens to its token.
     pub step: TokenStep,
+    /// What an earlier placement wrote and the new one does not: it is taken out.
+    pub stale: Vec<Placed>,
+}
+
+/// What the store knows of a client before the plan.
+#[derive(Default)]
+pub struct Known {
+    /// Its registration.
+    pub client: Option<ClientRow>,
+    /// Its tokens, newest first.
+    pub tokens: Vec<TokenRow>,
+    /// The file of its placement and the places in it.
+    pub placement: Option<(PathBuf, Vec<Placed>)>,
 }
 
 /// What a plan is made for.
@@ -71,33 +85,27 @@ pub enum Wish {
 }
 
 impl ClientPlan {
-    /// Plans for one client. `tokens` are its tokens, newest first. Refuses what could not be carried out.
-    pub fn make(
-        wanted: ClientRow,
-        stored: Option<&ClientRow>,
-        tokens: &[TokenRow],
-        around: &Surroundings<'_>,
-        wish: Wish,
-        now: UnixTime,
-    ) -> Result<Self> {
+    /// Plans for one client. Refuses what could not be carried out.
+    pub fn make(wanted: ClientRow, known: &Known, around: &Surroundings<'_>, wish: Wish, now: UnixTime) -> Result<Self> {
         let target = Target::of(&wanted, around)?;
-        let registration = match stored {
+        let registration = match &known.client {
             None => Registration::New,
             Some(stored) if stored.removed => Registration::New,
             Some(stored) if *stored == wanted => Registration::Same,
             Some(_) => Registration::Changed,
         };
-        let tokens = if registration == Registration::New { &[] } else { tokens };
+        let stale = stale(&target, known);
+        let tokens = if registration == Registration::New { &[] } else { known.tokens.as_slice() };
         if let Some(at) = revoked_by_a_person(tokens).filter(|_| wish != Wish::FreshToken) {
             let step = TokenStep::LeftRevoked { at };
-            return Ok(Self { client: wanted, registration, target, standing: Standing::default(), step });
+            return Ok(Self { client: wanted, registration, target, standing: Standing::default(), step, stale: Vec::new() });
         }
         let standing = look(&target, &wanted.name)?;
         let step = match (wish, live(tokens, now)) {
             (Wish::FreshToken | Wish::FreshUnlessRevoked, _) => TokenStep::Issue { why: "asked for" },
             (Wish::WhatIsMissing, None) if tokens.is_empty() => TokenStep::Issue { why: "the first one" },
             (Wish::WhatIsMissing, None) => TokenStep::Issue { why: "the one before has expired" },
-            (Wish::WhatIsMissing, Some(token)) if standing.is_complete_for(token) => {
+            (Wish::WhatIsMissing, Some(token)) if standing.is_complete_for(token) && stale.is_empty() => {
                 TokenStep::Keep { expires_at: token.expires_at }
             }
             (Wish::WhatIsMissing, Some(token)) if standing.holds(token) && !standing.open_to_others => TokenStep::PutRight,
@@ -106,7 +114,7 @@ impl ClientPlan {
             }
             (Wish::WhatIsMissing, Some(_)) => TokenStep::Issue { why: "its place does not hold the one before" },
         };
-        Ok(Self { client: wanted, registration, target, standing, step })
+        Ok(Self { client: wanted, registration, target, standing, step, stale })
     }
 
     /// Whether anything would change.
@@ -157,6 +165,13 @@ fn revoked_by_a_person(tokens: &[TokenRow]) -> Option<UnixTime> {
         TokenState::Revoked { at } => Some(at),
         TokenState::Pending | TokenState::Active | TokenState::Replaced { .. } => None,
     }
+}
+
+/// Places of an earlier placement that the new one does not write.
+fn stale(target: &Target, known: &Known) -> Vec<Placed> {
+    let Some((file, placed)) = &known.placement else { return Vec::new() };
+    let kept = |place: &&Placed| *file != target.file || !target.paths().contains(&&place.path);
+    placed.iter().filter(kept).cloned().collect()
 }
 
 fn live(tokens: &[TokenRow], now: UnixTime) -> Option<&TokenRow> {
