@@ -51,6 +51,22 @@ async fn clients_send_their_token_and_headers() {
     }
 }
 
+/// Otherwise "on both revisions" could be one revision under two names.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_revision_has_its_own_headers() {
+    let server = RmcpServer::start().await;
+    let target = Target::anonymous(server.url());
+    for sdk in [Sdk::TypeScript, Sdk::Rmcp] {
+        let headers = journeys::headers_at_the_server(sdk, Revision::Sessions, &target).await;
+        assert_eq!(headers["mcp-protocol-version"], "2025-11-25", "{sdk:?}");
+        assert!(headers["mcp-session-id"].is_string() && headers["mcp-method"].is_null(), "{headers}");
+        let headers = journeys::headers_at_the_server(sdk, Revision::Stateless, &target).await;
+        assert_eq!(headers["mcp-protocol-version"], "2026-07-28", "{sdk:?}");
+        assert_eq!((&headers["mcp-method"], &headers["mcp-name"]), (&"tools/call".into(), &"headers".into()));
+        assert!(headers["mcp-session-id"].is_null(), "{headers}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_report_a_refusal_with_its_challenge() {
     for sdk in [Sdk::TypeScript, Sdk::Rmcp] {
