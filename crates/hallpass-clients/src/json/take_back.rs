@@ -149,6 +149,7 @@ fn with_blanks(text: &str, span: Range<usize>) -> Range<usize> {
     match (begins_line, line_end) {
         (true, Some(end)) => indent..rest_at + end.len(),
         (true, None) => span.start..rest_at,
+        (false, _) if indent == span.start => span.start..rest_at,
         (false, _) => indent..span.end,
     }
 }
