@@ -227,6 +227,21 @@ fn an_undo_of_another_edit_does_no_harm() {
     let undo: Undo = serde_json::from_str(r#"{"kind":"replaced","raw":"1, \"x\": 2"}"#).unwrap();
     let edited = remove(br#"{"k": "T"}"#, Dialect::Json, &path(&["k"]), &undo, |_| true);
     assert!(edited == Err(EditError::Guard));
+    let far = r#"{"kind":"added","prefix":"{\"k\": ","suffix":"","comma":true,"created":18446744073709551615,"blank":""}"#;
+    let undo: Undo = serde_json::from_str(far).unwrap();
+    let edited = remove(br#"{"k": "T"}"#, Dialect::Json, &path(&["k"]), &undo, |_| true);
+    assert!(edited == Ok(Removal::Done(b"{}".into())));
+}
+
+/// Long lines and many entries: each part of the work looks at the text a fixed number of times.
+#[test]
+fn a_large_file_on_one_line_is_edited_in_no_time() {
+    let entries =
+        |entry: &str| (0..200_000).map(|n| format!("\"{n}\":{entry}")).collect::<Vec<_>>().join(",");
+    for entry in ["{\"a\":[1]}", "{}", "{\n\"a\":1}"] {
+        let before = format!("{{\"m\":{{{}}}}}", entries(entry));
+        check_put("large", &before, &["m", "k"], &format!("{},\"k\":\"T\"}}}}", &before[..before.len() - 2]));
+    }
 }
 
 #[test]
