@@ -41,6 +41,8 @@ fn a_new_member_looks_like_its_neighbours() {
     check_put("comma after a comment", "{ \"a\": 1 /*x*/ , }", &["k"], "{ \"a\": 1 /*x*/ , \"k\": \"T\", }");
     check_put("block comment", "{\"a\": 1 /*x*/}", &["k"], "{\"a\": 1, /*x*/ \"k\": \"T\"}");
     check_put("line comment", "{\"a\": 1 //x,\n}", &["k"], "{\"a\": 1, //x,\n  \"k\": \"T\"\n}");
+    let nested = "{ \"a\": {\n\t\"b\": 1\n}, \"c\": 2 // x\n}";
+    check_put("the file's own indent", nested, &["k"], &nested.replace("2 // x", "2, // x\n\t\"k\": \"T\""));
     check_put("trailing comma", "{\n\t\"a\": 1,\n}", &["k"], "{\n\t\"a\": 1,\n\t\"k\": \"T\",\n}");
     check_put("CRLF", "{\r\n \"a\": 1\r\n}\r\n", &["k"], "{\r\n \"a\": 1,\r\n \"k\": \"T\"\r\n}\r\n");
     check_put("CR", "{\r \"a\": 1\r}\r", &["k"], "{\r \"a\": 1,\r \"k\": \"T\"\r}\r");
@@ -231,13 +233,23 @@ fn an_undo_of_another_edit_does_no_harm() {
     let undo: Undo = serde_json::from_str(far).unwrap();
     let edited = remove(br#"{"k": "T"}"#, Dialect::Json, &path(&["k"]), &undo, |_| true);
     assert!(edited == Ok(Removal::Done(b"{}".into())));
+    let greedy = r#"{"kind":"added","prefix":", \"x\": 1, \"k\": ","suffix":"","comma":false,"created":0,"blank":null}"#;
+    let undo: Undo = serde_json::from_str(greedy).unwrap();
+    let edited = remove(br#"{"a": 0, "x": 1, "k": "T"}"#, Dialect::Json, &path(&["k"]), &undo, |_| true);
+    assert!(edited == Ok(Removal::Done(br#"{"a": 0, "x": 1}"#.into())), "theirs stays");
+}
+
+#[test]
+fn fields_are_in_the_order_that_people_write_them() {
+    let entry = json!({"headers": {}, "cwd": ".", "url": "u", "type": "http"});
+    let expect = r#"{"x":1,"e":{"type":"http","url":"u","headers":{},"cwd":"."}}"#;
+    assert_eq!(text(&put("{\"x\":1}", &["e"], &entry)), expect);
 }
 
 /// Long lines and many entries: each part of the work looks at the text a fixed number of times.
 #[test]
 fn a_large_file_on_one_line_is_edited_in_no_time() {
-    let entries =
-        |entry: &str| (0..200_000).map(|n| format!("\"{n}\":{entry}")).collect::<Vec<_>>().join(",");
+    let entries = |entry: &str| (0..50_000).map(|n| format!("\"{n}\":{entry}")).collect::<Vec<_>>().join(",");
     for entry in ["{\"a\":[1]}", "{}", "{\n\"a\":1}"] {
         let before = format!("{{\"m\":{{{}}}}}", entries(entry));
         check_put("large", &before, &["m", "k"], &format!("{},\"k\":\"T\"}}}}", &before[..before.len() - 2]));

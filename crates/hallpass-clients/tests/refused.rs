@@ -133,6 +133,7 @@ fn broken_syntax_is_named_with_its_place() {
     check("cut off", b"{\"a\": {\n", &fault(SyntaxFault::UnexpectedEnd, 2, 1));
     check("forgotten quote", b"{\"a\": \"x,\n\"b\": 1}", &fault(SyntaxFault::UnterminatedString, 1, 7));
     check("tab in a string", b"{\"a\": \"\t\"}", &fault(SyntaxFault::ControlCharacter, 1, 8));
+    check("the last control character", b"{\"a\": \"\x1f\"}", &fault(SyntaxFault::ControlCharacter, 1, 8));
     check("unknown escape", b"{\"a\": \"\\x\"}", &fault(SyntaxFault::BadEscape, 1, 8));
     check("short escape", b"{\"a\": \"\\u12\"}", &fault(SyntaxFault::BadEscape, 1, 8));
     check("half a number", b"{\"a\": -}", &fault(SyntaxFault::BadNumber, 1, 7));
