@@ -97,3 +97,71 @@ fn same(before: &Node, after: &Node) -> bool {
         (_, _) => before.raw == after.raw,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{gained, lost, restored};
+    use crate::Dialect;
+    use crate::json::tree::parse;
+
+    const BEFORE: &str = r#"{"a": [1, {"x": 2}], "e": {"k": "old", "l": null}}"#;
+
+    /// Runs a comparison of `BEFORE` with a text that only differs from it as shown.
+    fn check(rule: impl Fn(&super::Node, Option<&super::Node>) -> bool, after: &str) -> bool {
+        let (before, after) =
+            (parse(BEFORE.as_bytes(), Dialect::Jsonc), parse(after.as_bytes(), Dialect::Jsonc));
+        rule(before.unwrap().root.as_ref().unwrap(), after.unwrap().root.as_ref())
+    }
+
+    fn keys(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_added_member_is_last_and_alone() {
+        let after = |after| check(|b, a| gained(Some(b), a, &keys(&["n", "k"]), &json!("T")), after);
+        assert!(after(r#"{"a":[1,{"x":2}], "e": {"k":"old","l":null}, "n": {"k": "T"}}"#));
+        assert!(!after(r#"{"n": {"k": "T"}, "a":[1,{"x":2}], "e": {"k":"old","l":null}}"#), "not last");
+        assert!(
+            !after(r#"{"a":[1,{"x":2}], "e": {"k":"old","l":null}, "n": {"k": "T", "m": 1}}"#),
+            "not alone"
+        );
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"k":"old","l":null}, "n": {"k": "U"}}"#), "another value");
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"k":"old","l":null}, "m": {"k": "T"}}"#), "another key");
+        assert!(
+            !after(r#"{"a":[1,{"x":2.0}], "e": {"k":"old","l":null}, "n": {"k": "T"}}"#),
+            "a number respelled"
+        );
+        assert!(!after(r#"{"e": {"k":"old","l":null}, "a":[1,{"x":2}], "n": {"k": "T"}}"#), "another order");
+        assert!(!after(r#"{"a":[1], "e": {"k":"old","l":null}, "n": {"k": "T"}}"#), "an element lost");
+        assert!(!after(BEFORE) && !after("// nothing"), "nothing added");
+    }
+
+    #[test]
+    fn a_replaced_value_leaves_its_neighbours() {
+        let after = |after| check(|b, a| gained(Some(b), a, &keys(&["e", "k"]), &json!("T")), after);
+        assert!(after(r#"{"a":[1,{"x":2}], "e": {"k":"T","l":null}}"#));
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"l":null,"k":"T"}}"#), "moved");
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"k":"T","l":true}}"#), "the next one changed");
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"\u006b":"T","l":null}}"#), "the key respelled");
+    }
+
+    #[test]
+    fn a_removed_member_leaves_its_neighbours() {
+        let after = |after| check(|b, a| lost(b, a, &keys(&["e", "k"])), after);
+        assert!(after(r#"{"a":[1,{"x":2}], "e": {"l":null}}"#));
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"k":"old"}}"#), "the wrong one");
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {}}"#) && !after(r#"{"a":[1,{"x":2}]}"#), "too much");
+        assert!(!after(r#"{"a":[1,{"x":3}], "e": {"l":null}}"#) && !after("") && !after(BEFORE));
+    }
+
+    #[test]
+    fn a_restored_value_is_spelled_as_it_was() {
+        let after = |after| check(|b, a| restored(b, a.unwrap(), &keys(&["e", "l"]), "1.0"), after);
+        assert!(after(r#"{"a":[1,{"x":2}], "e": {"k":"old", "l":1.0}}"#));
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"k":"old", "l":1}}"#));
+        assert!(!after(r#"{"a":[1,{"x":2}], "e": {"k":"new", "l":1.0}}"#));
+    }
+}

@@ -64,8 +64,12 @@ fn find<'t, T>(node: &Node<'t>, ask: &impl Fn(&Node<'t>) -> Option<T>) -> Option
 
 fn own_unit<'t>(text: &'t str, object: &Node<'t>) -> Option<&'t str> {
     let first = object.members()?.first()?;
+    // First, because looking for the start of a long line once for each object on it would take for ever.
+    if !starts_line(text, object, 0) {
+        return None;
+    }
     let unit = line_indent(text, first.start).strip_prefix(line_indent(text, object.start))?;
-    (starts_line(text, object, 0) && !unit.is_empty()).then_some(unit)
+    Some(unit).filter(|unit| !unit.is_empty())
 }
 
 /// Whether a member has a line end before it.

@@ -65,7 +65,8 @@ impl Ours<'_, '_> {
 
     /// The text before our edit, if what we wrote around the value still stands as we wrote it.
     fn exact(&self, added: &Added) -> Option<String> {
-        let (text, top) = (self.document.text, self.steps.len().checked_sub(1 + added.created)?);
+        let (text, top) =
+            (self.document.text, self.steps.len().checked_sub(added.created.saturating_add(1))?);
         let start = self.node.start.checked_sub(added.prefix.len())?;
         let end = self.node.end() + added.suffix.len();
         let stands = text.get(start..self.node.start) == Some(&*added.prefix)
@@ -149,6 +150,7 @@ fn with_blanks(text: &str, span: Range<usize>) -> Range<usize> {
     match (begins_line, line_end) {
         (true, Some(end)) => indent..rest_at + end.len(),
         (true, None) => span.start..rest_at,
+        (false, _) if indent == span.start => span.start..rest_at,
         (false, _) => indent..span.end,
     }
 }

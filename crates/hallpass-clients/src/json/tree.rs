@@ -101,7 +101,7 @@ impl Member<'_> {
         self.comma.map_or(self.value.end(), |comma| comma + 1)
     }
 
-    /// The key for people; a lone surrogate shows as a replacement character.
+    /// The key for people; a lone surrogate shows as replacement characters.
     pub(super) fn shown_key(&self) -> String {
         String::from_utf8_lossy(&self.key).into_owned()
     }
