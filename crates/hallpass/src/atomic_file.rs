@@ -53,10 +53,10 @@ impl Original {
         if meta.len() > MOST {
             return Err(Fault::new(format!("`{shown}` is larger than {MOST} bytes")));
         }
-        let mut file = File::open(path).doing(format!("cannot read `{shown}`"))?;
+        let file = File::open(path).doing(format!("cannot read `{shown}`"))?;
         let meta = file.metadata().doing(format!("cannot look at `{shown}`"))?;
         let mut bytes = Vec::new();
-        file.by_ref().take(MOST + 1).read_to_end(&mut bytes).doing(format!("cannot read `{shown}`"))?;
+        file.take(MOST + 1).read_to_end(&mut bytes).doing(format!("cannot read `{shown}`"))?;
         let identity = Some((meta.dev(), meta.ino()));
         Ok(Self { bytes, identity, mode: meta.mode() & 0o777, owner: meta.uid(), group: meta.gid() })
     }

@@ -130,7 +130,7 @@ impl Installation {
 
     fn seal_undo(&self, placed: &[Placed]) -> Result<Vec<u8>> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(placed).doing("what stood in the file")?);
-        Ok(self.seal.seal("undo", &plain))
+        self.seal.seal("undo", &plain).doing("cannot seal what stood in the file")
     }
 
     async fn take_out_stale(&self, plan: &ClientPlan) -> Result<()> {

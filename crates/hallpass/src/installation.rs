@@ -152,12 +152,12 @@ async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<St
     let store = Store::create(database).await.doing("cannot make the database")?;
     let tag = uuid::Uuid::now_v7().simple().to_string().split_off(24);
     let kid = KeyId::new(&format!("hp-{tag}-1")).ok_or_else(|| Fault::new("the key's name"))?;
-    let key = SigningKey::generate(kid);
+    let key = SigningKey::generate(kid).doing("cannot make a signing key")?;
     let row = NewKey {
         kid: key.kid().to_string(),
         algorithm: key.algorithm().as_str().to_owned(),
-        public: key.verifying_key().public_bytes().to_vec(),
-        sealed: key.to_sealed(seal),
+        public: key.verifying_key().doing("the new signing key")?.public_bytes().to_vec(),
+        sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
         state: KeyState::Active,
         created_at: clock::now(),
     };

@@ -53,7 +53,7 @@ pub fn mint(authority: &Authority, client: &ClientName, subject: &Subject, now: 
         jti: &jti,
     };
     let signing_input = draft.signing_input();
-    let text = Zeroizing::new(format!("{signing_input}.{}", authority.key.sign(&signing_input)));
+    let text = Zeroizing::new(format!("{signing_input}.{}", authority.key.sign(&signing_input).doing("cannot sign")?));
     verify_minted(&text, authority, &draft)?;
     let row = NewToken {
         jti: jti.clone(),
@@ -67,7 +67,7 @@ pub fn mint(authority: &Authority, client: &ClientName, subject: &Subject, now: 
 }
 
 fn verify_minted(text: &str, authority: &Authority, draft: &Draft<'_>) -> Result<()> {
-    let keys = KeySet::new([authority.key.verifying_key()]);
+    let keys = KeySet::new([authority.key.verifying_key().doing("the signing key")?]);
     let bearer = Bearer::new(text).doing("the token just minted cannot be read")?;
     let signed = check_signature(&bearer, &keys, &authority.issuer).doing("the token just minted does not verify")?;
     let claims = signed.claims();

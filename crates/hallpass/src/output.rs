@@ -83,7 +83,7 @@ pub fn print_fault(fault: &Fault) {
 /// A table without frames, columns aligned.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::TableStyle::from_preset(comfy_table::presets::NOTHING));
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_header(header.to_vec());
     for row in rows {
         table.add_row(row.clone());
