@@ -56,6 +56,8 @@ pub enum Denial {
     ForeignSession,
     TooManyInFlight,
     LogUnavailable,
+    // A fault of ours.
+    Internal,
 }
 
 /// What kind of answer a refusal gets.
@@ -118,6 +120,57 @@ impl Denial {
             Self::ForeignSession => "foreign_session",
             Self::TooManyInFlight => "too_many_in_flight",
             Self::LogUnavailable => "log_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The client whose token was shown, where a key of ours vouches for that.
+    pub fn client(&self) -> Option<&ClientName> {
+        match self {
+            Self::Expired { client, .. } => client.as_ref(),
+            Self::OtherSubject { client }
+            | Self::Revoked { client, .. }
+            | Self::Replaced { client, .. }
+            | Self::ClientDisabled { client }
+            | Self::OtherClientsPath { client }
+            | Self::ServerNotAllowed { client, .. } => Some(client),
+            Self::NoCredential
+            | Self::SeveralCredentials
+            | Self::MalformedCredential
+            | Self::OtherScheme
+            | Self::TokenTooLong
+            | Self::MalformedToken
+            | Self::HeaderMember { .. }
+            | Self::WrongType
+            | Self::UnknownKey
+            | Self::WrongAlgorithm
+            | Self::BadSignature
+            | Self::WrongIssuer
+            | Self::ClaimMissing { .. }
+            | Self::ClaimMalformed { .. }
+            | Self::WrongAudience
+            | Self::NotYetValid
+            | Self::IssuedInFuture
+            | Self::LifetimeTooLong
+            | Self::UnknownToken
+            | Self::OtherTokenOfKnownId
+            | Self::HostNotAllowed
+            | Self::OriginNotAllowed
+            | Self::AmbiguousRequest { .. }
+            | Self::NoSuchPath
+            | Self::UnknownServer
+            | Self::MethodNotAllowed
+            | Self::ContentTypeNotJson
+            | Self::EncodedBody
+            | Self::BodyTooLarge { .. }
+            | Self::BodyCutShort
+            | Self::BodyTooSlow
+            | Self::Envelope(_)
+            | Self::HeaderMismatch { .. }
+            | Self::ForeignSession
+            | Self::TooManyInFlight
+            | Self::LogUnavailable
+            | Self::Internal => None,
         }
     }
 
@@ -164,6 +217,7 @@ impl Denial {
             Self::BodyTooSlow => Answer::Status(408, "body_too_slow"),
             Self::TooManyInFlight => Answer::Status(429, "too_many_requests"),
             Self::LogUnavailable => Answer::Status(503, "log_unavailable"),
+            Self::Internal => Answer::Status(500, "internal_error"),
         }
     }
 
@@ -263,6 +317,7 @@ impl fmt::Display for Denial {
             Self::ForeignSession => f.write_str("no such session for this client"),
             Self::TooManyInFlight => f.write_str("too many calls in flight"),
             Self::LogUnavailable => f.write_str("the log cannot take the call, so it is not made"),
+            Self::Internal => f.write_str("a fault inside the gateway: the request was given up"),
         }
     }
 }

@@ -1,1 +1,30 @@
-//! To be written.
+//! The verifying reverse proxy: takes calls, decides with the core, forwards, streams and reports each as one event.
+//! Has no database, no signing key, no clock and no randomness: all of these stay with the program.
+
+mod body;
+mod config;
+mod credential;
+mod door;
+mod failure;
+mod flight;
+mod forward;
+mod framing;
+mod gateway;
+mod headers;
+mod line;
+mod message;
+mod mirror;
+mod outcome;
+mod payload;
+mod relay;
+mod respond;
+mod serve;
+mod session;
+mod tally;
+mod target;
+mod upstream;
+mod watched;
+mod worker;
+
+pub use config::{Clock, GatewayConfig, Limits, Upstream};
+pub use gateway::Gateway;

@@ -1,0 +1,95 @@
+//! From the `Authorization` header to a verified caller, by the snapshot in force. Caches signatures, never verdicts.
+
+use arc_swap::ArcSwap;
+use hallpass_core::{Bearer, Denial, Signed, Snapshot, TokenDigest, UnixTime, check_signature};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+
+/// Signatures that are remembered. Attackers cannot fill it: only tokens that a key of ours signed get in.
+const SIGNATURES_MOST: usize = 16_384;
+
+/// One snapshot, and the signatures that its authority's keys were found to have made.
+pub(crate) struct InForce {
+    edition: u64,
+    snapshot: Arc<Snapshot>,
+    signatures: Arc<Cache<TokenDigest, Arc<Signed>>>,
+}
+
+impl InForce {
+    fn new(edition: u64, snapshot: Arc<Snapshot>) -> Self {
+        Self { edition, snapshot, signatures: Arc::new(Cache::new(SIGNATURES_MOST)) }
+    }
+
+    /// What was in force until now is replaced. Another issuer or other keys make the old signatures worthless.
+    fn followed_by(&self, snapshot: Arc<Snapshot>) -> Self {
+        let edition = self.edition + 1;
+        if same_authority(&self.snapshot, &snapshot) {
+            Self { edition, snapshot, signatures: Arc::clone(&self.signatures) }
+        } else {
+            Self::new(edition, snapshot)
+        }
+    }
+
+    /// The snapshot itself.
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// Counts what was published.
+    pub(crate) fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// The signed token that the request shows.
+    pub(crate) fn signed(&self, headers: &HeaderMap) -> Result<Arc<Signed>, Denial> {
+        let shown = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+        let bearer = Bearer::from_authorization(shown)?;
+        let digest = bearer.digest();
+        if let Some(signed) = self.signatures.get(&digest) {
+            return Ok(signed);
+        }
+        let authority = self.snapshot.authority();
+        let signed = Arc::new(check_signature(&bearer, &authority.keys, &authority.issuer)?);
+        self.signatures.insert(digest, Arc::clone(&signed));
+        Ok(signed)
+    }
+}
+
+fn same_authority(old: &Snapshot, new: &Snapshot) -> bool {
+    let (old, new) = (old.authority(), new.authority());
+    let known = |key: &hallpass_core::keys::VerifyingKey| {
+        old.keys.get(key.kid().as_str()).is_some_and(|other| other.public_bytes() == key.public_bytes())
+    };
+    old.issuer == new.issuer
+        && old.keys.iter().count() == new.keys.iter().count()
+        && new.keys.iter().all(known)
+}
+
+/// The snapshot in force, exchanged in one step.
+pub(crate) struct Gate(ArcSwap<InForce>);
+
+impl Gate {
+    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self(ArcSwap::from_pointee(InForce::new(0, snapshot)))
+    }
+
+    /// What is in force at this instant. Not to be held while waiting.
+    pub(crate) fn in_force(&self) -> arc_swap::Guard<Arc<InForce>> {
+        self.0.load()
+    }
+
+    /// Which edition is in force.
+    pub(crate) fn edition(&self) -> u64 {
+        self.0.load().edition
+    }
+
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.0.rcu(move |current| current.followed_by(Arc::clone(&snapshot)));
+    }
+}
+
+/// Whole seconds of a clock's milliseconds.
+pub(crate) fn seconds_of(now_ms: i64) -> UnixTime {
+    UnixTime::from_seconds(now_ms.div_euclid(1000))
+}

@@ -1,0 +1,53 @@
+//! Every way in which a server behind the gateway lets a call down before its answer begins. Not refusals: those are
+//! the core's `Denial`.
+
+use hallpass_core::ServerName;
+use http::StatusCode;
+
+/// Why a server gave no answer that can be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// No connection.
+    Unreachable,
+    /// No connection in time.
+    ConnectTimeout,
+    /// The connection ended, or turned to garbage, before an answer.
+    BrokeOff,
+    /// 401, 403 or 407: the server does not accept the gateway, which is nothing that the caller could mend.
+    CredentialRefused,
+    /// 3xx: followed nowhere, since the address is the operator's to choose.
+    Redirected,
+}
+
+impl Failure {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Unreachable | Self::BrokeOff | Self::CredentialRefused | Self::Redirected => {
+                StatusCode::BAD_GATEWAY
+            }
+        }
+    }
+
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "upstream_unreachable",
+            Self::ConnectTimeout => "upstream_timeout",
+            Self::BrokeOff => "upstream_broke_off",
+            Self::CredentialRefused => "upstream_refused_credential",
+            Self::Redirected => "upstream_redirected",
+        }
+    }
+
+    pub(crate) fn caller_text(self, server: &ServerName) -> String {
+        match self {
+            Self::Unreachable => format!("the server `{server}` cannot be reached"),
+            Self::ConnectTimeout => format!("the server `{server}` did not take the connection in time"),
+            Self::BrokeOff => format!("the server `{server}` broke off before it answered"),
+            Self::CredentialRefused => {
+                format!("the server `{server}` does not accept the gateway's own credential")
+            }
+            Self::Redirected => format!("the server `{server}` answered with a redirect: its `url` is wrong"),
+        }
+    }
+}

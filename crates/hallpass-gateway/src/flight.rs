@@ -1,0 +1,125 @@
+//! One request's record, from its first step to its last byte. Sent exactly once, whatever happens, and never blocks
+//! at the end: its place in the log is taken at the start.
+
+use crate::config::Limits;
+use crate::failure::Failure;
+use crate::line::{Cut, Line};
+use hallpass_core::{Denial, Envelope, Event, Outcome, ServerName, Signed, Verified};
+use http::{Method, StatusCode};
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::time::Instant;
+
+/// What a caller wrote is cut to this many characters in the record.
+const TEXT_MOST: usize = 128;
+
+/// A request in progress.
+pub(crate) struct Flight {
+    place: Option<OwnedPermit<Event>>,
+    event: Event,
+    started: Instant,
+}
+
+impl Flight {
+    /// Takes a place in the log first: a call that could not be recorded is not made.
+    pub(crate) async fn begin(line: &Line, method: &Method, request_id: &str) -> Result<Self, Denial> {
+        let shared = line.shared();
+        let place = take_place(&shared.events, &shared.limits).await?;
+        // Until something better is known: the caller went away.
+        let mut event = Event::new(shared.now_ms(), "call", Outcome::Gone);
+        event.method = Some(cut_short(method.as_str()));
+        event.address = Some(line.address().to_owned());
+        event.request_id = Some(request_id.to_owned());
+        Ok(Self { place: Some(place), event, started: Instant::now() })
+    }
+
+    pub(crate) fn server(&mut self, server: &ServerName) {
+        self.event.server = Some(server.as_str().to_owned());
+    }
+
+    /// A key of ours signed the token, so its id is no attacker's text.
+    pub(crate) fn signed(&mut self, signed: &Signed) {
+        self.event.jti = Some(signed.claims().jti.clone());
+    }
+
+    pub(crate) fn verified(&mut self, verified: &Verified) {
+        self.event.client = Some(verified.client().name.as_str().to_owned());
+    }
+
+    pub(crate) fn message(&mut self, envelope: &Envelope<'_>) {
+        if let Some(method) = envelope.method.as_deref() {
+            self.event.method = Some(cut_short(method));
+        }
+        self.event.tool = envelope.tool().map(cut_short);
+    }
+
+    pub(crate) fn received(&mut self, bytes: usize) {
+        self.event.bytes_in = Some(bytes as u64);
+    }
+
+    pub(crate) fn refused(&mut self, denial: &Denial) {
+        self.event.outcome = Outcome::Refused;
+        self.denied(denial);
+    }
+
+    pub(crate) fn cut(&mut self, cut: &Cut) {
+        self.event.outcome = Outcome::Cut;
+        match cut {
+            Cut::Denied(denial) => self.denied(denial),
+            Cut::Shutdown => self.event.reason = Some("shutdown".into()),
+        }
+    }
+
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        self.event.outcome = Outcome::Failed;
+        self.event.reason = Some(failure.code().into());
+    }
+
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.event.status = Some(status.as_u16());
+    }
+
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.event.bytes_out = Some(bytes);
+    }
+
+    pub(crate) fn ended(&mut self, outcome: Outcome, reason: Option<&'static str>) {
+        self.event.outcome = outcome;
+        self.event.reason = reason.map(str::to_owned);
+    }
+
+    fn denied(&mut self, denial: &Denial) {
+        self.event.reason = Some(denial.code().into());
+        if let Some(client) = denial.client() {
+            self.event.client = Some(client.as_str().to_owned());
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let Some(place) = self.place.take() else { return };
+        if std::thread::panicking() {
+            self.refused(&Denial::Internal);
+        }
+        let mut event = std::mem::replace(&mut self.event, Event::new(0, "call", Outcome::Gone));
+        event.duration_us = u64::try_from(self.started.elapsed().as_micros()).ok();
+        place.send(event);
+    }
+}
+
+async fn take_place(events: &mpsc::Sender<Event>, limits: &Limits) -> Result<OwnedPermit<Event>, Denial> {
+    match events.clone().try_reserve_owned() {
+        Ok(place) => Ok(place),
+        Err(mpsc::error::TrySendError::Full(events)) => {
+            match tokio::time::timeout(limits.log_patience, events.reserve_owned()).await {
+                Ok(Ok(place)) => Ok(place),
+                Ok(Err(_)) | Err(_) => Err(Denial::LogUnavailable),
+            }
+        }
+        Err(mpsc::error::TrySendError::Closed(_)) => Err(Denial::LogUnavailable),
+    }
+}
+
+fn cut_short(text: &str) -> String {
+    text.chars().take(TEXT_MOST).collect()
+}

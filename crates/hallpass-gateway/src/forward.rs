@@ -1,0 +1,119 @@
+//! Sends a permitted call to its server. The only function that talks to one, and it takes the permit by value.
+
+use crate::config::Upstream;
+use crate::failure::Failure;
+use crate::upstream::Pool;
+use bytes::Bytes;
+use hallpass_core::{Permit, ServerName};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
+
+/// What is sent to the server: headers already stripped, the bytes that were judged.
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Where calls go. Nobody but [`forward`] can look inside.
+pub(crate) struct Routes(BTreeMap<ServerName, Route>);
+
+struct Route {
+    uri: Uri,
+    host: HeaderValue,
+    credential: Option<HeaderValue>,
+}
+
+/// Makes the call, and returns the answer as soon as its head is here.
+pub(crate) async fn forward(
+    permit: Permit,
+    outgoing: Outgoing,
+    routes: &Routes,
+    pool: &Pool,
+) -> Result<Response<Incoming>, Failure> {
+    let Some(route) = routes.0.get(permit.server()) else { return Err(Failure::Unreachable) };
+    let mut request = Request::new(Full::new(outgoing.body));
+    *request.method_mut() = outgoing.method;
+    *request.uri_mut() = route.uri.clone();
+    *request.headers_mut() = outgoing.headers;
+    request.headers_mut().insert(header::HOST, route.host.clone());
+    if let Some(credential) = &route.credential {
+        request.headers_mut().insert(header::AUTHORIZATION, credential.clone());
+    }
+    let answer = pool.request(request).await.map_err(|error| failure_of(&error))?;
+    check_status(answer.status()).map(|()| answer)
+}
+
+/// What speaks of the gateway's relation to the server is not the client's to see.
+fn check_status(status: StatusCode) -> Result<(), Failure> {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Err(Failure::CredentialRefused)
+        }
+        status if status.is_redirection() => Err(Failure::Redirected),
+        status if status.is_informational() => Err(Failure::BrokeOff),
+        _ => Ok(()),
+    }
+}
+
+fn failure_of(error: &legacy::Error) -> Failure {
+    if !error.is_connect() {
+        return Failure::BrokeOff;
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return Failure::ConnectTimeout;
+        }
+        cause = error.source();
+    }
+    Failure::Unreachable
+}
+
+impl Routes {
+    /// Checks the servers' addresses.
+    pub(crate) fn new(servers: BTreeMap<ServerName, Upstream>) -> io::Result<Self> {
+        let routes = servers.into_iter().map(|(name, upstream)| Ok((name, Route::new(upstream)?)));
+        routes.collect::<io::Result<_>>().map(Self)
+    }
+
+    pub(crate) fn contains(&self, server: &ServerName) -> bool {
+        self.0.contains_key(server)
+    }
+
+    /// The server that `/mcp` means: there is one if there is just one.
+    pub(crate) fn only(&self) -> Option<&ServerName> {
+        self.0.keys().next().filter(|_| self.0.len() == 1)
+    }
+
+    pub(crate) fn need_tls(&self) -> bool {
+        self.0.values().any(|route| route.uri.scheme_str() == Some("https"))
+    }
+}
+
+impl Route {
+    fn new(upstream: Upstream) -> io::Result<Self> {
+        let refused = |why| io::Error::new(io::ErrorKind::InvalidInput, format!("`{}`: {why}", upstream.url));
+        let Some(authority) = upstream.url.authority() else { return Err(refused("it names no host")) };
+        if !matches!(upstream.url.scheme_str(), Some("http" | "https")) {
+            return Err(refused("only `http://` and `https://` servers are served"));
+        }
+        if authority.as_str().contains('@') {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a server's URL must not hold a password",
+            ));
+        }
+        let host = HeaderValue::from_str(authority.as_str()).map_err(io::Error::other)?;
+        let credential = upstream.credential.map(|mut credential| {
+            credential.set_sensitive(true);
+            credential
+        });
+        Ok(Self { uri: upstream.url, host, credential })
+    }
+}

@@ -1,0 +1,192 @@
+//! The running gateway: its threads, what is in force, and its end. Serves no request itself.
+
+use crate::config::{Clock, GatewayConfig};
+use crate::credential::{Gate, seconds_of};
+use crate::door::Door;
+use crate::forward::Routes;
+use crate::line::Lines;
+use crate::tally::Tallies;
+use crate::upstream;
+use crate::worker::{self, Accepted, Phase, Shared, Worker};
+use hallpass_core::{Event, Snapshot};
+use rustls::ClientConfig;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+/// How long to wait after accepting failed, as it does when the process has run out of files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A running gateway.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    local_addr: SocketAddr,
+    phase: watch::Sender<Phase>,
+    threads: Vec<JoinHandle<()>>,
+    all_gone: mpsc::Receiver<()>,
+}
+
+impl Gateway {
+    /// Starts its threads. What it cannot serve is an error here, not later.
+    pub fn start(
+        listener: std::net::TcpListener,
+        config: GatewayConfig,
+        snapshot: Arc<Snapshot>,
+        clock: Clock,
+        events: mpsc::Sender<Event>,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let local_addr = listener.local_addr()?;
+        let routes = Routes::new(config.servers)?;
+        let tls = upstream::tls(routes.need_tls())?;
+        let shared = Arc::new(Shared {
+            door: Door::new(local_addr, &config.hosts, &config.origins),
+            routes,
+            gate: Gate::new(snapshot),
+            session_key: config.session_key,
+            clock,
+            events,
+            limits: config.limits,
+            lines: Lines::default(),
+            tallies: Tallies::default(),
+        });
+        let (phase, _) = watch::channel(Phase::Open);
+        let (alive, all_gone) = mpsc::channel(1);
+        let mut gateway = Self { shared, local_addr, phase, threads: Vec::new(), all_gone };
+        let desks = (0..config.workers.max(1))
+            .map(|number| gateway.start_worker(number, &config.request_prefix, &tls, alive.clone()))
+            .collect::<io::Result<Vec<_>>>()?;
+        drop(alive);
+        gateway.start_accepting(listener, desks)?;
+        Ok(gateway)
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Puts a snapshot in force for every call from now on, and cuts the calls and streams that it no longer allows.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        let shared = &self.shared;
+        // First in force, then the look at what is open: a call that begins in between sees the new one.
+        shared.gate.publish(snapshot);
+        let in_force = shared.gate.in_force();
+        shared.lines.examine(in_force.snapshot(), seconds_of(shared.now_ms()));
+        shared.tallies.keep_only(|client| in_force.snapshot().client(client.as_str()).is_some());
+    }
+
+    /// Stops accepting, lets answers end for as long as `patience` lasts, cuts the rest and ends the threads.
+    /// Streams that only listen are cut at once.
+    pub async fn shutdown(mut self, patience: Duration) {
+        self.phase.send_replace(Phase::Draining);
+        let _ = tokio::time::timeout(patience, self.all_gone.recv()).await;
+        self.phase.send_replace(Phase::Ended);
+        let _ = self.all_gone.recv().await;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+
+    fn start_worker(
+        &mut self,
+        number: usize,
+        request_prefix: &str,
+        tls: &ClientConfig,
+        alive: mpsc::Sender<()>,
+    ) -> io::Result<Desk> {
+        let runtime = runtime()?;
+        let pool = upstream::pool(tls, &self.shared.limits);
+        let prefix = format!("{request_prefix}-{number}-");
+        let worker = Arc::new(Worker::new(Arc::clone(&self.shared), pool, prefix));
+        let (deal, dealt) = mpsc::unbounded_channel();
+        let desk = Desk { deal, open: Arc::default() };
+        let serving = worker::run(worker, dealt, Arc::clone(&desk.open), self.phase.subscribe());
+        self.start_thread(&format!("gateway-{number}"), move || {
+            runtime.block_on(serving);
+            // A name look-up that hangs must not hold up the end.
+            runtime.shutdown_background();
+            drop(alive);
+        })?;
+        Ok(desk)
+    }
+
+    fn start_accepting(&mut self, listener: std::net::TcpListener, desks: Vec<Desk>) -> io::Result<()> {
+        let runtime = runtime()?;
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let (shared, mut phase) = (Arc::clone(&self.shared), self.phase.subscribe());
+        self.start_thread("gateway-accept", move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = phase.wait_for(|phase| *phase != Phase::Open) => {}
+                    () = accept(listener, desks, shared.limits.connections) => {}
+                    () = watch_times(&shared) => {}
+                }
+                // Tokens run out while the last answers end, too.
+                tokio::select! {
+                    _ = phase.wait_for(|phase| *phase == Phase::Ended) => {}
+                    () = watch_times(&shared) => {}
+                }
+            });
+        })
+    }
+
+    fn start_thread(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(work)?);
+        Ok(())
+    }
+}
+
+/// Where a worker takes its connections from.
+struct Desk {
+    deal: mpsc::UnboundedSender<Accepted>,
+    open: Arc<AtomicUsize>,
+}
+
+async fn accept(listener: TcpListener, desks: Vec<Desk>, most: usize) {
+    let room = Arc::new(Semaphore::new(most));
+    while let Ok(share) = Arc::clone(&room).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Small messages both ways: waiting to fill a packet only costs time.
+                let _ = stream.set_nodelay(true);
+                let Ok(stream) = stream.into_std() else { continue };
+                deal(&desks, Accepted { stream, peer, share });
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// To the worker with the fewest connections.
+fn deal(desks: &[Desk], accepted: Accepted) {
+    let Some(desk) = desks.iter().min_by_key(|desk| desk.open.load(Ordering::Relaxed)) else { return };
+    desk.open.fetch_add(1, Ordering::Relaxed);
+    let _ = desk.deal.send(accepted);
+}
+
+/// Cuts the streams whose tokens run out.
+async fn watch_times(shared: &Shared) {
+    loop {
+        tokio::time::sleep(shared.limits.watch_every).await;
+        // A fault in the clock that was handed in must not end the watch.
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let now = seconds_of(shared.now_ms());
+            shared.lines.examine_times(shared.gate.in_force().snapshot(), now);
+        }));
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}

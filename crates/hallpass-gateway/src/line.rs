@@ -1,0 +1,193 @@
+//! One client connection and the call that it carries. From outside, a call whose caller is no longer good is cut
+//! here, even while the client is not reading. Judges nothing of its own.
+
+use crate::credential::seconds_of;
+use crate::worker::{Shared, Worker};
+use futures_util::task::AtomicWaker;
+use hallpass_core::{Call, Denial, Permit, ServerName, Snapshot, UnixTime, Verified, authorize, judge};
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+/// Why the gateway itself ends a call.
+#[derive(Clone, Debug)]
+pub(crate) enum Cut {
+    /// What is in force now refuses the caller.
+    Denied(Denial),
+    /// The gateway is stopping.
+    Shutdown,
+}
+
+/// One connection. HTTP/1.1 answers requests in order, so it carries at most one call at a time.
+pub(crate) struct Line {
+    worker: Arc<Worker>,
+    address: String,
+    call: Mutex<Option<Held>>,
+    waker: AtomicWaker,
+}
+
+/// The call that a line carries.
+struct Held {
+    verified: Verified,
+    server: ServerName,
+    /// Only waits for messages of the server: nothing is lost if it ends.
+    listens: bool,
+    /// The answer's head is on its way: from now on only hanging up can end it.
+    answering: bool,
+    cut: Option<Cut>,
+}
+
+impl Line {
+    pub(crate) fn new(worker: Arc<Worker>, peer: SocketAddr) -> Arc<Self> {
+        let (call, waker) = (Mutex::new(None), AtomicWaker::new());
+        let line = Arc::new(Self { worker, address: peer.to_string(), call, waker });
+        line.shared().lines.add(&line);
+        line
+    }
+
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        self.worker.shared()
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Puts a call under watch until the hold is dropped.
+    pub(crate) fn hold(self: &Arc<Self>, permit: &Permit, listens: bool) -> Hold {
+        let (verified, server) = (permit.verified().clone(), permit.server().clone());
+        *self.lock() = Some(Held { verified, server, listens, answering: false, cut: None });
+        Hold(Arc::clone(self))
+    }
+
+    /// Ready as soon as the client must be hung up on. Polled with the connection, by the same task.
+    pub(crate) fn poll_hang_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        match &*self.lock() {
+            Some(held) if held.answering && held.cut.is_some() => Poll::Ready(()),
+            Some(_) | None => Poll::Pending,
+        }
+    }
+
+    /// Cuts the call if `snapshot` no longer lets its caller make it.
+    fn examine(&self, snapshot: &Snapshot, now: UnixTime) {
+        self.cut_if(|held| refusal(held, snapshot, now).map(Cut::Denied));
+    }
+
+    /// Cuts the call if it only listens: it would otherwise hold up a shutdown for nothing.
+    pub(crate) fn cut_listener(&self) {
+        self.cut_if(|held| held.listens.then_some(Cut::Shutdown));
+    }
+
+    /// Cuts the call.
+    pub(crate) fn cut_for_shutdown(&self) {
+        self.cut_if(|_| Some(Cut::Shutdown));
+    }
+
+    fn cut_if(&self, reason: impl FnOnce(&Held) -> Option<Cut>) {
+        let mut call = self.lock();
+        let Some(held) = call.as_mut().filter(|held| held.cut.is_none()) else { return };
+        held.cut = reason(held);
+        let cut = held.cut.is_some();
+        drop(call);
+        if cut {
+            self.waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
+        self.call.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refusal(held: &Held, snapshot: &Snapshot, now: UnixTime) -> Option<Denial> {
+    let call = Call { server: &held.server, path_client: None };
+    judge(held.verified.signed(), snapshot, now).and_then(|verified| authorize(&verified, &call)).err()
+}
+
+/// A call under watch.
+pub(crate) struct Hold(Arc<Line>);
+
+impl Hold {
+    /// Looks again, by what is in force now: something may have been published between the decision and the hold.
+    pub(crate) fn examine(&self) {
+        let shared = self.0.shared();
+        self.0.examine(shared.gate.in_force().snapshot(), seconds_of(shared.now_ms()));
+    }
+
+    /// Waits until the call is cut.
+    pub(crate) async fn cut(&self) -> Cut {
+        poll_fn(|cx| {
+            self.0.waker.register(cx.waker());
+            self.reason().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// Why the call was cut, if it was.
+    pub(crate) fn reason(&self) -> Option<Cut> {
+        self.0.lock().as_ref().and_then(|held| held.cut.clone())
+    }
+
+    /// The answer's head goes out. Returns why it must not, if the call was cut at the last moment.
+    pub(crate) fn begin_answer(&self) -> Result<(), Cut> {
+        let mut call = self.0.lock();
+        let Some(held) = call.as_mut() else { return Ok(()) };
+        held.answering = true;
+        held.cut.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+    }
+}
+
+/// All open connections.
+#[derive(Default)]
+pub(crate) struct Lines(Mutex<Vec<std::sync::Weak<Line>>>);
+
+impl Lines {
+    fn add(&self, line: &Arc<Line>) {
+        let mut lines = self.lock();
+        // Swept only when the list would have to grow, so that the cost per connection stays constant.
+        if lines.len() == lines.capacity() {
+            lines.retain(|line| line.strong_count() > 0);
+            let room = lines.len().max(16);
+            lines.reserve(room);
+        }
+        lines.push(Arc::downgrade(line));
+    }
+
+    /// Cuts every call that `snapshot` no longer allows.
+    pub(crate) fn examine(&self, snapshot: &Snapshot, now: UnixTime) {
+        for line in self.open() {
+            line.examine(snapshot, now);
+        }
+    }
+
+    /// Cuts every call whose token has run out. Cheaper than [`Lines::examine`], for looking often.
+    pub(crate) fn examine_times(&self, snapshot: &Snapshot, now: UnixTime) {
+        for line in self.open() {
+            let due = line.lock().as_ref().is_some_and(|held| held.verified.refused_from() <= now);
+            if due {
+                line.examine(snapshot, now);
+            }
+        }
+    }
+
+    /// A copy, so that no connection waits for a long look at the others.
+    fn open(&self) -> Vec<Arc<Line>> {
+        self.lock().iter().filter_map(std::sync::Weak::upgrade).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<std::sync::Weak<Line>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

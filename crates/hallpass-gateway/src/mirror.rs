@@ -1,0 +1,132 @@
+//! The headers in which MCP 2026-07-28 repeats parts of the body. Decisions use the body; here only that nobody
+//! can be told something else by the headers.
+
+use hallpass_core::encoding::decode_base64url;
+use hallpass_core::{Denial, Envelope};
+use http::{HeaderMap, HeaderName};
+
+/// The first revision that repeats parts of the body in headers. Revisions are dates, so they compare as texts.
+const FIRST_MIRRORED: &str = "2026-07-28";
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// Whether a message is of a revision without sessions.
+pub(crate) fn is_modern(headers: &HeaderMap, envelope: &Envelope<'_>) -> bool {
+    let stated = headers.get(VERSION).and_then(|value| value.to_str().ok());
+    envelope.version.is_some() || stated.is_some_and(|stated| stated >= FIRST_MIRRORED)
+}
+
+/// Compares the headers of a modern message with its body. In older revisions they mean nothing.
+pub(crate) fn check(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<(), Denial> {
+    if !is_modern(headers, envelope) {
+        return Ok(());
+    }
+    if let Some(version) = envelope.version.as_deref() {
+        compare(headers, &VERSION, "MCP-Protocol-Version", version, true)?;
+    }
+    let Some(method) = envelope.method.as_deref() else { return Ok(()) };
+    compare(headers, &METHOD, "Mcp-Method", method, envelope.is_request())?;
+    if let Some(target) = envelope.target.as_deref() {
+        let due = matches!(method, "tools/call" | "prompts/get" | "resources/read");
+        compare(headers, &NAME, "Mcp-Name", target, due && envelope.is_request())?;
+    }
+    Ok(())
+}
+
+fn compare(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    header: &'static str,
+    body: &str,
+    due: bool,
+) -> Result<(), Denial> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    let agrees = match first {
+        None => !due,
+        Some(value) => value.to_str().is_ok_and(|shown| says(shown, body)),
+    };
+    if agrees && values.next().is_none() { Ok(()) } else { Err(Denial::HeaderMismatch { header }) }
+}
+
+/// Plain, or `=?base64?..?=` for what a header cannot hold.
+fn says(shown: &str, body: &str) -> bool {
+    match shown.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+        Some(encoded) => decode_base64(encoded).as_deref() == Some(body.as_bytes()),
+        None => shown == body,
+    }
+}
+
+/// The usual alphabet with padding, by way of the core's other one.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(4) || text.contains(['-', '_']) {
+        return None;
+    }
+    let bare = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    decode_base64url(bare.replace('+', "-").replace('/', "_").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, says};
+    use hallpass_core::{Denial, Envelope};
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    const BODY: &str = r#"{"id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
+
+    fn outcome(headers: &[(&'static str, &'static str)], body: &str) -> Option<&'static str> {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        match check(&headers, &Envelope::parse(body.as_bytes()).unwrap()) {
+            Ok(()) => None,
+            Err(Denial::HeaderMismatch { header }) => Some(header),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_modern_message_says_the_same_twice() {
+        let version = ("mcp-protocol-version", "2026-07-28");
+        let method = ("mcp-method", "tools/call");
+        assert_eq!(outcome(&[version, method, ("mcp-name", "echo")], BODY), None);
+        assert_eq!(outcome(&[version, method, ("mcp-name", "=?base64?ZWNobw==?=")], BODY), None);
+        assert_eq!(outcome(&[method, ("mcp-name", "echo")], BODY), Some("MCP-Protocol-Version"));
+        assert_eq!(
+            outcome(&[("mcp-protocol-version", "2025-11-25"), method, ("mcp-name", "echo")], BODY),
+            Some("MCP-Protocol-Version")
+        );
+        assert_eq!(outcome(&[version, ("mcp-name", "echo")], BODY), Some("Mcp-Method"));
+        assert_eq!(
+            outcome(&[version, ("mcp-method", "tools/list"), ("mcp-name", "echo")], BODY),
+            Some("Mcp-Method")
+        );
+        for other in ["", "Echo", "ech", "=?base64?ZWNobw=?=", "=?base64?eHg=?=", "=?BASE64?ZWNobw==?="] {
+            assert_eq!(outcome(&[version, method, ("mcp-name", other)], BODY), Some("Mcp-Name"), "{other}");
+        }
+        assert_eq!(outcome(&[version, method], BODY), Some("Mcp-Name"));
+    }
+
+    #[test]
+    fn a_modern_version_in_the_header_alone_is_compared_too() {
+        let body = r#"{"id":1,"method":"tools/call","params":{"name":"delete"}}"#;
+        let headers =
+            [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "echo")];
+        assert_eq!(outcome(&headers, body), Some("Mcp-Name"));
+    }
+
+    #[test]
+    fn older_revisions_do_not_have_these_headers() {
+        let body = r#"{"id":1,"method":"tools/call","params":{"name":"echo"}}"#;
+        assert_eq!(outcome(&[("mcp-protocol-version", "2025-11-25"), ("mcp-name", "other")], body), None);
+        assert_eq!(outcome(&[], body), None);
+    }
+
+    #[test]
+    fn text_beyond_ascii_comes_encoded() {
+        assert!(says("=?base64?w6TDtj8+?=", "\u{e4}\u{f6}?>"));
+        assert!(!says("=?base64?w6TDtj8-?=", "\u{e4}\u{f6}?>"));
+    }
+}

@@ -1,0 +1,90 @@
+//! The answers that the gateway itself gives: the only place that turns a refusal into a status and words.
+
+use crate::failure::Failure;
+use crate::line::Cut;
+use crate::payload::Payload;
+use hallpass_core::ServerName;
+use hallpass_core::denial::{Answer, Denial};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+
+/// Carries the request id on every answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("hallpass-request-id");
+/// The JSON-RPC code for a header that contradicts the body (MCP 2026-07-28).
+const HEADER_MISMATCH: i32 = -32020;
+
+/// `/healthz`: alive. Says nothing else.
+pub(crate) fn healthy() -> Response<Payload> {
+    let mut response = Response::new(Payload::own("ok"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer to a request that is refused.
+pub(crate) fn refusal(denial: &Denial, request_id: &str, message_id: Option<&str>) -> Response<Payload> {
+    let (status, error, challenge) = match denial.answer() {
+        Answer::CredentialWanted => (StatusCode::UNAUTHORIZED, "unauthorized", Some("Bearer")),
+        Answer::InvalidToken => {
+            (StatusCode::UNAUTHORIZED, "invalid_token", Some("Bearer error=\"invalid_token\""))
+        }
+        Answer::InsufficientScope => {
+            (StatusCode::FORBIDDEN, "insufficient_scope", Some("Bearer error=\"insufficient_scope\""))
+        }
+        Answer::Status(status, error) => {
+            (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error, None)
+        }
+    };
+    let text = match denial {
+        Denial::HeaderMismatch { .. } => mismatch_text(denial, message_id),
+        _ => error_text(error, &denial.caller_text(), request_id),
+    };
+    let mut response = json(status, text);
+    if let Some(challenge) = challenge {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if matches!(denial, Denial::MethodNotAllowed) {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+    }
+    response
+}
+
+/// The answer to a call that was cut before the server answered it.
+pub(crate) fn cut(cut: &Cut, request_id: &str) -> Response<Payload> {
+    match cut {
+        Cut::Denied(denial) => refusal(denial, request_id, None),
+        Cut::Shutdown => {
+            let text = error_text("shutting_down", "the gateway is stopping", request_id);
+            json(StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
+}
+
+/// The answer to a call that the server let down.
+pub(crate) fn failure(failure: Failure, server: &ServerName, request_id: &str) -> Response<Payload> {
+    json(failure.status(), error_text(failure.code(), &failure.caller_text(server), request_id))
+}
+
+fn error_text(error: &str, description: &str, request_id: &str) -> String {
+    let fields = [("error", error), ("error_description", description), ("request_id", request_id)];
+    let fields = fields.map(|(name, text)| format!("\"{name}\":{}", serde_json::Value::from(text)));
+    format!("{{{}}}", fields.join(","))
+}
+
+/// In the form that clients of that revision look for.
+fn mismatch_text(denial: &Denial, message_id: Option<&str>) -> String {
+    let message = serde_json::Value::from(denial.caller_text());
+    let id = message_id.unwrap_or("null");
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{HEADER_MISMATCH},\"message\":{message}}}}}"
+    )
+}
+
+fn json(status: StatusCode, text: String) -> Response<Payload> {
+    let mut response = Response::new(Payload::own(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

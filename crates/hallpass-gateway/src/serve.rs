@@ -1,0 +1,190 @@
+//! One request, from head to answer: the list of steps in the order in which they must come. Each step's rules live
+//! in its own module.
+
+use crate::credential::seconds_of;
+use crate::failure::Failure;
+use crate::flight::Flight;
+use crate::forward::{Outgoing, forward};
+use crate::line::{Cut, Line};
+use crate::payload::Payload;
+use crate::relay::{Kind, Ready};
+use crate::tally::Tally;
+use crate::target::Target;
+use crate::{body, framing, headers, message, mirror, respond, session};
+use futures_util::FutureExt as _;
+use hallpass_core::{Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+/// Why a request gets an answer of ours.
+pub(crate) enum Stop {
+    Refused { denial: Denial, message_id: Option<Box<str>> },
+    Cut(Cut),
+    Failed(Failure, ServerName),
+}
+
+impl From<Denial> for Stop {
+    fn from(denial: Denial) -> Self {
+        Self::Refused { denial, message_id: None }
+    }
+}
+
+/// Answers one request. A panic on the way fails this request and nothing else.
+pub(crate) async fn answer(
+    line: Arc<Line>,
+    request: Request<Incoming>,
+) -> Result<Response<Payload>, Infallible> {
+    let request_id = line.worker().next_request_id();
+    let (head, mut body) = request.into_parts();
+    let ends_connection = framing::ends_connection(&head);
+    let answered = AssertUnwindSafe(recorded(&line, head, &mut body, &request_id)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| respond::refusal(&Denial::Internal, &request_id, None));
+    if ends_connection || !body.is_end_stream() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Ok(request_id) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert(respond::REQUEST_ID, request_id);
+    }
+    Ok(response)
+}
+
+/// Opens the record, takes the steps, and closes the record unless the answer carries it on.
+async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id: &str) -> Response<Payload> {
+    // Asked every few seconds by whoever watches the process: no call, no record.
+    if is_health_check(line, &head) {
+        return respond::healthy();
+    }
+    let mut flight = match Flight::begin(line, &head.method, request_id).await {
+        Ok(flight) => flight,
+        Err(denial) => return respond::refusal(&denial, request_id, None),
+    };
+    match steps(line, &mut flight, head, body).await {
+        Ok(ready) => ready.relay(flight),
+        Err(stop) => stopped(&stop, flight, request_id),
+    }
+}
+
+fn is_health_check(line: &Line, head: &Parts) -> bool {
+    head.method == Method::GET
+        && Target::of(&head.uri) == Ok(Target::Health)
+        && framing::check(head).is_ok()
+        && line.shared().door.check(head).is_ok()
+}
+
+fn stopped(stop: &Stop, mut flight: Flight, request_id: &str) -> Response<Payload> {
+    let response = match stop {
+        Stop::Refused { denial, message_id } => {
+            flight.refused(denial);
+            respond::refusal(denial, request_id, message_id.as_deref())
+        }
+        Stop::Cut(cut) => {
+            flight.cut(cut);
+            respond::cut(cut, request_id)
+        }
+        Stop::Failed(failure, server) => {
+            flight.failed(*failure);
+            respond::failure(*failure, server, request_id)
+        }
+    };
+    flight.answered(response.status());
+    response
+}
+
+async fn steps(
+    line: &Arc<Line>,
+    flight: &mut Flight,
+    mut head: Parts,
+    body: &mut Incoming,
+) -> Result<Ready, Stop> {
+    let shared = line.shared();
+    let caller = admit(line, flight, &head)?;
+    message::check_head(&head, body)?;
+    let bytes = body::read(body, &shared.limits).await?;
+    flight.received(bytes.len());
+    let (permit, kind) = permit(flight, &caller, &mut head, &bytes)?;
+    session::open(&shared.session_key, &mut head.headers, &permit)?;
+    headers::strip_request(&mut head.headers);
+    let hold = line.hold(&permit, kind.listens());
+    // A revocation may have come while the body did: from here on the hold hears of every later one.
+    if shared.gate.edition() != caller.edition {
+        hold.examine();
+    }
+    let outgoing = Outgoing { method: head.method, headers: head.headers, body: bytes };
+    let answer = tokio::select! {
+        biased;
+        cut = hold.cut() => return Err(Stop::Cut(cut)),
+        answer = forward(permit, outgoing, &shared.routes, line.worker().pool()) => answer,
+    };
+    let mut answer = answer.map_err(|failure| Stop::Failed(failure, caller.server.clone()))?;
+    session::bind(&shared.session_key, answer.headers_mut(), &caller.verified, &caller.server);
+    hold.begin_answer().map_err(Stop::Cut)?;
+    Ok(Ready { answer, kind, hold, tally: caller.tally, comment_after: shared.limits.comment_after })
+}
+
+/// Who calls what, before any of the body is read.
+struct Caller {
+    verified: Verified,
+    /// What was in force when it was verified.
+    edition: u64,
+    server: ServerName,
+    path_client: Option<ClientName>,
+    tally: Tally,
+}
+
+fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Caller, Denial> {
+    let shared = line.shared();
+    framing::check(head)?;
+    shared.door.check(head)?;
+    let (server, path_client) = match Target::of(&head.uri)? {
+        Target::Server { server, path_client } => (server, path_client),
+        Target::OnlyServer => (shared.routes.only().cloned().ok_or(Denial::NoSuchPath)?, None),
+        Target::Health => return Err(Denial::MethodNotAllowed),
+    };
+    flight.server(&server);
+    let (verified, edition) = verify(line, flight, &head.headers)?;
+    // Only now: who has no token learns nothing about which servers there are.
+    if !shared.routes.contains(&server) {
+        return Err(Denial::UnknownServer);
+    }
+    let tally = shared.tallies.take(&verified.client().name, shared.limits.calls_per_client)?;
+    Ok(Caller { verified, edition, server, path_client, tally })
+}
+
+fn verify(line: &Line, flight: &mut Flight, headers: &HeaderMap) -> Result<(Verified, u64), Denial> {
+    let shared = line.shared();
+    let in_force = shared.gate.in_force();
+    let signed = in_force.signed(headers)?;
+    flight.signed(&signed);
+    let verified = judge(&signed, in_force.snapshot(), seconds_of(shared.now_ms()))?;
+    flight.verified(&verified);
+    Ok((verified, in_force.edition()))
+}
+
+/// What the message is, and the right to send it.
+fn permit(
+    flight: &mut Flight,
+    caller: &Caller,
+    head: &mut Parts,
+    bytes: &[u8],
+) -> Result<(Permit, Kind), Stop> {
+    let envelope = match head.method {
+        Method::POST => Some(Envelope::parse(bytes).map_err(Denial::Envelope)?),
+        _ => None,
+    };
+    if let Some(envelope) = &envelope {
+        flight.message(envelope);
+        mirror::check(&head.headers, envelope)
+            .map_err(|denial| Stop::Refused { denial, message_id: envelope.id.map(message::id_to_repeat) })?;
+        if mirror::is_modern(&head.headers, envelope) {
+            session::ignore(&mut head.headers);
+        }
+    }
+    let path_client = caller.path_client.as_ref().map(ClientName::as_str);
+    let permit = authorize(&caller.verified, &Call { server: &caller.server, path_client })?;
+    Ok((permit, Kind::of(&head.method, envelope.as_ref())))
+}

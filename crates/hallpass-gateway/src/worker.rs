@@ -1,0 +1,167 @@
+//! One thread that serves connections, with its own reactor and its own pool of connections to the servers. Nothing
+//! but the snapshot, the log's channel and a few counts is shared between workers.
+
+use crate::config::{Clock, Limits};
+use crate::credential::Gate;
+use crate::door::Door;
+use crate::forward::Routes;
+use crate::line::{Line, Lines};
+use crate::serve;
+use crate::tally::Tallies;
+use crate::upstream::Pool;
+use hallpass_core::Event;
+use hallpass_core::session::SessionKey;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::future::{Future as _, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+
+/// What all workers look at.
+pub(crate) struct Shared {
+    pub(crate) door: Door,
+    pub(crate) routes: Routes,
+    pub(crate) gate: Gate,
+    pub(crate) session_key: SessionKey,
+    pub(crate) clock: Clock,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) limits: Limits,
+    pub(crate) lines: Lines,
+    pub(crate) tallies: Tallies,
+}
+
+impl Shared {
+    pub(crate) fn now_ms(&self) -> i64 {
+        (self.clock)()
+    }
+}
+
+/// Whether connections may go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    Open,
+    /// Answers may end, nothing begins.
+    Draining,
+    /// Everything is cut.
+    Ended,
+}
+
+/// A connection that was accepted, with its share of the most that may be open.
+pub(crate) struct Accepted {
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) share: OwnedSemaphorePermit,
+}
+
+/// What the connections of one thread have in common.
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    pool: Pool,
+    request_prefix: String,
+    requests: AtomicU64,
+    http: http1::Builder,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, pool: Pool, request_prefix: String) -> Self {
+        let limits = &shared.limits;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.head_timeout)
+            .max_headers(limits.head_fields)
+            .max_header_size(limits.head_bytes)
+            .max_buf_size(limits.head_bytes.max(8 << 10) * 2);
+        Self { shared, pool, request_prefix, requests: AtomicU64::new(0), http }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Unlike that of any other request.
+    pub(crate) fn next_request_id(&self) -> String {
+        format!("{}{}", self.request_prefix, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Serves the connections that are dealt to this thread until the gateway ends.
+pub(crate) async fn run(
+    worker: Arc<Worker>,
+    mut dealt: mpsc::UnboundedReceiver<Accepted>,
+    open: Arc<AtomicUsize>,
+    phase: watch::Receiver<Phase>,
+) {
+    // Each connection keeps a sender: when the last one is gone, `recv` returns.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    while let Some(accepted) = dealt.recv().await {
+        let (worker, phase, alive) = (Arc::clone(&worker), phase.clone(), alive.clone());
+        let counted = Counted::new(Arc::clone(&open));
+        tokio::spawn(async move {
+            connection(worker, accepted, phase).await;
+            drop((counted, alive));
+        });
+    }
+    drop(alive);
+    let _ = all_gone.recv().await;
+}
+
+/// One connection, from first to last request. Ends early if its call is cut or the gateway stops.
+async fn connection(worker: Arc<Worker>, accepted: Accepted, mut phase: watch::Receiver<Phase>) {
+    let _share = accepted.share;
+    let Ok(stream) = TcpStream::from_std(accepted.stream) else { return };
+    let line = Line::new(Arc::clone(&worker), accepted.peer);
+    let service = service_fn(|request| serve::answer(Arc::clone(&line), request));
+    let mut serving = pin!(worker.http.serve_connection(TokioIo::new(stream), service));
+    let mut seen = Phase::Open;
+    loop {
+        // Looked at in the same task and before the connection itself, which does not ask for more of an answer
+        // while the client is not reading.
+        let end = poll_fn(|cx| match line.poll_hang_up(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => serving.as_mut().poll(cx).map(|_| ()),
+        });
+        tokio::select! {
+            biased;
+            now = next_phase(&mut phase, seen) => seen = now,
+            () = end => return,
+        }
+        match seen {
+            Phase::Open => {}
+            Phase::Draining => {
+                line.cut_listener();
+                serving.as_mut().graceful_shutdown();
+            }
+            Phase::Ended => return line.cut_for_shutdown(),
+        }
+    }
+}
+
+async fn next_phase(phase: &mut watch::Receiver<Phase>, seen: Phase) -> Phase {
+    // A gateway that was dropped without a word has ended.
+    phase.wait_for(|phase| *phase != seen).await.map_or(Phase::Ended, |phase| *phase)
+}
+
+/// Counts a connection for as long as it is open.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: Arc<AtomicUsize>) -> Self {
+        Self(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
