@@ -1,1 +1,4 @@
 //! Hallpass.
+
+pub mod bridge;
+pub mod sample;
