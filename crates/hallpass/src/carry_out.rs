@@ -44,7 +44,8 @@ impl Installation {
 
     /// The places that a placement wrote.
     pub fn open_undo(&self, row: &PlacementRow) -> Result<Vec<Placed>> {
-        let plain = self.seal.open("undo", &row.undo).doing(format!("what stood in the file of `{}`", row.client))?;
+        let plain =
+            self.seal.open("undo", &row.undo).doing(format!("what stood in the file of `{}`", row.client))?;
         serde_json::from_slice(&plain).doing(format!("what stood in the file of `{}`", row.client))
     }
 
@@ -52,7 +53,10 @@ impl Installation {
     pub async fn carry_out(&self, plan: &ClientPlan, authority: &Authority) -> Result<Done> {
         if plan.registration != Registration::Same {
             let registered = act("register", &plan.client.name);
-            self.store.put_client(&plan.client, Some(&registered)).await.doing("cannot register the client")?;
+            self.store
+                .put_client(&plan.client, Some(&registered))
+                .await
+                .doing("cannot register the client")?;
         }
         match &plan.step {
             TokenStep::Keep { .. } | TokenStep::LeftRevoked { .. } => Ok(Done::default()),
@@ -79,7 +83,11 @@ impl Installation {
     }
 
     /// A fresh token that is handed to the caller instead of being placed.
-    pub async fn issue_unplaced(&self, client: &ClientRow, authority: &Authority) -> Result<(Token, NewToken)> {
+    pub async fn issue_unplaced(
+        &self,
+        client: &ClientRow,
+        authority: &Authority,
+    ) -> Result<(Token, NewToken)> {
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
         self.store.add_pending(&row).await.doing("cannot note the new token")?;
         self.activate(&row, None, "printed").await?;
@@ -87,8 +95,12 @@ impl Installation {
     }
 
     async fn activate(&self, row: &NewToken, placement: Option<&PlacementRow>, why: &str) -> Result<()> {
-        let issued = Event { jti: Some(row.jti.clone()), reason: Some(why.to_owned()), ..act("issue", &row.client) };
-        self.store.activate(&row.jti, clock::now(), placement, &issued).await.doing("cannot note the new token as placed")
+        let issued =
+            Event { jti: Some(row.jti.clone()), reason: Some(why.to_owned()), ..act("issue", &row.client) };
+        self.store
+            .activate(&row.jti, clock::now(), placement, &issued)
+            .await
+            .doing("cannot note the new token as placed")
     }
 
     async fn place(&self, plan: &ClientPlan, token: &Token) -> Result<(PlacementRow, bool)> {
@@ -115,7 +127,8 @@ impl Installation {
         self.take_out_stale(plan).await?;
         let target = &plan.target;
         let known = self.known(&plan.client.name).await?.placement;
-        let kept: Vec<Placed> = known.filter(|(file, _)| *file == target.file).map(|(_, placed)| placed).unwrap_or_default();
+        let kept: Vec<Placed> =
+            known.filter(|(file, _)| *file == target.file).map(|(_, placed)| placed).unwrap_or_default();
         let mut row = placement_row(&plan.client.name, target)?;
         let file_changed = {
             let row = &mut row;
@@ -137,9 +150,14 @@ impl Installation {
         if plan.stale.is_empty() {
             return Ok(());
         }
-        let Some(row) = self.store.placement(plan.client.name.as_str()).await.doing("the placement")? else { return Ok(()) };
-        let left: Vec<Placed> =
-            self.open_undo(&row)?.into_iter().filter(|place| !plan.stale.iter().any(|stale| stale.path == place.path)).collect();
+        let Some(row) = self.store.placement(plan.client.name.as_str()).await.doing("the placement")? else {
+            return Ok(());
+        };
+        let left: Vec<Placed> = self
+            .open_undo(&row)?
+            .into_iter()
+            .filter(|place| !plan.stale.iter().any(|stale| stale.path == place.path))
+            .collect();
         let ours = self.ours(&plan.client.name).await?;
         edits::take_out(Path::new(&row.file), plan.target.app.dialect, &plan.stale, &ours, &self.tag, false)?;
         let row = PlacementRow { undo: self.seal_undo(&left)?, ..row };
@@ -165,7 +183,9 @@ impl Installation {
         let original = Original::read(path)?;
         let line = zeroize::Zeroizing::new(format!("{}\n", token.expose()));
         replace(path, &original, line.as_bytes(), true, &self.tag).map_err(|fault| match fault {
-            atomic_file::ReplaceFault::Changed => Fault::new(format!("`{}` was changed by somebody else", path.display())),
+            atomic_file::ReplaceFault::Changed => {
+                Fault::new(format!("`{}` was changed by somebody else", path.display()))
+            }
             atomic_file::ReplaceFault::Other(fault) => fault,
         })
     }
@@ -180,8 +200,15 @@ impl Installation {
                 None => false,
             };
             if reached {
-                let issued = Event { jti: Some(token.jti.clone()), reason: Some("mended".into()), ..act("issue", &token.client) };
-                self.store.activate(&token.jti, clock::now(), placement.as_ref(), &issued).await.doing("cannot mend a token")?;
+                let issued = Event {
+                    jti: Some(token.jti.clone()),
+                    reason: Some("mended".into()),
+                    ..act("issue", &token.client)
+                };
+                self.store
+                    .activate(&token.jti, clock::now(), placement.as_ref(), &issued)
+                    .await
+                    .doing("cannot mend a token")?;
             } else {
                 self.store.drop_pending(&token.jti).await.doing("cannot mend a token")?;
             }
@@ -191,7 +218,9 @@ impl Installation {
 
     async fn holds(&self, row: &PlacementRow, token: &TokenRow) -> Result<bool> {
         let text = match (&row.kind, &row.token_file) {
-            (PlacementKind::Bridge, Some(file)) => String::from_utf8(Original::read(Path::new(file))?.bytes).ok(),
+            (PlacementKind::Bridge, Some(file)) => {
+                String::from_utf8(Original::read(Path::new(file))?.bytes).ok()
+            }
             (PlacementKind::Bridge, None) => None,
             (PlacementKind::Env, _) => self.placed_text(row).await?,
         };
@@ -199,9 +228,13 @@ impl Installation {
     }
 
     async fn placed_text(&self, row: &PlacementRow) -> Result<Option<String>> {
-        let Some(client) = self.store.client(row.client.as_str()).await.doing("the client")? else { return Ok(None) };
+        let Some(client) = self.store.client(row.client.as_str()).await.doing("the client")? else {
+            return Ok(None);
+        };
         let Some(place) = self.open_undo(row)?.into_iter().next() else { return Ok(None) };
-        let Ok(original) = atomic_file::target_of(Path::new(&row.file)).and_then(|file| Original::read(&file)) else {
+        let Ok(original) =
+            atomic_file::target_of(Path::new(&row.file)).and_then(|file| Original::read(&file))
+        else {
             return Ok(None);
         };
         let found = hallpass_clients::read(&original.bytes, find_app(&client.app)?.dialect, &place.path);

@@ -4,7 +4,9 @@ use crate::atomic_file::{Original, ReplaceFault, replace, target_of};
 use crate::fault::{Fault, Result};
 use crate::standing::edit_fault;
 use crate::target::{BridgeEntry, Shape, Target};
-use hallpass_clients::{Dialect, EditError, Found, KeyPath, Removal, Undo, bridge_entry, read, remove, upsert};
+use hallpass_clients::{
+    Dialect, EditError, Found, KeyPath, Removal, Undo, bridge_entry, read, remove, upsert,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
@@ -47,7 +49,8 @@ pub async fn put_in(
     let secret = matches!(target.shape, Shape::Variable(_));
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
-        let draft = draft(target, &original.bytes, token, placed).map_err(|fault| edit_fault(&target.file, &fault))?;
+        let draft = draft(target, &original.bytes, token, placed)
+            .map_err(|fault| edit_fault(&target.file, &fault))?;
         before_writing(&draft.placed).await?;
         if !draft.changed && !(secret && original.is_open_to_others()) {
             return Ok(false);
@@ -126,7 +129,9 @@ fn draft(target: &Target, text: &[u8], token: &str, kept: &[Placed]) -> Result<D
     let mut draft = Draft { text: text.to_vec(), changed: false, placed: Vec::new() };
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
-        Shape::Variable(path) => draft.put(target, path, &Value::from(token), path.segments().len() - 2, kept)?,
+        Shape::Variable(path) => {
+            draft.put(target, path, &Value::from(token), path.segments().len() - 2, kept)?
+        }
         Shape::Bridge { entries, .. } => {
             for entry in entries {
                 draft.put_bridge(target, entry, kept)?;
@@ -149,7 +154,8 @@ impl Draft {
         self.text = edit.text;
         self.changed |= edit.changed;
         // The first undo holds; a later one would bring back our own old value.
-        let undo = kept.iter().find(|placed| placed.path == *path).map_or(edit.undo, |placed| placed.undo.clone());
+        let undo =
+            kept.iter().find(|placed| placed.path == *path).map_or(edit.undo, |placed| placed.undo.clone());
         self.placed.push(Placed { path: path.clone(), undo });
         Ok(())
     }

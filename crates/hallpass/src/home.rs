@@ -98,8 +98,11 @@ impl Home {
                 return Err(Fault::new(format!("`{shown}` is not a folder")));
             }
             if meta.mode() & 0o077 != 0 {
-                return Err(Fault::new(format!("`{shown}` is open to others (mode {:o})", meta.mode() & 0o777))
-                    .hint(format!("look who put what there, then `chmod 700 {shown}`")));
+                return Err(Fault::new(format!(
+                    "`{shown}` is open to others (mode {:o})",
+                    meta.mode() & 0o777
+                ))
+                .hint(format!("look who put what there, then `chmod 700 {shown}`")));
             }
         }
         Ok(())
@@ -114,7 +117,9 @@ impl Home {
                 crate::output::note("waiting for another hallpass command to finish");
                 file.lock().doing("cannot lock the home")?;
             }
-            Err(TryLockError::Error(error)) => return Err(Fault::new(format!("cannot lock the home: {error}"))),
+            Err(TryLockError::Error(error)) => {
+                return Err(Fault::new(format!("cannot lock the home: {error}")));
+            }
         }
         Ok(Lock { file })
     }
@@ -162,7 +167,8 @@ impl Home {
 }
 
 fn no_home_folder() -> Fault {
-    Fault::new("no home folder is known for this user").hint("say where: `--home DIR` or the variable `HALLPASS_HOME`")
+    Fault::new("no home folder is known for this user")
+        .hint("say where: `--home DIR` or the variable `HALLPASS_HOME`")
 }
 
 /// A lock that ends when it is dropped or the process ends.

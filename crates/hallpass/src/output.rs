@@ -54,7 +54,10 @@ impl Output {
         let _ = write!(err, "{question} [y/N] ");
         let _ = err.flush();
         let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer).map_err(|error| Fault::new(format!("no answer: {error}")))?;
+        std::io::stdin()
+            .lock()
+            .read_line(&mut answer)
+            .map_err(|error| Fault::new(format!("no answer: {error}")))?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
     }
 }

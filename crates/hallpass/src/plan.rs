@@ -1,8 +1,8 @@
 //! What has to happen so that a client has its token in its place. Looks and decides; changes nothing.
 
 use crate::atomic_file::target_of;
-use crate::fault::{Fault, Result};
 use crate::edits::Placed;
+use crate::fault::{Fault, Result};
 use crate::git::{self, GitView};
 use crate::standing::{Standing, look};
 use crate::target::{Shape, Surroundings, Target};
@@ -86,7 +86,13 @@ pub enum Wish {
 
 impl ClientPlan {
     /// Plans for one client. Refuses what could not be carried out.
-    pub fn make(wanted: ClientRow, known: &Known, around: &Surroundings<'_>, wish: Wish, now: UnixTime) -> Result<Self> {
+    pub fn make(
+        wanted: ClientRow,
+        known: &Known,
+        around: &Surroundings<'_>,
+        wish: Wish,
+        now: UnixTime,
+    ) -> Result<Self> {
         let target = Target::of(&wanted, around)?;
         let registration = match &known.client {
             None => Registration::New,
@@ -98,7 +104,14 @@ impl ClientPlan {
         let tokens = if registration == Registration::New { &[] } else { known.tokens.as_slice() };
         if let Some(at) = revoked_by_a_person(tokens).filter(|_| wish != Wish::FreshToken) {
             let step = TokenStep::LeftRevoked { at };
-            return Ok(Self { client: wanted, registration, target, standing: Standing::default(), step, stale: Vec::new() });
+            return Ok(Self {
+                client: wanted,
+                registration,
+                target,
+                standing: Standing::default(),
+                step,
+                stale: Vec::new(),
+            });
         }
         let standing = look(&target, &wanted.name)?;
         let step = match (wish, live(tokens, now)) {
@@ -108,11 +121,15 @@ impl ClientPlan {
             (Wish::WhatIsMissing, Some(token)) if standing.is_complete_for(token) && stale.is_empty() => {
                 TokenStep::Keep { expires_at: token.expires_at }
             }
-            (Wish::WhatIsMissing, Some(token)) if standing.holds(token) && !standing.open_to_others => TokenStep::PutRight,
+            (Wish::WhatIsMissing, Some(token)) if standing.holds(token) && !standing.open_to_others => {
+                TokenStep::PutRight
+            }
             (Wish::WhatIsMissing, Some(token)) if standing.holds(token) => {
                 TokenStep::Issue { why: "others could read the one before" }
             }
-            (Wish::WhatIsMissing, Some(_)) => TokenStep::Issue { why: "its place does not hold the one before" },
+            (Wish::WhatIsMissing, Some(_)) => {
+                TokenStep::Issue { why: "its place does not hold the one before" }
+            }
         };
         Ok(Self { client: wanted, registration, target, standing, step, stale })
     }
@@ -147,7 +164,10 @@ pub fn check_distinct(plans: &[ClientPlan]) -> Result<()> {
     let mut places = HashMap::new();
     for plan in plans {
         for path in plan.target.paths() {
-            let Some(other) = places.insert((target_of(&plan.target.file)?, path.clone()), &plan.client.name) else { continue };
+            let Some(other) = places.insert((target_of(&plan.target.file)?, path.clone()), &plan.client.name)
+            else {
+                continue;
+            };
             return Err(Fault::new(format!(
                 "`{other}` and `{}` would share one place: `{path}` in `{}`",
                 plan.client.name,
@@ -183,7 +203,7 @@ fn check_git(file: &Path, git_ok: bool) -> Result<()> {
         return Ok(());
     }
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    Err(Fault::new(format!("git would commit `{}`, and a token is a secret", file.display()))
-        .hint(format!("add `{name}` to .gitignore (and `git rm --cached` it if it is tracked), or say `--git-ok`")))
+    Err(Fault::new(format!("git would commit `{}`, and a token is a secret", file.display())).hint(format!(
+        "add `{name}` to .gitignore (and `git rm --cached` it if it is tracked), or say `--git-ok`"
+    )))
 }
-

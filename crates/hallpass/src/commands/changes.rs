@@ -60,7 +60,8 @@ pub(super) async fn carry_out(
     if failed.is_empty() {
         return Ok(());
     }
-    Err(Fault::new(format!("not done for {}: see above", failed.join(", "))).hint("mend the cause, then run the same command again"))
+    Err(Fault::new(format!("not done for {}: see above", failed.join(", ")))
+        .hint("mend the cause, then run the same command again"))
 }
 
 fn describe(plan: &ClientPlan) -> String {
@@ -73,7 +74,9 @@ fn describe(plan: &ClientPlan) -> String {
     match &plan.step {
         TokenStep::Keep { expires_at } => format!("{name}: {registered}keep its token (until {expires_at})"),
         TokenStep::LeftRevoked { at } => {
-            format!("{name}: left alone, it was revoked on {at} (`hallpass issue {name}` gives it a new token)")
+            format!(
+                "{name}: left alone, it was revoked on {at} (`hallpass issue {name}` gives it a new token)"
+            )
         }
         TokenStep::PutRight => format!("{name}: {registered}put right {}", place(plan)),
         TokenStep::Issue { why } => format!("{name}: {registered}issue a token ({why}) -> {}", place(plan)),
@@ -89,10 +92,13 @@ fn place(plan: &ClientPlan) -> String {
     let paths: Vec<String> = plan.target.paths().iter().map(ToString::to_string).collect();
     let how = match &plan.target.shape {
         Shape::Variable(_) => {
-            let replaced = if plan.standing.foreign { ", in place of what stands there (kept sealed)" } else { "" };
+            let replaced =
+                if plan.standing.foreign { ", in place of what stands there (kept sealed)" } else { "" };
             format!("the token itself{replaced}; the file becomes 0600")
         }
-        Shape::Bridge { token_file, .. } => format!("a bridge without a secret; the token in {}", token_file.display()),
+        Shape::Bridge { token_file, .. } => {
+            format!("a bridge without a secret; the token in {}", token_file.display())
+        }
     };
     format!("{file}{link}\n    {}: {how}", paths.join(", "))
 }
@@ -100,7 +106,9 @@ fn place(plan: &ClientPlan) -> String {
 fn restart(plan: &ClientPlan) -> String {
     let name = plan.target.app.name;
     match (&plan.target.shape, plan.target.app.reload) {
-        (Shape::Bridge { .. }, _) if plan.standing.entries_in_place => "; the bridge reads it by itself".into(),
+        (Shape::Bridge { .. }, _) if plan.standing.entries_in_place => {
+            "; the bridge reads it by itself".into()
+        }
         (Shape::Bridge { .. }, Reload::Live) => String::new(),
         (_, Reload::Reconnect) => format!("; reconnect the server in {name}"),
         (_, Reload::Live | Reload::Restart | Reload::Unknown) => format!("; restart {name}"),

@@ -15,15 +15,11 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<()> {
 
 /// The manual page on standard output, or all pages in a folder.
 pub(super) fn pages(folder: Option<&Path>) -> Result<()> {
-    match folder {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).doing(format!("cannot make `{}`", folder.display()))?;
-            clap_mangen::generate_to(Cli::command(), folder).doing(format!("cannot write in `{}`", folder.display()))
-        }
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).doing("cannot render the page")?;
-            std::io::stdout().write_all(&page).doing("cannot print")
-        }
-    }
+    let Some(folder) = folder else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command()).render(&mut page).doing("cannot render the page")?;
+        return std::io::stdout().write_all(&page).doing("cannot print");
+    };
+    std::fs::create_dir_all(folder).doing(format!("cannot make `{}`", folder.display()))?;
+    clap_mangen::generate_to(Cli::command(), folder).doing(format!("cannot write in `{}`", folder.display()))
 }

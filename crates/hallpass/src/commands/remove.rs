@@ -34,7 +34,9 @@ pub(super) async fn remove(
     let name = &client.name;
     // Before anything is revoked: a file that cannot be edited is said now.
     let planned = clean(installation, client, true).await.map_err(|fault| {
-        Fault::new(fault.to_string()).hint(format!("mend the file, then remove it again; `hallpass revoke {name}` cuts the client off now"))
+        Fault::new(fault.to_string()).hint(format!(
+            "mend the file, then remove it again; `hallpass revoke {name}` cuts the client off now"
+        ))
     })?;
     context.output.line(format!("{name}: revoke its tokens, {planned}"));
     let document = |removed: bool| json!({ "client": name, "removed": removed, "dry_run": consent.dry_run, "file": planned.clone() });
@@ -46,9 +48,15 @@ pub(super) async fn remove(
         return Err(Fault::new("nothing was changed: the answer was no"));
     }
     let store = &installation.store;
-    store.revoke_client(name.as_str(), clock::now(), "removed", &act("revoke", name)).await.doing("cannot revoke")?;
+    store
+        .revoke_client(name.as_str(), clock::now(), "removed", &act("revoke", name))
+        .await
+        .doing("cannot revoke")?;
     let done = clean(installation, client, false).await?;
-    store.remove_client(name.as_str(), clock::now(), "removed", &act("remove", name)).await.doing("cannot remove the client")?;
+    store
+        .remove_client(name.as_str(), clock::now(), "removed", &act("remove", name))
+        .await
+        .doing("cannot remove the client")?;
     context.output.line(format!("{name}: removed ({done})"));
     context.output.document(&document(true));
     Ok(())
@@ -61,7 +69,14 @@ async fn clean(installation: &Installation, client: &ClientRow, dry: bool) -> Re
     };
     let placed = installation.open_undo(&row)?;
     let ours = installation.ours(&client.name).await?;
-    let outcome = take_out(Path::new(&row.file), find_app(&client.app)?.dialect, &placed, &ours, &installation.tag, dry)?;
+    let outcome = take_out(
+        Path::new(&row.file),
+        find_app(&client.app)?.dialect,
+        &placed,
+        &ours,
+        &installation.tag,
+        dry,
+    )?;
     if let Some(token_file) = row.token_file.as_deref().filter(|_| !dry) {
         crate::atomic_file::delete(Path::new(token_file))?;
     }

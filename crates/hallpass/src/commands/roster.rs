@@ -92,7 +92,10 @@ pub(super) async fn plans(
 }
 
 /// All clients there are, as they shall be, with what the store knows of them.
-async fn clients(installation: Option<&Installation>, settings: &Settings) -> Result<Vec<(ClientRow, Known)>> {
+async fn clients(
+    installation: Option<&Installation>,
+    settings: &Settings,
+) -> Result<Vec<(ClientRow, Known)>> {
     let mut clients = Vec::new();
     for (name, client) in &settings.roster.clients {
         let known = match installation {
@@ -114,7 +117,9 @@ async fn clients(installation: Option<&Installation>, settings: &Settings) -> Re
 
 fn check_subjects(clients: &[(ClientRow, Known)]) -> Result<()> {
     for (position, (client, _)) in clients.iter().enumerate() {
-        if let Some((other, _)) = clients[..position].iter().find(|(other, _)| other.subject == client.subject) {
+        if let Some((other, _)) =
+            clients[..position].iter().find(|(other, _)| other.subject == client.subject)
+        {
             return Err(Fault::new(format!(
                 "`{}` and `{}` have the same subject `{}`",
                 other.name, client.name, client.subject

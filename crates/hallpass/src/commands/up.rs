@@ -10,7 +10,12 @@ use crate::settings::Settings;
 use std::path::Path;
 
 /// Makes the home if it is not there, applies the configuration, serves.
-pub(super) async fn run(context: &Context, consent: Consent, listen: &Listen, config: Option<&Path>) -> Result<()> {
+pub(super) async fn run(
+    context: &Context,
+    consent: Consent,
+    listen: &Listen,
+    config: Option<&Path>,
+) -> Result<()> {
     let settings = context.settings(config)?;
     let installation = if context.home.is_made() {
         context.installation().await?
