@@ -1,0 +1,8 @@
+//! The bridge between a client on standard input and output, and servers over HTTP.
+
+mod client;
+mod failures;
+mod fidelity;
+mod resuming;
+mod sample;
+mod script;
