@@ -1,9 +1,11 @@
 //! Bad days: garbage, refusals, a gateway that is not there, cancellation, the end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::client::{Client, call, initialize, modern, sample_server, some_token, token_file};
 use crate::script::{Reply, Script, Step};
@@ -127,32 +129,75 @@ async fn a_token_that_is_none_is_said_so_and_never_shown() {
     }
 }
 
-#[tokio::test]
-async fn a_cancelled_modern_call_is_hung_up_and_not_told() {
-    let (ended, mut hung_up) = tokio::sync::watch::channel(());
-    let ended = std::sync::Arc::new(ended);
-    let script = crate::script::Script::start(move |received, _| {
-        if received.text().contains(r#""id":1"#) {
-            Reply::events([Step::Hold]).telling(std::sync::Arc::clone(&ended))
-        } else {
-            Reply::json(200, r#"{"jsonrpc":"2.0","id":2,"result":{}}"#)
+/// A server that holds call 1 open and says when its caller has gone.
+async fn holding_server() -> (Script, watch::Receiver<()>) {
+    let (ended, hung_up) = watch::channel(());
+    let ended = Arc::new(ended);
+    let script = Script::start(move |received, _| match () {
+        () if received.is("initialize") => Reply::initialized("s"),
+        () if received.is("notifications/cancelled") => Reply::status(202),
+        () if received.text().contains(r#""id":1"#) => {
+            Reply::events([Step::Hold]).telling(Arc::clone(&ended))
         }
+        () => Reply::json(200, r#"{"jsonrpc":"2.0","id":2,"result":{}}"#),
     })
     .await;
+    (script, hung_up)
+}
+
+fn cancellation() -> Value {
+    json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } })
+}
+
+async fn seen(mut hung_up: watch::Receiver<()>) {
+    let seen = tokio::time::timeout(Duration::from_secs(20), hung_up.changed()).await;
+    seen.expect("the server sees the end in time").expect("a server");
+}
+
+#[tokio::test]
+async fn a_cancelled_modern_call_is_hung_up_and_the_server_not_told() {
+    let (script, hung_up) = holding_server().await;
     let mut client = Client::new(&script.url, some_token());
     client.send_json(modern(call(1, "watch", &json!({})))).await;
     script.wait_for(|received| received.is("tools/call")).await;
-    let params = json!({ "requestId": 1 });
-    client
-        .send_json(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
-        .await;
-    let told = tokio::time::timeout(Duration::from_secs(20), hung_up.changed()).await;
-    told.expect("the server sees the end in time").expect("a server");
+    client.send_json(cancellation()).await;
+    seen(hung_up).await;
     client.send_json(modern(call(2, "echo", &json!({})))).await;
     assert_eq!(client.message().await["id"], 2);
     let (rest, _) = client.finish().await;
     assert!(rest.is_empty(), "{rest:?}");
     assert!(!script.received().iter().any(|received| received.is("notifications/cancelled")));
+}
+
+#[tokio::test]
+async fn of_a_cancelled_legacy_call_the_server_is_told_before_it_is_hung_up() {
+    let (script, hung_up) = holding_server().await;
+    let mut client = Client::new(&script.url, some_token());
+    client.send_json(initialize("2025-11-25")).await;
+    client.message().await;
+    client.send_json(call(1, "watch", &json!({}))).await;
+    script.wait_for(|received| received.is("tools/call")).await;
+    client.send_json(cancellation()).await;
+    seen(hung_up).await;
+    assert!(script.received().iter().any(|received| received.is("notifications/cancelled")));
+    let (rest, _) = client.finish().await;
+    assert!(rest.is_empty(), "{rest:?}");
+}
+
+#[tokio::test]
+async fn answers_of_the_client_pass_by_the_calls_that_wait_for_a_place() {
+    let script = Script::start(|received, _| {
+        if received.is("tools/call") { Reply::events([Step::Hold]) } else { Reply::status(202) }
+    })
+    .await;
+    let mut client = Client::new(&script.url, some_token());
+    for id in 1..=100 {
+        client.send_json(call(id, "ask", &json!({}))).await;
+    }
+    let answer = r#"{"jsonrpc":"2.0","id":"elicit","result":{}}"#;
+    client.send(answer).await;
+    script.wait_for(|received| received.text() == answer).await;
+    assert!(script.received().len() <= 65, "64 calls at a time");
 }
 
 #[tokio::test]

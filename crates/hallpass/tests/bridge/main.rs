@@ -4,5 +4,6 @@ mod client;
 mod failures;
 mod fidelity;
 mod resuming;
+mod rules;
 mod sample;
 mod script;
