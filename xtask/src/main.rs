@@ -1,2 +1,41 @@
-//! Chores.
-fn main() {}
+//! The project's chores, run as `cargo xtask ...`.
+//! Nothing here is part of the program, and nothing here decides what is right: the steps do.
+
+mod command;
+mod design;
+mod failure;
+mod policy;
+mod spdx;
+mod steps;
+mod tree;
+mod typescript;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test", names @ ..] => steps::test(names),
+        [] | ["help" | "--help" | "-h", ..] => {
+            print!("{}", help());
+            ExitCode::SUCCESS
+        }
+        [unknown, ..] => {
+            eprintln!("error: no chore named `{unknown}`\nhint: `cargo xtask help` lists them");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn help() -> String {
+    let usage = "\
+cargo xtask test            every check, in this order; the first that fails ends it
+cargo xtask test STEP...    only these
+cargo xtask help            this text
+
+Steps:
+";
+    let steps = steps::STEPS.iter().map(|step| format!("  {:<8} {}\n", step.name, step.about));
+    steps.fold(usage.to_owned(), |text, step| text + &step)
+}

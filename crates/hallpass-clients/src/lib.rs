@@ -1,1 +1,123 @@
-//! To be written.
+//! Edits one entry in an MCP client's configuration text and leaves every other byte as it was.
+//! Text in, text out: no files, no clock, no environment, no randomness.
+
+mod app;
+mod error;
+mod json;
+mod path;
+mod undo;
+
+use serde_json::Value;
+
+pub use app::{App, Os, Place, PlaceRoot, Reload, app, apps, bridge_entry};
+pub use error::{EditError, JsonType, Position, SyntaxFault};
+pub use path::KeyPath;
+pub use undo::Undo;
+
+/// A text longer than this is refused: no client's configuration comes near it.
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Nesting deeper than this is refused, so that hostile input cannot exhaust the stack.
+pub const MAX_DEPTH: usize = 64;
+
+/// The spelling a client's parser accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// JSON as in RFC 8259.
+    Json,
+    /// JSON with `//` and `/* */` comments and trailing commas.
+    Jsonc,
+}
+
+/// What [`read`] met at a path.
+#[derive(PartialEq)]
+pub enum Found {
+    /// The whole path is there.
+    Present(Present),
+    /// The path ends early.
+    Absent(Absent),
+}
+
+/// A value that is there. It may be a secret: there is no `Debug`.
+#[derive(Clone, PartialEq)]
+pub struct Present {
+    /// The decoded value; `None` for what `serde_json` cannot hold (lone surrogates, a number out of range).
+    pub value: Option<Value>,
+    /// The bytes of the value as the file spells them.
+    pub raw: String,
+}
+
+/// How far a path goes, and what stands where it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    /// How many leading segments are there as objects.
+    pub depth: usize,
+    /// The keys of the deepest object that is there, in the file's order.
+    pub siblings: Vec<String>,
+}
+
+/// The outcome of [`upsert`]. The text holds secrets: there is no `Debug`.
+#[derive(PartialEq)]
+pub struct Edit {
+    /// The text to write.
+    pub text: Vec<u8>,
+    /// Whether `text` differs from what was given.
+    pub changed: bool,
+    /// What [`remove`] needs to take the edit back. After a rotation keep the first one:
+    /// it still holds, and the later one would carry our own old value.
+    pub undo: Undo,
+}
+
+/// The outcome of [`remove`]. The text holds secrets: there is no `Debug`.
+#[derive(PartialEq)]
+pub enum Removal {
+    /// Ours was there; this is the text without it, or with what stood there before.
+    Done(Vec<u8>),
+    /// There is nothing of ours to take back, or it stood there before us: leave the file alone.
+    Nothing,
+    /// Somebody else's value stands there now: leave the file alone and tell the person.
+    Foreign {
+        /// Where that value begins.
+        at: Position,
+    },
+}
+
+/// Looks up `path`.
+pub fn read(text: &[u8], dialect: Dialect, path: &KeyPath) -> Result<Found, EditError> {
+    match dialect {
+        Dialect::Json | Dialect::Jsonc => json::read(text, dialect, path),
+    }
+}
+
+/// Puts `value` at `path`. The first `must_exist` segments have to be there as objects, the rest may be created.
+///
+/// A text without a document (blank, or only comments) becomes a new document when `must_exist` is 0.
+/// An equal value is left as it is; a value of another JSON type is refused and not replaced.
+pub fn upsert(
+    text: &[u8],
+    dialect: Dialect,
+    path: &KeyPath,
+    value: &Value,
+    must_exist: usize,
+) -> Result<Edit, EditError> {
+    match dialect {
+        Dialect::Json | Dialect::Jsonc => json::upsert(text, dialect, path, value, must_exist),
+    }
+}
+
+/// Takes back what [`upsert`] did at `path`, if `is_ours` knows the value that stands there now.
+///
+/// When nothing else was touched since, or only our value was rotated, the original bytes come back exactly.
+/// Otherwise our member goes, with the objects that we created for it and that hold nothing else,
+/// or the value that stood there before comes back.
+pub fn remove(
+    text: &[u8],
+    dialect: Dialect,
+    path: &KeyPath,
+    undo: &Undo,
+    is_ours: impl FnOnce(&Value) -> bool,
+) -> Result<Removal, EditError> {
+    match dialect {
+        Dialect::Json | Dialect::Jsonc => json::remove(text, dialect, path, undo, is_ours),
+    }
+}

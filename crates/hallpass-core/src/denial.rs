@@ -178,7 +178,6 @@ impl Denial {
     pub fn answer(&self) -> Answer {
         match self {
             Self::NoCredential | Self::OtherScheme => Answer::CredentialWanted,
-            Self::SeveralCredentials | Self::MalformedCredential => Answer::Status(400, "invalid_request"),
             Self::TokenTooLong
             | Self::MalformedToken
             | Self::HeaderMember { .. }
@@ -204,7 +203,9 @@ impl Denial {
             Self::ServerNotAllowed { .. } => Answer::InsufficientScope,
             Self::HostNotAllowed => Answer::Status(421, "host_not_allowed"),
             Self::OriginNotAllowed => Answer::Status(403, "origin_not_allowed"),
-            Self::AmbiguousRequest { .. }
+            Self::SeveralCredentials
+            | Self::MalformedCredential
+            | Self::AmbiguousRequest { .. }
             | Self::BodyCutShort
             | Self::Envelope(_)
             | Self::HeaderMismatch { .. } => Answer::Status(400, "invalid_request"),

@@ -247,8 +247,8 @@ struct RawAuthority {
 impl RawAuthority {
     fn check(self) -> Result<AuthoritySettings, RosterFault> {
         Ok(AuthoritySettings {
-            issuer: checked("authority.issuer", self.issuer, |text| Issuer::new(text))?,
-            audience: checked("authority.audience", self.audience, |text| Audience::new(text))?,
+            issuer: checked("authority.issuer", self.issuer, Issuer::new)?,
+            audience: checked("authority.audience", self.audience, Audience::new)?,
             lifetime: self.lifetime.map(|text| check_lifetime(&text)).transpose()?,
         })
     }
@@ -338,7 +338,7 @@ impl RawClient {
             |text: &String| ServerName::new(text).map_err(|why| value(&key, &format!("`{text}`: {why}")));
         let servers =
             self.servers.map(|names| names.iter().map(server).collect::<Result<_, _>>()).transpose()?;
-        let subject = checked(&format!("clients.{name}.subject"), self.subject, |text| Subject::new(text))?;
+        let subject = checked(&format!("clients.{name}.subject"), self.subject, Subject::new)?;
         let settings = ClientSettings {
             subject,
             app: self.app,

@@ -1,1 +1,26 @@
-//! Hallpass.
+//! The program: settings, the authority, placement of tokens, the bridge, the commands.
+//!
+//! Decisions are made in `hallpass-core`, configuration texts are edited in `hallpass-clients`, what is in force is
+//! kept in `hallpass-store`, calls go through `hallpass-gateway`. Here they are wired to files, clock and terminal.
+
+pub mod atomic_file;
+pub mod bridge;
+pub mod carry_out;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod edits;
+pub mod environment;
+pub mod fault;
+pub mod git;
+pub mod home;
+pub mod installation;
+pub mod mint;
+pub mod output;
+pub mod plan;
+pub mod recorder;
+pub mod sample;
+pub mod settings;
+pub mod standing;
+pub mod target;
+pub mod tour;

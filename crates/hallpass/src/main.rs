@@ -1,2 +1,44 @@
-//! Hallpass.
-fn main() {}
+//! Parses the command line, runs the command, prints what it ended with.
+
+use clap::Parser;
+use hallpass::cli::{Cli, Command};
+use hallpass::{commands, output};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
+        }
+    };
+    // Whatever is made, nobody else may read it.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    if !matches!(cli.command, Command::Tour { .. }) {
+        dump_no_core();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(commands::run(cli));
+            // A read of standard input that nobody waits for any more must not hold the process.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(hallpass::fault::Fault::new(format!("cannot start: {error}"))),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            output::print_fault(&fault);
+            ExitCode::from(fault.exit_code())
+        }
+    }
+}
+
+/// Keys and tokens are in memory: no core file may hold them.
+fn dump_no_core() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}

@@ -1,0 +1,89 @@
+//! Each folder of `golden/APP/CASE` is a file before and after our edit, and what the edit is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hallpass_clients::{App, Edit, Found, KeyPath, Removal, app, bridge_entry, read, remove, upsert};
+use serde_json::Value;
+
+const PROGRAM: &str = "/opt/hallpass/bin/hallpass";
+
+struct Case {
+    app: &'static App,
+    path: KeyPath,
+    value: Value,
+    must_exist: usize,
+}
+
+impl Case {
+    /// `bridge` is an entry of our own, for which everything may be created; `env` goes into somebody's entry.
+    fn load(folder: &Path) -> Self {
+        let case: Value = serde_json::from_slice(&fs::read(folder.join("case.json")).unwrap()).unwrap();
+        let app = app(folder.parent().unwrap().file_name().unwrap().to_str().unwrap())
+            .expect("the folder names an app");
+        let entry = case["entry"].as_str().unwrap();
+        if let Some(variable) = case["env"].as_str() {
+            let path = app.env_path(entry, variable);
+            return Self { app, path, value: case["value"].clone(), must_exist: 2 };
+        }
+        let args: Vec<String> = serde_json::from_value(case["bridge"].clone()).unwrap();
+        Self { app, path: app.entry_path(entry), value: bridge_entry(app, PROGRAM, &args), must_exist: 0 }
+    }
+
+    fn upsert(&self, text: &[u8]) -> Edit {
+        upsert(text, self.app.dialect, &self.path, &self.value, self.must_exist)
+            .unwrap_or_else(|e| panic!("{e}"))
+    }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let folders =
+        |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases: Vec<_> =
+        folders(&root).iter().filter(|path| path.is_dir()).flat_map(|app| folders(app)).collect();
+    cases.sort();
+    cases
+}
+
+#[test]
+fn every_case_gives_its_after_and_comes_back() {
+    let cases = cases();
+    assert!(cases.len() >= 19, "only {} cases were found", cases.len());
+    let wrong: Vec<_> = cases.iter().filter_map(|folder| check(folder).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn check(folder: &Path) -> Result<(), String> {
+    let case = Case::load(folder);
+    let name = folder.display();
+    let before = fs::read(folder.join("before.json")).unwrap();
+    let edit = case.upsert(&before);
+    if fs::read(folder.join("after.json")).unwrap_or_default() != edit.text {
+        return Err(format!("{name}: after.json differs from {}", keep(folder, &edit.text).display()));
+    }
+    assert!(edit.changed, "{name}: changed");
+    let again = case.upsert(&edit.text);
+    assert!(!again.changed && again.text == edit.text, "{name}: a second edit changes nothing");
+    assert!(holds(&case, &edit.text), "{name}: the value is read back");
+    let back =
+        remove(&edit.text, case.app.dialect, &case.path, &edit.undo, |value| *value == case.value).unwrap();
+    assert!(back == Removal::Done(before), "{name}: what was there before comes back to the byte");
+    Ok(())
+}
+
+/// Leaves what we made where a person can look at it, and copy it if it is right.
+#[expect(clippy::disallowed_methods, reason = "a scratch file of a failing test needs no syncing")]
+fn keep(folder: &Path, text: &[u8]) -> PathBuf {
+    let case = folder.iter().rev().take(2).map(|part| part.to_str().unwrap()).collect::<Vec<_>>();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.{}.after.json", case[1], case[0]));
+    fs::write(&file, text).unwrap();
+    file
+}
+
+fn holds(case: &Case, text: &[u8]) -> bool {
+    match read(text, case.app.dialect, &case.path).unwrap() {
+        Found::Present(present) => present.value.as_ref() == Some(&case.value),
+        Found::Absent(_) => false,
+    }
+}

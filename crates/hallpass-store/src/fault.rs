@@ -1,0 +1,94 @@
+//! What can be wrong with the store, as data. The words name no content of it.
+
+use std::fmt;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug)]
+pub enum StoreFault {
+    /// There is no database.
+    Missing,
+    /// There is one already.
+    AlreadyThere,
+    /// It was made by a newer version: it has this migration, which is unknown here.
+    Newer {
+        /// The migration's number.
+        found: i64,
+    },
+    /// Not a database of ours, or not whole.
+    Damaged(String),
+    /// Others than the owner may read or write it.
+    OthersCanRead {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It belongs to another user.
+    OtherOwner,
+    /// Another process kept it locked for 2 seconds.
+    Locked,
+    /// Another client has that subject.
+    DuplicateSubject {
+        /// The subject.
+        subject: String,
+    },
+    /// The file was replaced or taken away while it was open.
+    Replaced,
+    /// Anything else that the database or the file system said.
+    Failed(String),
+}
+
+impl fmt::Display for StoreFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is not there"),
+            Self::AlreadyThere => f.write_str("it is there already"),
+            Self::Newer { found } => {
+                write!(f, "it was made by a newer version of Hallpass (migration {found})")
+            }
+            Self::Damaged(why) => write!(f, "it is damaged: {why}"),
+            Self::OthersCanRead { mode } => write!(f, "it is open to others (mode {mode:o})"),
+            Self::OtherOwner => f.write_str("it belongs to another user"),
+            Self::Locked => f.write_str("another process keeps it locked"),
+            Self::DuplicateSubject { subject } => write!(f, "another client has the subject `{subject}`"),
+            Self::Replaced => f.write_str("the file was replaced or taken away while it was open"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for StoreFault {}
+
+/// SQLite's primary result codes that have a meaning of their own here.
+const BUSY: &str = "5";
+const NOT_A_DATABASE: &str = "26";
+const CORRUPT: &str = "11";
+
+impl From<sqlx::Error> for StoreFault {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+        match code.as_ref() {
+            BUSY => Self::Locked,
+            NOT_A_DATABASE | CORRUPT => Self::Damaged(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreFault {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::VersionMissing(found) => Self::Newer { found },
+            sqlx::migrate::MigrateError::Execute(error) => error.into(),
+            error => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for StoreFault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+pub(crate) fn damaged(what: impl fmt::Display) -> StoreFault {
+    StoreFault::Damaged(what.to_string())
+}

@@ -1,0 +1,73 @@
+//! Where each client's token was placed.
+
+use crate::fault::{StoreFault, damaged};
+use crate::rows::{PlacementKind, PlacementRow};
+use crate::store::{Change, Store};
+use hallpass_core::encoding::{decode_hex, hex};
+use hallpass_core::{ClientName, UnixTime};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+const COLUMNS: &str = "SELECT client, kind, file, token_file, undo_hex, placed_at FROM placement";
+
+impl Store {
+    /// One client's placement.
+    pub async fn placement(&self, client: &str) -> Result<Option<PlacementRow>, StoreFault> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE client = $1")))
+            .bind(client)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// All placements, by client.
+    pub async fn placements(&self) -> Result<Vec<PlacementRow>, StoreFault> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY client")))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Notes where a client's token is placed.
+    pub async fn put_placement(&self, row: &PlacementRow) -> Result<(), StoreFault> {
+        let mut change = self.change().await?;
+        upsert_placement(&mut change, row).await?;
+        self.commit(change).await
+    }
+}
+
+pub(crate) async fn upsert_placement(change: &mut Change, row: &PlacementRow) -> Result<(), StoreFault> {
+    let kind = match row.kind {
+        PlacementKind::Env => "env",
+        PlacementKind::Bridge => "bridge",
+    };
+    let sql = "INSERT INTO placement (client, kind, file, token_file, undo_hex, placed_at) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (client) DO UPDATE SET kind = excluded.kind, file = excluded.file, token_file = excluded.token_file,
+            undo_hex = excluded.undo_hex, placed_at = excluded.placed_at";
+    sqlx::query(sql)
+        .bind(row.client.as_str())
+        .bind(kind)
+        .bind(&row.file)
+        .bind(&row.token_file)
+        .bind(hex(&row.undo))
+        .bind(row.at.seconds())
+        .execute(&mut **change)
+        .await?;
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<PlacementRow, StoreFault> {
+    let kind = match row.try_get("kind")? {
+        "env" => PlacementKind::Env,
+        "bridge" => PlacementKind::Bridge,
+        _ => return Err(damaged("a placement's kind")),
+    };
+    Ok(PlacementRow {
+        client: ClientName::new(row.try_get("client")?).map_err(damaged)?,
+        kind,
+        file: row.try_get("file")?,
+        token_file: row.try_get("token_file")?,
+        undo: decode_hex(row.try_get("undo_hex")?).ok_or_else(|| damaged("a placement"))?,
+        at: UnixTime::from_seconds(row.try_get("placed_at")?),
+    })
+}

@@ -1,0 +1,156 @@
+//! The rows as types.
+
+use hallpass_core::snapshot::{ServerScope, TokenState};
+use hallpass_core::{ClientName, Subject, TokenDigest, UnixTime};
+use std::fmt;
+
+/// A registered client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRow {
+    /// Unique name.
+    pub name: ClientName,
+    /// The `sub` of its tokens.
+    pub subject: Subject,
+    /// Which program it is.
+    pub app: String,
+    /// A disabled client's tokens are refused.
+    pub enabled: bool,
+    /// Removed: kept so that its tokens keep their owner.
+    pub removed: bool,
+    /// It comes from hallpass.toml, not from `hallpass add`.
+    pub from_roster: bool,
+    /// The servers it may use.
+    pub servers: ServerScope,
+    /// Its configuration file, absolute; `None`: the app's own place.
+    pub config: Option<String>,
+    /// The entry in it.
+    pub entry: Option<String>,
+    /// The variable of the entry; `None`: the bridge.
+    pub env: Option<String>,
+    /// When it was registered.
+    pub created_at: UnixTime,
+}
+
+/// An issued token, without the token.
+#[derive(Clone, Debug)]
+pub struct TokenRow {
+    /// Its public handle.
+    pub jti: String,
+    /// Whose it is.
+    pub client: ClientName,
+    /// The key that signed it.
+    pub kid: String,
+    /// `iat`
+    pub issued_at: UnixTime,
+    /// `exp`
+    pub expires_at: UnixTime,
+    /// SHA-256 of its text.
+    pub digest: TokenDigest,
+    /// Where it stands.
+    pub state: TokenState,
+    /// Why it was revoked.
+    pub reason: Option<String>,
+}
+
+/// A token that was just minted.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Its public handle.
+    pub jti: String,
+    /// Whose it is.
+    pub client: ClientName,
+    /// The key that signed it.
+    pub kid: String,
+    /// `iat`
+    pub issued_at: UnixTime,
+    /// `exp`
+    pub expires_at: UnixTime,
+    /// SHA-256 of its text.
+    pub digest: TokenDigest,
+}
+
+/// Where a signing key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Signs and verifies.
+    Active,
+    /// Verifies what it signed.
+    VerifyOnly,
+    /// Does neither.
+    Retired,
+}
+
+impl KeyState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::VerifyOnly => "verify-only",
+            Self::Retired => "retired",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Active, Self::VerifyOnly, Self::Retired].into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// A signing key as it is kept: the private part sealed.
+#[derive(Clone)]
+pub struct KeyRow {
+    /// Its name.
+    pub kid: String,
+    /// `ES256`
+    pub algorithm: String,
+    /// The public key; for ES256 the uncompressed point.
+    pub public: Vec<u8>,
+    /// The private key, sealed.
+    pub sealed: Vec<u8>,
+    /// Where it stands.
+    pub state: KeyState,
+    /// When it was made.
+    pub created_at: UnixTime,
+}
+
+/// A key to be kept.
+pub type NewKey = KeyRow;
+
+impl fmt::Debug for KeyRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRow").field("kid", &self.kid).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// How a token gets to its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlacementKind {
+    /// As a variable of an entry.
+    Env,
+    /// In a token file that a bridge reads.
+    Bridge,
+}
+
+/// Where a client's token was placed, and how to take it back.
+#[derive(Clone)]
+pub struct PlacementRow {
+    /// Whose.
+    pub client: ClientName,
+    /// How.
+    pub kind: PlacementKind,
+    /// The client's configuration file, absolute.
+    pub file: String,
+    /// The token file of a bridge.
+    pub token_file: Option<String>,
+    /// What stood there before, sealed by the program.
+    pub undo: Vec<u8>,
+    /// When.
+    pub at: UnixTime,
+}
+
+impl fmt::Debug for PlacementRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlacementRow")
+            .field("client", &self.client)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! The tokens' rows: pending, then active, then replaced or revoked. Revoked is final.
+
+use crate::events::insert_event;
+use crate::fault::{StoreFault, damaged};
+use crate::placements::upsert_placement;
+use crate::rows::{NewToken, PlacementRow, TokenRow};
+use crate::store::{Change, Store};
+use hallpass_core::snapshot::TokenState;
+use hallpass_core::{ClientName, Event, TokenDigest, UnixTime};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+pub(crate) const COLUMNS: &str =
+    "SELECT jti, client, kid, issued_at, expires_at, digest, state, ended_at, reason FROM token";
+/// A UUIDv7 sorts by the time it was made.
+const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
+
+impl Store {
+    /// All tokens, newest first.
+    pub async fn tokens(&self) -> Result<Vec<TokenRow>, StoreFault> {
+        self.select_tokens("", "").await
+    }
+
+    /// One client's tokens, newest first.
+    pub async fn tokens_of(&self, client: &str) -> Result<Vec<TokenRow>, StoreFault> {
+        self.select_tokens("WHERE client = $1", client).await
+    }
+
+    /// The token with that `jti`.
+    pub async fn token(&self, jti: &str) -> Result<Option<TokenRow>, StoreFault> {
+        Ok(self.select_tokens("WHERE jti = $1", jti).await?.pop())
+    }
+
+    /// Tokens that were minted and not yet noted as placed.
+    pub async fn pending(&self) -> Result<Vec<TokenRow>, StoreFault> {
+        self.select_tokens("WHERE state = $1", "pending").await
+    }
+
+    async fn select_tokens(&self, condition: &str, value: &str) -> Result<Vec<TokenRow>, StoreFault> {
+        let sql = format!("{COLUMNS} {condition} {NEWEST_FIRST}");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let query = if condition.is_empty() { query } else { query.bind(value) };
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// Notes a token that was just minted, before anybody sees it.
+    pub async fn add_pending(&self, token: &NewToken) -> Result<(), StoreFault> {
+        let mut change = self.change().await?;
+        let sql = "INSERT INTO token (jti, client, kid, issued_at, expires_at, digest, state) VALUES ($1, $2, $3, $4, $5, $6, 'pending')";
+        sqlx::query(sql)
+            .bind(&token.jti)
+            .bind(token.client.as_str())
+            .bind(&token.kid)
+            .bind(token.issued_at.seconds())
+            .bind(token.expires_at.seconds())
+            .bind(token.digest.to_hex())
+            .execute(&mut *change)
+            .await?;
+        self.commit(change).await
+    }
+
+    /// The token has reached its place: it is active, and every other live token of the client is replaced. Does
+    /// nothing to a token that is not pending any more (somebody revoked it meanwhile).
+    pub async fn activate(
+        &self,
+        jti: &str,
+        at: UnixTime,
+        placement: Option<&PlacementRow>,
+        act: &Event,
+    ) -> Result<(), StoreFault> {
+        let mut change = self.change().await?;
+        let sql = "UPDATE token SET state = 'active' WHERE jti = $1 AND state = 'pending'";
+        if sqlx::query(sql).bind(jti).execute(&mut *change).await?.rows_affected() == 1 {
+            let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE jti <> $2 AND state IN ('pending', 'active')
+                AND client = (SELECT client FROM token WHERE jti = $2)";
+            sqlx::query(sql).bind(at.seconds()).bind(jti).execute(&mut *change).await?;
+            insert_event(&mut change, act).await?;
+        }
+        if let Some(placement) = placement {
+            upsert_placement(&mut change, placement).await?;
+        }
+        self.commit(change).await
+    }
+
+    /// Takes back a pending token that nobody ever saw.
+    pub async fn drop_pending(&self, jti: &str) -> Result<(), StoreFault> {
+        let mut change = self.change().await?;
+        sqlx::query("DELETE FROM token WHERE jti = $1 AND state = 'pending'")
+            .bind(jti)
+            .execute(&mut *change)
+            .await?;
+        self.commit(change).await
+    }
+
+    /// Revokes every live token of a client. Returns how many there were.
+    pub async fn revoke_client(
+        &self,
+        client: &str,
+        at: UnixTime,
+        reason: &str,
+        act: &Event,
+    ) -> Result<u64, StoreFault> {
+        let mut change = self.change().await?;
+        let revoked = revoke_live(&mut change, client, at, reason).await?;
+        if revoked > 0 {
+            insert_event(&mut change, act).await?;
+        }
+        self.commit(change).await?;
+        Ok(revoked)
+    }
+
+    /// Revokes one token, if it is live. Returns whether it was.
+    pub async fn revoke_token(
+        &self,
+        jti: &str,
+        at: UnixTime,
+        reason: &str,
+        act: &Event,
+    ) -> Result<bool, StoreFault> {
+        let mut change = self.change().await?;
+        let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE jti = $3 AND state IN ('pending', 'active')";
+        let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(jti);
+        let revoked = query.execute(&mut *change).await?.rows_affected() == 1;
+        if revoked {
+            insert_event(&mut change, act).await?;
+        }
+        self.commit(change).await?;
+        Ok(revoked)
+    }
+}
+
+pub(crate) async fn revoke_live(
+    change: &mut Change,
+    client: &str,
+    at: UnixTime,
+    reason: &str,
+) -> Result<u64, StoreFault> {
+    let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND state IN ('pending', 'active')";
+    let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(client);
+    Ok(query.execute(&mut **change).await?.rows_affected())
+}
+
+pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {
+    let state: &str = row.try_get("state")?;
+    let ended_at: Option<i64> = row.try_get("ended_at")?;
+    let state = match (state, ended_at.map(UnixTime::from_seconds)) {
+        ("pending", None) => TokenState::Pending,
+        ("active", None) => TokenState::Active,
+        ("replaced", Some(at)) => TokenState::Replaced { at },
+        ("revoked", Some(at)) => TokenState::Revoked { at },
+        _ => return Err(damaged("a token's state")),
+    };
+    Ok(TokenRow {
+        jti: row.try_get("jti")?,
+        client: ClientName::new(row.try_get("client")?).map_err(damaged)?,
+        kid: row.try_get("kid")?,
+        issued_at: UnixTime::from_seconds(row.try_get("issued_at")?),
+        expires_at: UnixTime::from_seconds(row.try_get("expires_at")?),
+        digest: TokenDigest::from_hex(row.try_get("digest")?).ok_or_else(|| damaged("a token's digest"))?,
+        state,
+        reason: row.try_get("reason")?,
+    })
+}

@@ -1,0 +1,93 @@
+//! The requests that wait for an answer: who takes one out is the one who answers. Sends nothing itself.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::task::AbortHandle;
+
+use super::message::Id;
+
+/// All waiting requests.
+#[derive(Default)]
+pub(super) struct Pending(Mutex<HashMap<Box<str>, Waiting>>);
+
+struct Waiting {
+    id: Id,
+    is_modern: bool,
+    is_listening: bool,
+    task: Option<AbortHandle>,
+}
+
+/// What a cancellation means for the request it names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cancelled {
+    /// The HTTP request was ended, which is all that is due.
+    Ended,
+    /// The server must be told.
+    TellServer,
+    Unknown,
+}
+
+impl Pending {
+    /// `false` when this id waits already.
+    pub(super) fn open(&self, id: &Id, is_modern: bool, is_listening: bool) -> bool {
+        let mut waiting = self.lock();
+        if waiting.contains_key(&id.key) {
+            return false;
+        }
+        waiting.insert(id.key.clone(), Waiting { id: id.clone(), is_modern, is_listening, task: None });
+        true
+    }
+
+    /// Names the task that works on a request. Without effect once it was answered.
+    pub(super) fn attach(&self, id: &Id, task: AbortHandle) {
+        if let Some(waiting) = self.lock().get_mut(&id.key) {
+            waiting.task = Some(task);
+        }
+    }
+
+    /// `true` for exactly one caller: the one that answers.
+    pub(super) fn claim(&self, id: &Id) -> bool {
+        self.lock().remove(&id.key).is_some()
+    }
+
+    /// Ends the waiting: an answer to a cancelled request is not expected any more.
+    pub(super) fn cancel(&self, id: &Id) -> Cancelled {
+        let mut all = self.lock();
+        match all.remove(&id.key) {
+            None => Cancelled::Unknown,
+            Some(waiting) if waiting.is_modern => {
+                if let Some(task) = waiting.task {
+                    task.abort();
+                }
+                Cancelled::Ended
+            }
+            Some(_) => Cancelled::TellServer,
+        }
+    }
+
+    /// Takes out the requests that never end by themselves, and ends them.
+    pub(super) fn take_listening(&self) -> Vec<Id> {
+        self.take(|waiting| waiting.is_listening)
+    }
+
+    /// Takes out every request, and ends it.
+    pub(super) fn take_all(&self) -> Vec<Id> {
+        self.take(|_| true)
+    }
+
+    fn take(&self, which: impl Fn(&Waiting) -> bool) -> Vec<Id> {
+        let taken = self.lock().extract_if(|_, waiting| which(waiting)).collect::<Vec<_>>();
+        let end = |(_, waiting): (_, Waiting)| {
+            if let Some(task) = waiting.task {
+                task.abort();
+            }
+            waiting.id
+        };
+        taken.into_iter().map(end).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,244 @@
+//! The command line as types. Parses and does nothing.
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// Every MCP client gets its own pass.
+#[derive(Parser, Debug)]
+#[command(name = "hallpass", version, about, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Start with `hallpass tour` (20 seconds, touches nothing of yours), then `hallpass up`.")]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The configuration [default: hallpass.toml in this folder, else the one in the home]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug, Clone)]
+pub struct Global {
+    /// Where keys, database and tokens are kept [default: the platform's data folder]
+    #[arg(long, global = true, env = "HALLPASS_HOME", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub home: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Which hallpass.toml.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Roster {
+    /// The configuration [default: hallpass.toml in this folder, else the one in the home]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
+/// How a command that changes something goes about it.
+#[derive(Args, Debug, Clone, Copy, Default)]
+pub struct Consent {
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do it without asking
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Write a literal token also into a file that git would commit
+    #[arg(long)]
+    pub git_ok: bool,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// The whole story in 20 seconds, in a temporary home; touches nothing of yours
+    Tour {
+        /// Make the home there, and leave it to look at
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        keep: Option<PathBuf>,
+    },
+    /// Make the home if needed, apply hallpass.toml, serve the gateway
+    Up {
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        listen: Listen,
+        #[command(flatten)]
+        roster: Roster,
+    },
+    /// Make the home: configuration, keys, database
+    Init {
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        roster: Roster,
+    },
+    /// Register a client, issue its token and place it in the client's configuration
+    Add(Add),
+    /// Make the store match hallpass.toml: register, issue and place what is missing
+    Apply {
+        /// The configuration to apply
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+        /// Also remove the clients that the file does not name
+        #[arg(long)]
+        prune: bool,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        roster: Roster,
+    },
+    /// A fresh token, placed in the client's configuration; the one before it ends
+    Issue {
+        #[command(flatten)]
+        who: Who,
+        /// Print the token instead of placing it (one client only)
+        #[arg(long, conflicts_with = "all")]
+        print: bool,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        roster: Roster,
+    },
+    /// Cut a client or one token off: final, in force at once, open streams are cut
+    Revoke {
+        /// A client's name, or a token's `jti`
+        #[arg(value_name = "NAME|JTI")]
+        what: String,
+        /// Why; kept in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Revoke a client, take our entry out of its configuration, put back what stood there
+    Remove {
+        /// The client
+        name: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// The clients
+    List,
+    /// One client and its tokens, in full
+    Show {
+        /// The client
+        name: String,
+    },
+    /// One screen: clients, tokens, expiry, last call, gateway
+    Status {
+        #[command(flatten)]
+        roster: Roster,
+    },
+    /// What a token is, whether it would pass, and exactly why not
+    Verify {
+        /// A file that holds the token, or `-` for standard input
+        #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// What happened, one line a call
+    Log(Log),
+    /// The gateway
+    Serve {
+        #[command(flatten)]
+        listen: Listen,
+        #[command(flatten)]
+        roster: Roster,
+    },
+    /// The bridge: MCP over standard input and output to one server behind the gateway
+    Connect {
+        /// The server
+        server: String,
+        /// The client whose token is shown: HOME/tokens/NAME, else the variable `HALLPASS_TOKEN`
+        #[arg(long, value_name = "NAME")]
+        client: String,
+        /// The gateway [default: where `hallpass serve` listens]
+        #[arg(long, env = "HALLPASS_URL", value_name = "URL", value_hint = ValueHint::Url)]
+        url: Option<String>,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all of them into a folder
+    Man {
+        /// Write hallpass.1 and one page a command there
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Where the gateway listens, for this run.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Listen {
+    /// Listen there instead of `gateway.listen` (port 0: any free one)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Write the log's lines as JSON
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+/// Which clients.
+#[derive(Args, Debug, Clone)]
+#[group(required = true, multiple = false)]
+pub struct Who {
+    /// The client
+    pub name: Option<String>,
+    /// Every client
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `hallpass add`
+#[derive(Args, Debug, Clone)]
+pub struct Add {
+    /// The client's name: a-z, 0-9 and `-`, at most 63
+    pub name: String,
+    /// Which program it is: claude-desktop, vscode, augment-vscode, json
+    #[arg(long)]
+    pub app: String,
+    /// The client's configuration file [default: the app's own place]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// The entry in that file [default: the server's name]
+    #[arg(long)]
+    pub entry: Option<String>,
+    /// Put the token into this variable of the entry's `env` [default: a bridge entry without a secret]
+    #[arg(long, value_name = "VARIABLE")]
+    pub env: Option<String>,
+    /// A server that it may use (several times) [default: all]
+    #[arg(long = "server", value_name = "SERVER")]
+    pub servers: Vec<String>,
+    /// The `sub` claim of its tokens
+    #[arg(long)]
+    pub subject: Option<String>,
+    /// How to go about it
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// `hallpass log`
+#[derive(Args, Debug, Clone)]
+pub struct Log {
+    /// Go on with what happens from now
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only this client
+    #[arg(long)]
+    pub client: Option<String>,
+    /// Only this server
+    #[arg(long)]
+    pub server: Option<String>,
+    /// Only this outcome: ok, error, refused, cut, gone, failed, done
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// Only the newest so many
+    #[arg(long, short = 'n', default_value_t = 100)]
+    pub lines: u32,
+}

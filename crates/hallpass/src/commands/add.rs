@@ -1,0 +1,78 @@
+//! `hallpass add`
+
+use super::roster::{default_subject, scope};
+use super::{Context, changes};
+use crate::cli::Add;
+use crate::clock;
+use crate::fault::{Doing, Fault, Result, did_you_mean};
+use crate::plan::{ClientPlan, Wish, check_distinct};
+use crate::settings::Settings;
+use crate::target::{Surroundings, find_app, own_program, utf8};
+use hallpass_core::{ClientName, ServerName, Subject};
+use hallpass_store::ClientRow;
+
+/// Registers a client, issues its token and places it.
+pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
+    let name = ClientName::new(&add.name).map_err(|why| {
+        Fault::usage(format!("`{}` is not a client's name: {why}", add.name.escape_debug()))
+            .hint("a-z, 0-9 and `-`, at most 63 characters, like `vscode1`")
+    })?;
+    find_app(&add.app)?;
+    let settings = context.settings(None)?;
+    let installation = context.installation().await?;
+    let _lock = installation.home.lock()?;
+    if !add.consent.dry_run {
+        installation.mend().await?;
+    }
+    if settings.roster.clients.contains_key(&name) {
+        return Err(Fault::new(format!("`{name}` is described in hallpass.toml")).hint("change it there, then `hallpass apply`"));
+    }
+    let known = installation.known(&name).await?;
+    let client = wanted(add, name, &settings, known.client.as_ref())?;
+    let program = own_program()?;
+    let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
+    let around = Surroundings { home: &context.home, servers: &servers, program: &program };
+    let plan = ClientPlan::make(client, &known, &around, Wish::WhatIsMissing, clock::now())?;
+    let mut all = super::roster::plans(&context.home, Some(&installation), &settings, super::roster::Chosen::All, Wish::WhatIsMissing).await?;
+    all.retain(|other| other.client.name != plan.client.name);
+    all.push(plan);
+    check_distinct(&all)?;
+    let plans = all.split_off(all.len() - 1);
+    if changes::agree(context, &plans, add.consent)? {
+        changes::carry_out(context, &installation, &settings, &plans).await?;
+    }
+    Ok(())
+}
+
+fn wanted(add: &Add, name: ClientName, settings: &Settings, stored: Option<&ClientRow>) -> Result<ClientRow> {
+    let stored = stored.filter(|stored| !stored.removed);
+    let subject = match (&add.subject, stored) {
+        (Some(subject), _) => {
+            Subject::new(subject).map_err(|why| Fault::usage(format!("`{}` is no subject: {why}", subject.escape_debug())))?
+        }
+        (None, Some(stored)) => stored.subject.clone(),
+        (None, None) => default_subject(&name)?,
+    };
+    let servers: Vec<ServerName> = add.servers.iter().map(|server| find_server(server, settings)).collect::<Result<_>>()?;
+    let config = add.config.as_deref().map(std::path::absolute).transpose().doing("the path of `--config`")?;
+    Ok(ClientRow {
+        name,
+        subject,
+        app: add.app.clone(),
+        enabled: stored.is_none_or(|stored| stored.enabled),
+        removed: false,
+        from_roster: false,
+        servers: scope((!servers.is_empty()).then_some(servers.as_slice())),
+        config: config.as_deref().map(utf8).transpose()?.map(str::to_owned),
+        entry: add.entry.clone(),
+        env: add.env.clone(),
+        created_at: stored.map_or_else(clock::now, |stored| stored.created_at),
+    })
+}
+
+fn find_server(name: &str, settings: &Settings) -> Result<ServerName> {
+    let known: Vec<&str> = settings.roster.servers.keys().map(ServerName::as_str).collect();
+    settings.roster.servers.keys().find(|server| server.as_str() == name).cloned().ok_or_else(|| {
+        Fault::new(format!("no server named `{}` in hallpass.toml", name.escape_debug())).hint(did_you_mean(name, &known))
+    })
+}

@@ -1,0 +1,99 @@
+//! `hallpass issue`
+
+use super::roster::{Chosen, no_such_client, plans};
+use super::{Context, changes};
+use crate::cli::{Consent, Who};
+use crate::fault::{Doing, Fault, Result};
+use crate::installation::Installation;
+use crate::output::print_line;
+use crate::plan::{ClientPlan, Wish};
+use crate::settings::Settings;
+use hallpass_core::ClientName;
+use std::path::Path;
+
+/// Issues fresh tokens and places them (or prints the one).
+pub(super) async fn run(
+    context: &Context,
+    who: &Who,
+    print: bool,
+    consent: Consent,
+    config: Option<&Path>,
+) -> Result<()> {
+    let settings = context.settings(config)?;
+    let installation = context.installation().await?;
+    installation.check_authority(&settings).await?;
+    let _lock = installation.home.lock()?;
+    if !consent.dry_run {
+        installation.mend().await?;
+    }
+    match &who.name {
+        Some(name) => {
+            let name = find(&installation, &settings, name).await?;
+            if print {
+                return print_token(context, &installation, &settings, &name, consent).await;
+            }
+            let plans = plans(&context.home, Some(&installation), &settings, Chosen::One(&name), Wish::FreshToken).await?;
+            issue(context, &installation, &settings, &plans, consent).await
+        }
+        None => {
+            let plans = plans(&context.home, Some(&installation), &settings, Chosen::All, Wish::FreshUnlessRevoked).await?;
+            if plans.is_empty() {
+                return Err(Fault::new("there is no client yet").hint("name them in hallpass.toml, or `hallpass add NAME --app APP`"));
+            }
+            issue(context, &installation, &settings, &plans, consent).await
+        }
+    }
+}
+
+async fn issue(
+    context: &Context,
+    installation: &Installation,
+    settings: &Settings,
+    plans: &[ClientPlan],
+    consent: Consent,
+) -> Result<()> {
+    if changes::agree(context, plans, consent)? {
+        changes::carry_out(context, installation, settings, plans).await?;
+    }
+    Ok(())
+}
+
+/// A client of the store or of the configuration.
+async fn find(installation: &Installation, settings: &Settings, name: &str) -> Result<ClientName> {
+    let stored = installation.store.clients().await.doing("the clients")?;
+    let mut known: Vec<ClientName> = stored.into_iter().filter(|client| !client.removed).map(|client| client.name).collect();
+    known.extend(settings.roster.clients.keys().cloned());
+    known.sort();
+    known.dedup();
+    match known.iter().find(|known| known.as_str() == name) {
+        Some(found) => Ok(found.clone()),
+        None => Err(no_such_client(name, &known.iter().map(ClientName::as_str).collect::<Vec<_>>())),
+    }
+}
+
+async fn print_token(
+    context: &Context,
+    installation: &Installation,
+    settings: &Settings,
+    name: &ClientName,
+    consent: Consent,
+) -> Result<()> {
+    let client = super::roster::find_client(installation, name.as_str()).await?;
+    context.output.note(format!("{name}: issue a token and print it; the one before it ends"));
+    if consent.dry_run {
+        return Ok(());
+    }
+    if !consent.yes && !context.output.confirm("do this?")? {
+        return Err(Fault::new("nothing was changed: the answer was no"));
+    }
+    let authority = installation.authority(settings).await?;
+    let (token, row) = installation.issue_unplaced(&client, &authority).await?;
+    if context.output.is_json() {
+        context.output.document(&serde_json::json!({
+            "client": name, "jti": row.jti, "expires_at": row.expires_at.to_string(), "token": token.expose(),
+        }));
+    } else {
+        print_line(token.expose());
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! `hallpass list` and `hallpass show`
+
+use super::Context;
+use super::roster::find_client;
+use crate::clock;
+use crate::fault::{Doing, Result};
+use crate::installation::Installation;
+use crate::output::{distance, table};
+use hallpass_core::UnixTime;
+use hallpass_core::snapshot::{ServerScope, TokenState};
+use hallpass_store::{ClientRow, TokenRow};
+use serde_json::{Value, json};
+
+/// The clients, one line each.
+pub(super) async fn list(context: &Context) -> Result<()> {
+    let installation = context.installation().await?;
+    let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    for client in installation.store.clients().await.doing("the clients")? {
+        if client.removed {
+            continue;
+        }
+        let tokens = installation.store.tokens_of(client.name.as_str()).await.doing("the client's tokens")?;
+        rows.push(vec![client.name.to_string(), client.app.clone(), client.subject.to_string(), token_word(&client, &tokens)]);
+        documents.push(client_document(&installation, &client, &tokens).await?);
+    }
+    if rows.is_empty() {
+        context.output.line("no client yet: name them in hallpass.toml, or `hallpass add NAME --app APP`");
+    } else {
+        context.output.line(table(&["CLIENT", "APP", "SUBJECT", "TOKEN"], &rows));
+    }
+    context.output.document(&json!({ "clients": documents }));
+    Ok(())
+}
+
+/// One client in full.
+pub(super) async fn show(context: &Context, name: &str) -> Result<()> {
+    let installation = context.installation().await?;
+    let client = find_client(&installation, name).await?;
+    let tokens = installation.store.tokens_of(name).await.doing("the client's tokens")?;
+    let document = client_document(&installation, &client, &tokens).await?;
+    for (key, value) in document.as_object().into_iter().flatten() {
+        if key != "tokens" && !value.is_null() {
+            context.output.line(format!("{key:<10} {}", plain(value)));
+        }
+    }
+    let rows: Vec<Vec<String>> = tokens
+        .iter()
+        .map(|token| vec![token.jti.clone(), state_word(token), token.issued_at.to_string(), token.expires_at.to_string(), token.kid.clone()])
+        .collect();
+    context.output.line("");
+    context.output.line(table(&["TOKEN (jti)", "STATE", "ISSUED", "EXPIRES", "KEY"], &rows));
+    context.output.document(&document);
+    Ok(())
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Where the client's newest token stands, in a few words.
+pub(super) fn token_word(client: &ClientRow, tokens: &[TokenRow]) -> String {
+    let Some(token) = tokens.first() else { return "none yet".into() };
+    let now = clock::now();
+    match token.state {
+        _ if !client.enabled => "disabled".into(),
+        TokenState::Revoked { at } => format!("revoked {}", ago(at, now)),
+        TokenState::Pending => "being placed".into(),
+        TokenState::Active | TokenState::Replaced { .. } if token.expires_at <= now => {
+            format!("expired {}", ago(token.expires_at, now))
+        }
+        TokenState::Active => format!("good, ends {}", ago(token.expires_at, now)),
+        TokenState::Replaced { at } => format!("replaced {}", ago(at, now)),
+    }
+}
+
+fn state_word(token: &TokenRow) -> String {
+    let reason = token.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match token.state {
+        TokenState::Pending => "pending".into(),
+        TokenState::Active if token.expires_at <= clock::now() => "expired".into(),
+        TokenState::Active => "active".into(),
+        TokenState::Replaced { at } => format!("replaced {at}"),
+        TokenState::Revoked { at } => format!("revoked {at}{reason}"),
+    }
+}
+
+fn ago(at: UnixTime, now: UnixTime) -> String {
+    distance(at.seconds(), now.seconds())
+}
+
+/// Everything about a client that may be shown.
+pub(super) async fn client_document(installation: &Installation, client: &ClientRow, tokens: &[TokenRow]) -> Result<Value> {
+    let placement = installation.store.placement(client.name.as_str()).await.doing("the placement")?;
+    let entries = placement.as_ref().map(|row| installation.open_undo(row)).transpose()?;
+    let tokens: Vec<Value> = tokens
+        .iter()
+        .map(|token| {
+            json!({
+                "jti": token.jti, "state": state_word(token), "kid": token.kid,
+                "issued_at": token.issued_at.to_string(), "expires_at": token.expires_at.to_string(),
+            })
+        })
+        .collect();
+    Ok(json!({
+        "client": client.name,
+        "subject": client.subject,
+        "app": client.app,
+        "enabled": client.enabled,
+        "servers": match &client.servers {
+            ServerScope::All => json!("all"),
+            ServerScope::Only(servers) => json!(servers),
+        },
+        "file": placement.as_ref().map(|row| row.file.clone()),
+        "token_file": placement.as_ref().and_then(|row| row.token_file.clone()),
+        "entries": entries.map(|entries| entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>()),
+        "tokens": tokens,
+    }))
+}

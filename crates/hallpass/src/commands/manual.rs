@@ -1,0 +1,29 @@
+//! `hallpass completions` and `hallpass man`
+
+use crate::cli::Cli;
+use crate::fault::{Doing, Result};
+use clap::CommandFactory;
+use std::io::Write;
+use std::path::Path;
+
+/// The completion script of a shell, on standard output.
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "hallpass", &mut script);
+    std::io::stdout().write_all(&script).doing("cannot print")
+}
+
+/// The manual page on standard output, or all pages in a folder.
+pub(super) fn pages(folder: Option<&Path>) -> Result<()> {
+    match folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).doing(format!("cannot make `{}`", folder.display()))?;
+            clap_mangen::generate_to(Cli::command(), folder).doing(format!("cannot write in `{}`", folder.display()))
+        }
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).doing("cannot render the page")?;
+            std::io::stdout().write_all(&page).doing("cannot print")
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! One module a command. Each takes what was typed, and returns what it ended with.
+
+mod add;
+mod apply;
+mod changes;
+mod connect;
+mod init;
+mod issue;
+mod list;
+mod log;
+mod manual;
+mod remove;
+mod revoke;
+mod roster;
+mod serve;
+mod status;
+mod up;
+mod verify;
+
+use crate::cli::{Cli, Command};
+use crate::fault::Result;
+use crate::home::Home;
+use crate::installation::Installation;
+use crate::output::Output;
+use crate::settings::Settings;
+use std::path::{Path, PathBuf};
+
+/// What every command starts from.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    pub(crate) home: Home,
+    /// `--config`, wherever it was typed.
+    config: Option<PathBuf>,
+}
+
+impl Context {
+    pub(crate) fn settings(&self, named: Option<&Path>) -> Result<Settings> {
+        Settings::load(named.or(self.config.as_deref()), &self.home)
+    }
+
+    pub(crate) async fn installation(&self) -> Result<Installation> {
+        Installation::open(&self.home).await
+    }
+}
+
+/// Runs one command to its end.
+pub async fn run(cli: Cli) -> Result<()> {
+    let output = Output::new(cli.global.json);
+    // These need no home, and work where none can be.
+    match cli.command {
+        Command::Completions { shell } => return manual::completions(shell),
+        Command::Man { dir } => return manual::pages(dir.as_deref()),
+        Command::Tour { keep } => return crate::tour::run(keep.as_deref(), output).await,
+        _ => {}
+    }
+    let context = Context { output, home: Home::locate(cli.global.home.as_deref())?, config: cli.config };
+    match cli.command {
+        Command::Completions { .. } | Command::Man { .. } | Command::Tour { .. } => Ok(()),
+        Command::Up { consent, listen, roster } => up::run(&context, consent, &listen, roster.config.as_deref()).await,
+        Command::Init { consent, roster } => init::run(&context, consent, roster.config.as_deref()).await,
+        Command::Add(add) => add::run(&context, &add).await,
+        Command::Apply { file, prune, consent, roster } => {
+            apply::run(&context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
+        }
+        Command::Issue { who, print, consent, roster } => {
+            issue::run(&context, &who, print, consent, roster.config.as_deref()).await
+        }
+        Command::Revoke { what, reason, consent } => revoke::run(&context, &what, &reason, consent).await,
+        Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
+        Command::List => list::list(&context).await,
+        Command::Show { name } => list::show(&context, &name).await,
+        Command::Status { roster } => status::run(&context, roster.config.as_deref()).await,
+        Command::Verify { file } => verify::run(&context, &file).await,
+        Command::Log(log) => log::run(&context, &log).await,
+        Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,
+        Command::Connect { server, client, url } => connect::run(&context, &server, &client, url.as_deref()).await,
+    }
+}

@@ -1,0 +1,168 @@
+//! `hallpass serve`
+
+use super::Context;
+use crate::atomic_file::{Original, replace};
+use crate::cli::Listen;
+use crate::clock;
+use crate::environment;
+use crate::fault::{Doing, Fault, Result};
+use crate::installation::Installation;
+use crate::output::note;
+use crate::recorder;
+use crate::settings::Settings;
+use hallpass_gateway::{Gateway, GatewayConfig, Limits, Upstream};
+use hallpass_store::Watch;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How often the store is asked whether another process changed it. A revocation binds within this and a little.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long answers under way may take to end when the gateway stops.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The gateway, until it is told to stop.
+pub(super) async fn run(context: &Context, listen: &Listen, config: Option<&Path>) -> Result<()> {
+    let settings = context.settings(config)?;
+    let installation = context.installation().await?;
+    installation.check_authority(&settings).await?;
+    serve(context, installation, &settings, listen).await
+}
+
+/// Serves an opened installation.
+pub(super) async fn serve(
+    context: &Context,
+    installation: Installation,
+    settings: &Settings,
+    listen: &Listen,
+) -> Result<()> {
+    if settings.roster.servers.is_empty() {
+        return Err(Fault::new("there is no server to stand in front of")
+            .hint("add one to hallpass.toml: `[servers.docs]` with `url = \"http://127.0.0.1:9000/mcp\"`"));
+    }
+    let mut serving = context.home.lock_serving()?;
+    // Signals are caught before anybody is told that we listen.
+    let mut stop = Stop::new()?;
+    {
+        let _lock = installation.home.lock()?;
+        installation.mend().await?;
+    }
+    let config = gateway_config(&installation, settings)?;
+    let listener = bind(listen.listen.unwrap_or_else(|| settings.listen()))?;
+    let mut watch = installation.store.watch().await.doing("the store")?;
+    let snapshot = Arc::new(installation.snapshot().await?);
+    let (events, recorder) = recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
+    let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events).doing("cannot start the gateway")?;
+    let address = format!("http://{}", gateway.local_addr());
+    serving.describe(&format!("pid {}, {address}", std::process::id()))?;
+    publish_endpoint(&installation, &address)?;
+    note(&format!("listening on {address}"));
+    tokio::select! {
+        () = stop.wait() => note("stopping"),
+        () = follow(&installation, &gateway, &mut watch) => {}
+    }
+    tokio::select! {
+        () = gateway.shutdown(PATIENCE) => {}
+        () = stop.wait() => return Err(Fault::new("stopped at once: answers under way were cut")),
+    }
+    let _ = recorder.await;
+    Ok(())
+}
+
+/// Publishes what is in force whenever the store changes, whichever process changed it.
+async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watch) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut said = String::new();
+    loop {
+        ticks.tick().await;
+        let news = match watch.changed().await {
+            Ok(false) => continue,
+            Ok(true) => installation.snapshot().await.map(|snapshot| gateway.publish(Arc::new(snapshot))),
+            Err(fault) => Err(Fault::new(fault.to_string())),
+        };
+        let trouble = news.err().map(|fault| format!("the store cannot be read: {fault}")).unwrap_or_default();
+        if !trouble.is_empty() && trouble != said {
+            note(&trouble);
+        }
+        said = trouble;
+    }
+}
+
+fn gateway_config(installation: &Installation, settings: &Settings) -> Result<GatewayConfig> {
+    let mut servers = std::collections::BTreeMap::new();
+    for (name, server) in &settings.roster.servers {
+        let url = server.url.parse().doing(format!("`servers.{name}.url`"))?;
+        let credential = server.token_env.as_deref().map(|variable| credential(name.as_str(), variable)).transpose()?;
+        servers.insert(name.clone(), Upstream { url, credential });
+    }
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(GatewayConfig {
+        workers,
+        hosts: settings.roster.gateway.hosts.clone(),
+        origins: settings.roster.gateway.origins.clone(),
+        servers,
+        session_key: installation.session_key(),
+        request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
+        limits: Limits::default(),
+    })
+}
+
+/// A server's own credential. One that is missing or empty stops the start: it never means "none".
+fn credential(server: &str, variable: &str) -> Result<http::HeaderValue> {
+    let token = environment::text(variable).ok_or_else(|| {
+        Fault::new(format!("`servers.{server}.token_env` names `{variable}`, which is empty or not set"))
+            .hint("set it for this process, or take `token_env` out if the server asks for no token")
+    })?;
+    let mut value = http::HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| Fault::new(format!("the variable `{variable}` holds characters that no header may have")))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| {
+        let fault = Fault::new(format!("cannot listen on {address}: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => fault.hint(format!(
+                "another program has that port: stop it, or set `gateway.listen` (`--listen {}:0` takes any free port)",
+                address.ip()
+            )),
+            _ => fault.hint("set `gateway.listen` in hallpass.toml to an address of this machine"),
+        }
+    })
+}
+
+/// Where bridges of this home find the gateway.
+fn publish_endpoint(installation: &Installation, address: &str) -> Result<()> {
+    let file = installation.home.endpoint();
+    let original = Original::read(&file)?;
+    let line = format!("{address}\n");
+    if original.bytes == line.as_bytes() {
+        return Ok(());
+    }
+    replace(&file, &original, line.as_bytes(), true, &installation.tag)
+        .map_err(|_| Fault::new(format!("cannot write `{}`", file.display())))
+}
+
+/// Ctrl-C or a polite kill.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Self> {
+        let catch = |kind| signal(kind).doing("cannot catch signals");
+        Ok(Self { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The edits of one client's configuration file: put in, put right, take out. Writes through `atomic_file` only.
+
+use crate::atomic_file::{Original, ReplaceFault, replace, target_of};
+use crate::fault::{Fault, Result};
+use crate::standing::edit_fault;
+use crate::target::{BridgeEntry, Shape, Target};
+use hallpass_clients::{Dialect, EditError, Found, KeyPath, Removal, Undo, bridge_entry, read, remove, upsert};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::Path;
+
+/// How often a file that somebody else is writing is looked at again.
+const ATTEMPTS: usize = 5;
+
+/// One place that we wrote, and how to take it back. Kept sealed: what stood there before may be somebody's secret.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Placed {
+    /// Where.
+    pub path: KeyPath,
+    /// What brings back what stood there.
+    pub undo: Undo,
+}
+
+/// An edited text, not yet written.
+struct Draft {
+    text: Vec<u8>,
+    changed: bool,
+    placed: Vec<Placed>,
+}
+
+/// Whether the target's file could be edited, tried with a text of a token's form. Writes nothing.
+pub fn rehearse(target: &Target, file: &Path) -> Result<()> {
+    let original = Original::read(file)?;
+    draft(target, &original.bytes, "a-token", &[]).map(drop).map_err(|fault| edit_fault(&target.file, &fault))
+}
+
+/// Puts the token (or the bridge entries) into the file. `before_writing` keeps the undo first, so that a crash
+/// after the write finds it. `placed` is what an earlier placement kept. Returns whether the file changed.
+pub async fn put_in(
+    target: &Target,
+    token: &str,
+    placed: &[Placed],
+    tag: &str,
+    mut before_writing: impl AsyncFnMut(&[Placed]) -> Result<()>,
+) -> Result<bool> {
+    let file = target_of(&target.file)?;
+    let secret = matches!(target.shape, Shape::Variable(_));
+    for _ in 0..ATTEMPTS {
+        let original = Original::read(&file)?;
+        let draft = draft(target, &original.bytes, token, placed).map_err(|fault| edit_fault(&target.file, &fault))?;
+        before_writing(&draft.placed).await?;
+        if !draft.changed && !(secret && original.is_open_to_others()) {
+            return Ok(false);
+        }
+        match replace(&file, &original, &draft.text, secret, tag) {
+            Ok(()) => return Ok(true),
+            Err(ReplaceFault::Changed) => {}
+            Err(ReplaceFault::Other(fault)) => return Err(fault),
+        }
+    }
+    Err(busy(&file))
+}
+
+/// What became of our places in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenOut {
+    /// What was ours is out.
+    Done,
+    /// Nothing of ours was there.
+    Nothing,
+    /// Somebody put something else in our place: it is left there.
+    Foreign,
+}
+
+/// Takes our places out of the file, and puts back what stood there. `dry`: only says what would happen.
+pub fn take_out(
+    file: &Path,
+    dialect: Dialect,
+    placed: &[Placed],
+    is_ours: &dyn Fn(&Value) -> bool,
+    tag: &str,
+    dry: bool,
+) -> Result<TakenOut> {
+    let file = target_of(file)?;
+    for _ in 0..ATTEMPTS {
+        let original = Original::read(&file)?;
+        if !original.exists() {
+            return Ok(TakenOut::Nothing);
+        }
+        let (text, outcome) =
+            without(&original.bytes, dialect, placed, is_ours).map_err(|fault| edit_fault(&file, &fault))?;
+        if dry || text == original.bytes {
+            return Ok(outcome);
+        }
+        match replace(&file, &original, &text, false, tag) {
+            Ok(()) => return Ok(outcome),
+            Err(ReplaceFault::Changed) => {}
+            Err(ReplaceFault::Other(fault)) => return Err(fault),
+        }
+    }
+    Err(busy(&file))
+}
+
+fn without(
+    text: &[u8],
+    dialect: Dialect,
+    placed: &[Placed],
+    is_ours: &dyn Fn(&Value) -> bool,
+) -> Result<(Vec<u8>, TakenOut), EditError> {
+    let (mut text, mut outcome) = (text.to_vec(), TakenOut::Nothing);
+    // Last in, first out: each undo was made against the text that the ones before it had left.
+    for place in placed.iter().rev() {
+        match remove(&text, dialect, &place.path, &place.undo, is_ours)? {
+            Removal::Done(edited) => {
+                text = edited;
+                outcome = if outcome == TakenOut::Foreign { outcome } else { TakenOut::Done };
+            }
+            Removal::Nothing => {}
+            Removal::Foreign { .. } => outcome = TakenOut::Foreign,
+        }
+    }
+    Ok((text, outcome))
+}
+
+fn draft(target: &Target, text: &[u8], token: &str, kept: &[Placed]) -> Result<Draft, EditError> {
+    let mut draft = Draft { text: text.to_vec(), changed: false, placed: Vec::new() };
+    match &target.shape {
+        // The entry has to be there: without its command, a variable is no server.
+        Shape::Variable(path) => draft.put(target, path, &Value::from(token), path.segments().len() - 2, kept)?,
+        Shape::Bridge { entries, .. } => {
+            for entry in entries {
+                draft.put_bridge(target, entry, kept)?;
+            }
+        }
+    }
+    Ok(draft)
+}
+
+impl Draft {
+    fn put(
+        &mut self,
+        target: &Target,
+        path: &KeyPath,
+        value: &Value,
+        must_exist: usize,
+        kept: &[Placed],
+    ) -> Result<(), EditError> {
+        let edit = upsert(&self.text, target.app.dialect, path, value, must_exist)?;
+        self.text = edit.text;
+        self.changed |= edit.changed;
+        // The first undo holds; a later one would bring back our own old value.
+        let undo = kept.iter().find(|placed| placed.path == *path).map_or(edit.undo, |placed| placed.undo.clone());
+        self.placed.push(Placed { path: path.clone(), undo });
+        Ok(())
+    }
+
+    fn put_bridge(&mut self, target: &Target, entry: &BridgeEntry, kept: &[Placed]) -> Result<(), EditError> {
+        let there = match read(&self.text, target.app.dialect, &entry.path) {
+            Ok(Found::Present(present)) => present.value.filter(|value| entry.is_ours(value)),
+            _ => None,
+        };
+        let whole = bridge_entry(target.app, &entry.program, &entry.arguments);
+        if there.is_none() {
+            return self.put(target, &entry.path, &whole, 0, kept);
+        }
+        // Ours is there and started another program, say: what a person added to it stays.
+        let undo = kept.iter().find(|placed| placed.path == entry.path);
+        let undo = undo.map_or_else(Undo::without_record, |placed| placed.undo.clone());
+        for (member, value) in [("command", &whole["command"]), ("args", &whole["args"])] {
+            let edit = upsert(&self.text, target.app.dialect, &entry.path.clone().join(member), value, 2)?;
+            self.text = edit.text;
+            self.changed |= edit.changed;
+        }
+        self.placed.push(Placed { path: entry.path.clone(), undo });
+        Ok(())
+    }
+}
+
+fn busy(file: &Path) -> Fault {
+    Fault::new(format!("`{}` keeps being changed by another program", file.display()))
+        .hint("quit the client whose file it is, then run the command again")
+}

@@ -1,0 +1,14 @@
+//! The one door to environment variables.
+
+use std::ffi::OsString;
+
+/// The variable's value, if it is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "this is the one door")]
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The variable's value, if it is set, not empty and UTF-8.
+pub fn text(name: &str) -> Option<String> {
+    variable(name)?.into_string().ok()
+}

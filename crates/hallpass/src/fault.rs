@@ -1,0 +1,71 @@
+//! What a command ends with when it does not succeed: what happened, and what to type next.
+
+use std::fmt;
+
+/// A command's failure.
+#[derive(Debug)]
+pub struct Fault {
+    message: String,
+    hint: Option<String>,
+    exit_code: u8,
+}
+
+/// What every command returns.
+pub type Result<T, E = Fault> = std::result::Result<T, E>;
+
+impl Fault {
+    /// Refused or failed, exit code 1.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, exit_code: 1 }
+    }
+
+    /// Wrong usage, exit code 64.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit_code: 64, ..Self::new(message) }
+    }
+
+    /// The same with a next step.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// The next step, if there is one to name.
+    pub fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Adds what was being done to an error of another kind.
+pub trait Doing<T> {
+    /// `doing: error`
+    fn doing(self, what: impl fmt::Display) -> Result<T>;
+}
+
+impl<T, E: fmt::Display> Doing<T> for std::result::Result<T, E> {
+    fn doing(self, what: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| Fault::new(format!("{what}: {error}")))
+    }
+}
+
+/// `hint: did you mean ...`, or the list of what there is.
+pub fn did_you_mean(wanted: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|name| (strsim::jaro_winkler(wanted, name), *name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match near {
+        Some((likeness, name)) if likeness > 0.8 => format!("did you mean `{name}`?"),
+        _ if known.is_empty() => "there is none yet".into(),
+        _ => format!("there are: {}", known.join(", ")),
+    }
+}

@@ -1,0 +1,46 @@
+//! Whether git would commit a file. Asks git and changes nothing.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What git thinks of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GitView {
+    /// It is in no work tree.
+    Outside,
+    /// It is ignored and not tracked: it would not be committed.
+    Ignored,
+    /// It is tracked, or would be added: a secret in it would be published.
+    WouldCommit,
+}
+
+/// Looks for a work tree around `file` and asks git about it. Without git on the machine, a work tree counts as one that
+/// would commit the file: that is the safe reading.
+pub fn view(file: &Path) -> GitView {
+    let Some(folder) = file.parent() else { return GitView::Outside };
+    if !folder.ancestors().any(|ancestor| ancestor.join(".git").exists()) {
+        return GitView::Outside;
+    }
+    if ask(folder, &["ls-files", "--error-unmatch", "--"], file) {
+        return GitView::WouldCommit;
+    }
+    if ask(folder, &["check-ignore", "--quiet", "--"], file) { GitView::Ignored } else { GitView::WouldCommit }
+}
+
+fn ask(folder: &Path, question: &[&str], file: &Path) -> bool {
+    Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        // The repository is not ours: nothing that its configuration names may run.
+        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
+        .args(question)
+        .arg(file)
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

@@ -1,0 +1,184 @@
+//! The home: one folder that holds the configuration, the keys, the database and the token files. Nobody else may read it.
+
+use crate::environment;
+use crate::fault::{Doing, Fault, Result};
+use etcetera::BaseStrategy;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// An installation's folder. Its files' names are decided here and nowhere else.
+#[derive(Clone, Debug)]
+pub struct Home {
+    folder: PathBuf,
+    is_default: bool,
+}
+
+impl Home {
+    /// The folder named, else the platform's data folder for `hallpass`.
+    pub fn locate(named: Option<&Path>) -> Result<Self> {
+        if let Some(folder) = named.filter(|folder| !folder.as_os_str().is_empty()) {
+            let folder = std::path::absolute(folder).doing(format!("the home `{}`", folder.display()))?;
+            return Ok(Self { is_default: Self::platform().is_ok_and(|default| default == folder), folder });
+        }
+        Ok(Self { folder: Self::platform()?, is_default: true })
+    }
+
+    fn platform() -> Result<PathBuf> {
+        // etcetera falls back to the password database; a home that nobody named should not end up there.
+        environment::variable("HOME").ok_or_else(no_home_folder)?;
+        let base = etcetera::base_strategy::choose_native_strategy().map_err(|_| no_home_folder())?;
+        Ok(base.data_dir().join("hallpass"))
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether it is where every command looks without being told.
+    pub fn is_default(&self) -> bool {
+        self.is_default
+    }
+
+    /// `hallpass.toml`
+    pub fn roster_file(&self) -> PathBuf {
+        self.folder.join("hallpass.toml")
+    }
+
+    /// `hallpass.db`
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("hallpass.db")
+    }
+
+    /// `seal.key`: seals the signing keys in the database.
+    pub fn seal_key(&self) -> PathBuf {
+        self.folder.join("seal.key")
+    }
+
+    /// `tokens/NAME`: what a bridge reads.
+    pub fn token_file(&self, client: &str) -> PathBuf {
+        self.tokens().join(client)
+    }
+
+    /// `tokens/`
+    pub fn tokens(&self) -> PathBuf {
+        self.folder.join("tokens")
+    }
+
+    /// `endpoint`: where the gateway was last told to listen, for bridges.
+    pub fn endpoint(&self) -> PathBuf {
+        self.folder.join("endpoint")
+    }
+
+    /// Whether an installation is there.
+    pub fn is_made(&self) -> bool {
+        self.database().exists()
+    }
+
+    /// Makes the folder and `tokens/` in it, both 0700.
+    pub fn make_folders(&self) -> Result<()> {
+        for folder in [self.folder.as_path(), &self.tokens()] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .doing(format!("cannot make `{}`", folder.display()))?;
+        }
+        self.check_private()
+    }
+
+    /// Refuses a folder that is not ours alone: whoever can write there could put keys of theirs in.
+    pub fn check_private(&self) -> Result<()> {
+        for folder in [self.folder.as_path(), &self.tokens()] {
+            let shown = folder.display();
+            let meta = fs::metadata(folder).doing(format!("cannot look at `{shown}`"))?;
+            if !meta.is_dir() {
+                return Err(Fault::new(format!("`{shown}` is not a folder")));
+            }
+            if meta.mode() & 0o077 != 0 {
+                return Err(Fault::new(format!("`{shown}` is open to others (mode {:o})", meta.mode() & 0o777))
+                    .hint(format!("look who put what there, then `chmod 700 {shown}`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until no other command changes this home, and keeps others waiting until the lock is dropped.
+    pub fn lock(&self) -> Result<Lock> {
+        let file = self.lock_file("lock")?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                crate::output::note("waiting for another hallpass command to finish");
+                file.lock().doing("cannot lock the home")?;
+            }
+            Err(TryLockError::Error(error)) => return Err(Fault::new(format!("cannot lock the home: {error}"))),
+        }
+        Ok(Lock { file })
+    }
+
+    /// The right to serve this home: one gateway at a time.
+    pub fn lock_serving(&self) -> Result<Lock> {
+        let mut file = self.lock_file("serve.lock")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { file }),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder = holder.trim();
+                Err(Fault::new(format!("a gateway already serves this home ({holder})"))
+                    .hint("stop that one first, or give this one another `--home`"))
+            }
+            Err(TryLockError::Error(error)) => Err(Fault::new(format!("cannot lock the home: {error}"))),
+        }
+    }
+
+    /// What the running gateway wrote of itself (`pid 12, http://...`); `None` if none runs.
+    pub fn running_gateway(&self) -> Option<String> {
+        let mut file = File::open(self.folder.join("serve.lock")).ok()?;
+        match file.try_lock_shared() {
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text).ok()?;
+                Some(text.trim().to_owned())
+            }
+        }
+    }
+
+    fn lock_file(&self, name: &str) -> Result<File> {
+        let path = self.folder.join(name);
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .doing(format!("cannot open `{}`", path.display()))
+    }
+}
+
+fn no_home_folder() -> Fault {
+    Fault::new("no home folder is known for this user").hint("say where: `--home DIR` or the variable `HALLPASS_HOME`")
+}
+
+/// A lock that ends when it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Says who holds it, for those who are refused.
+    pub fn describe(&mut self, text: &str) -> Result<()> {
+        let write = |file: &mut File| {
+            file.set_len(0)?;
+            file.rewind()?;
+            writeln!(file, "{text}")
+        };
+        write(&mut self.file).doing("cannot write the lock file")
+    }
+}

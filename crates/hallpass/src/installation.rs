@@ -1,0 +1,213 @@
+//! An opened home: its store, its seal, its authority. Made once by `init`, opened by every other command.
+
+use crate::atomic_file::{self, Original};
+use crate::clock;
+use crate::fault::{Doing, Fault, Result};
+use crate::home::Home;
+use crate::mint::Authority;
+use crate::settings::Settings;
+use hallpass_core::claims::LIFETIME_MOST;
+use hallpass_core::keys::KeyId;
+use hallpass_core::name::{Audience, Issuer};
+use hallpass_core::session::SessionKey;
+use hallpass_store::{KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
+use std::path::Path;
+
+const DEFAULT_ISSUER: &str = "hallpass.local";
+const DEFAULT_AUDIENCE: &str = "mcp-gateway";
+/// 90 days.
+const DEFAULT_LIFETIME: i64 = 90 * 86_400;
+
+/// What a home holds, opened.
+pub struct Installation {
+    /// Where.
+    pub home: Home,
+    /// What is in force.
+    pub store: Store,
+    /// Seals what the database must not show.
+    pub seal: SealKey,
+    /// Eight letters that tell this installation's files from another's.
+    pub tag: String,
+}
+
+/// What a new installation will be.
+#[derive(Clone, Debug)]
+pub struct Founding {
+    /// `iss` of all its tokens.
+    pub issuer: Issuer,
+    /// `aud` of all its tokens.
+    pub audience: Audience,
+}
+
+impl Founding {
+    /// From the configuration, else the defaults.
+    pub fn plan(settings: &Settings) -> Result<Self> {
+        let authority = &settings.roster.authority;
+        let issuer = match &authority.issuer {
+            Some(issuer) => issuer.clone(),
+            None => Issuer::new(DEFAULT_ISSUER).doing("the default issuer")?,
+        };
+        let audience = match &authority.audience {
+            Some(audience) => audience.clone(),
+            None => Audience::new(DEFAULT_AUDIENCE).doing("the default audience")?,
+        };
+        Ok(Self { issuer, audience })
+    }
+}
+
+impl Installation {
+    /// Makes what is missing of a home: folders, seal, database, signing key, configuration. An interrupted run is gone on with.
+    pub async fn found(home: &Home, founding: &Founding, settings: &Settings) -> Result<Self> {
+        home.make_folders()?;
+        let _lock = home.lock()?;
+        if home.is_made() {
+            return Self::open(home).await;
+        }
+        let seal = match SealKey::load(&home.seal_key()) {
+            Ok(seal) => seal,
+            Err(SealFault::Missing) => SealKey::generate_file(&home.seal_key()).map_err(|fault| seal_fault(home, &fault))?,
+            Err(fault) => return Err(seal_fault(home, &fault)),
+        };
+        // Under another name until it is complete: a database without its settings and key must never be opened.
+        let unfinished = home.folder().join("hallpass.db.new");
+        for leftover in ["hallpass.db.new", "hallpass.db.new-wal", "hallpass.db.new-shm"] {
+            atomic_file::delete(&home.folder().join(leftover))?;
+        }
+        let tag = fill(&unfinished, founding, &seal).await?;
+        std::fs::rename(&unfinished, home.database()).doing("cannot put the new database in place")?;
+        write_roster(home, settings, &tag)?;
+        Self::open(home).await
+    }
+
+    /// Opens a home that was made before.
+    pub async fn open(home: &Home) -> Result<Self> {
+        if !home.is_made() {
+            return Err(Fault::new(format!("there is no Hallpass home at `{}` yet", home.folder().display()))
+                .hint("make one: `hallpass init`, or `hallpass up` for the whole set-up"));
+        }
+        home.check_private()?;
+        let store = Store::open(&home.database()).await.map_err(|fault| store_fault(home, &fault))?;
+        let seal = SealKey::load(&home.seal_key()).map_err(|fault| seal_fault(home, &fault))?;
+        let tag = setting(&store, "installation").await?;
+        Ok(Self { home: home.clone(), store, seal, tag })
+    }
+
+    /// The key that binds session ids to clients.
+    pub fn session_key(&self) -> SessionKey {
+        SessionKey::new(&self.seal.derive("session ids"))
+    }
+
+    /// Refuses a configuration that names another issuer or audience than the one this home was made with.
+    pub async fn check_authority(&self, settings: &Settings) -> Result<()> {
+        let named = &settings.roster.authority;
+        let pairs = [
+            ("issuer", named.issuer.as_ref().map(Issuer::as_str)),
+            ("audience", named.audience.as_ref().map(Audience::as_str)),
+        ];
+        for (key, named) in pairs {
+            let fixed = setting(&self.store, key).await?;
+            if named.is_some_and(|named| named != fixed) {
+                return Err(Fault::new(format!(
+                    "`authority.{key}` is `{}` in the configuration, and this home was made with `{fixed}`",
+                    named.unwrap_or_default()
+                ))
+                .hint("every token carries it: put it back, or use another `--home`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the signing key. Only what mints calls this.
+    pub async fn authority(&self, settings: &Settings) -> Result<Authority> {
+        let keys = self.store.keys().await.doing("the keys")?;
+        let row = keys
+            .iter()
+            .find(|key| key.state == KeyState::Active)
+            .ok_or_else(|| Fault::new("there is no active signing key in the database"))?;
+        let kid = KeyId::new(&row.kid).ok_or_else(|| Fault::new("the signing key's name is damaged"))?;
+        let key = SigningKey::from_sealed(kid, &row.sealed, &self.seal).map_err(|fault| {
+            Fault::new(format!("the signing key cannot be opened: {fault}"))
+                .hint("`seal.key` and `hallpass.db` belong together: restore both from the same backup")
+        })?;
+        Ok(Authority {
+            issuer: Issuer::new(&setting(&self.store, "issuer").await?).doing("the issuer")?,
+            audience: Audience::new(&setting(&self.store, "audience").await?).doing("the audience")?,
+            lifetime: settings.roster.authority.lifetime.unwrap_or(DEFAULT_LIFETIME),
+            key,
+        })
+    }
+
+    /// What is in force now.
+    pub async fn snapshot(&self) -> Result<hallpass_core::Snapshot> {
+        self.store.snapshot(LIFETIME_MOST).await.doing("the store")
+    }
+}
+
+async fn setting(store: &Store, key: &str) -> Result<String> {
+    let value = store.setting(key).await.doing("the database's settings")?;
+    value.ok_or_else(|| Fault::new(format!("the database has no `{key}`")).hint("restore it from a backup"))
+}
+
+async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<String> {
+    let store = Store::create(database).await.doing("cannot make the database")?;
+    let tag = uuid::Uuid::now_v7().simple().to_string().split_off(24);
+    let kid = KeyId::new(&format!("hp-{tag}-1")).ok_or_else(|| Fault::new("the key's name"))?;
+    let key = SigningKey::generate(kid).doing("cannot make a signing key")?;
+    let row = NewKey {
+        kid: key.kid().to_string(),
+        algorithm: key.algorithm().as_str().to_owned(),
+        public: key.verifying_key().doing("the new signing key")?.public_bytes().to_vec(),
+        sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
+        state: KeyState::Active,
+        created_at: clock::now(),
+    };
+    store.add_key(&row).await.doing("cannot keep the signing key")?;
+    let settings = [("issuer", founding.issuer.as_str()), ("audience", founding.audience.as_str()), ("installation", &tag)];
+    for (name, value) in settings {
+        store.put_setting(name, value).await.doing("cannot keep the settings")?;
+    }
+    store.close().await;
+    Ok(tag)
+}
+
+/// The home's own hallpass.toml: one that follows the file in use, or a commented start.
+fn write_roster(home: &Home, settings: &Settings, tag: &str) -> Result<()> {
+    let file = home.roster_file();
+    let original = Original::read(&file)?;
+    if original.exists() {
+        return Ok(());
+    }
+    let text = match settings.file.as_deref().and_then(Path::to_str) {
+        Some(used) => format!(
+            "# This home was made from the configuration below, and commands that are run elsewhere use it too.\nfollow = {}\n",
+            toml::Value::from(used)
+        ),
+        None => include_str!("hallpass.toml").to_owned(),
+    };
+    atomic_file::replace(&file, &original, text.as_bytes(), true, tag).map_err(|_| Fault::new("cannot write hallpass.toml"))
+}
+
+fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
+    let path = home.seal_key();
+    let shown = path.display();
+    let said = Fault::new(format!("the key file `{shown}`: {fault}"));
+    match fault {
+        SealFault::Missing => said.hint("it opens the signing keys in the database: restore it from a backup"),
+        SealFault::OthersCanRead { .. } => {
+            said.hint(format!("if nobody else can have read it, `chmod 600 {shown}`; else start a new home"))
+        }
+        _ => said,
+    }
+}
+
+fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
+    let path = home.database();
+    let shown = path.display();
+    let said = Fault::new(format!("the database `{shown}`: {fault}"));
+    match fault {
+        StoreFault::Newer { .. } => said.hint("use the newer hallpass that made it, or another `--home`"),
+        StoreFault::Damaged(_) => said.hint("restore it from a backup; nothing was changed"),
+        StoreFault::OthersCanRead { .. } => said.hint(format!("`chmod 600 {shown}`")),
+        _ => said,
+    }
+}

@@ -1,0 +1,120 @@
+//! What a person or a program reads on standard output and standard error. Decides nothing.
+
+use crate::fault::{Fault, Result};
+use std::io::{BufRead, IsTerminal, Write};
+
+/// Where a command's words go.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    json: bool,
+}
+
+/// Colour and weight of an `error:` or `hint:` word; anstream takes it out where it is not wanted (`NO_COLOR`, pipes).
+const RED: &str = "\u{1b}[1;31m";
+const CYAN: &str = "\u{1b}[1;36m";
+const PLAIN: &str = "\u{1b}[0m";
+
+impl Output {
+    /// Text, or one JSON document.
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a program reads.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// A line for eyes on standard output; nothing when a program reads.
+    pub fn line(self, text: impl AsRef<str>) {
+        if !self.json {
+            print_line(text.as_ref());
+        }
+    }
+
+    /// The JSON document, when a program reads.
+    pub fn document(self, document: &serde_json::Value) {
+        if self.json {
+            print_line(&format!("{document:#}"));
+        }
+    }
+
+    /// A line for eyes on standard error, in both modes.
+    pub fn note(self, text: impl AsRef<str>) {
+        note(text.as_ref());
+    }
+
+    /// Asks for a plain yes. Without a terminal nobody is there to answer, and that is a refusal.
+    pub fn confirm(self, question: &str) -> Result<bool> {
+        if !std::io::stdin().is_terminal() || self.json {
+            return Err(Fault::new("this would change things, and there is no terminal to ask")
+                .hint("look at it with `--dry-run`, then say `--yes`"));
+        }
+        let mut err = anstream::stderr();
+        let _ = write!(err, "{question} [y/N] ");
+        let _ = err.flush();
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map_err(|error| Fault::new(format!("no answer: {error}")))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+    }
+}
+
+/// One line on standard output. A reader who left early (`| head`) ends the program quietly.
+pub fn print_line(text: &str) {
+    let mut out = anstream::stdout();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// One line on standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// `error: ...` and, if there is one, `hint: ...`.
+pub fn print_fault(fault: &Fault) {
+    note(&format!("{RED}error:{PLAIN} {fault}"));
+    if let Some(hint) = fault.next_step() {
+        note(&format!("{CYAN}hint:{PLAIN} {hint}"));
+    }
+}
+
+/// A table without frames, columns aligned.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row.clone());
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// `in 89 days`, `3 hours ago`: how far `then` is from `now`, in the largest unit that fits.
+pub fn distance(then: i64, now: i64) -> String {
+    let seconds = then.abs_diff(now);
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    if then >= now { format!("in {count} {unit}{plural}") } else { format!("{count} {unit}{plural} ago") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn distances_use_the_largest_unit_that_fits() {
+        assert_eq!(distance(90 * 86_400, 0), "in 90 days");
+        assert_eq!(distance(0, 3600), "1 hour ago");
+        assert_eq!(distance(0, 59), "59 seconds ago");
+    }
+}

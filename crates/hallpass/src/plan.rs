@@ -1,0 +1,189 @@
+//! What has to happen so that a client has its token in its place. Looks and decides; changes nothing.
+
+use crate::atomic_file::target_of;
+use crate::fault::{Fault, Result};
+use crate::edits::Placed;
+use crate::git::{self, GitView};
+use crate::standing::{Standing, look};
+use crate::target::{Shape, Surroundings, Target};
+use hallpass_core::UnixTime;
+use hallpass_core::snapshot::TokenState;
+use hallpass_store::{ClientRow, TokenRow};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Whether a client's registration changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// It is not there yet.
+    New,
+    /// It is there and differs.
+    Changed,
+    /// It is there as wanted.
+    Same,
+}
+
+/// What happens to a client's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenStep {
+    /// It has one, and it is in its place.
+    Keep {
+        /// When it ends.
+        expires_at: UnixTime,
+    },
+    /// The token stays, entries of the configuration are put right.
+    PutRight,
+    /// A fresh one is issued and placed.
+    Issue {
+        /// Why, in a few words.
+        why: &'static str,
+    },
+    /// A person revoked it: only `hallpass issue NAME` gives a new one.
+    LeftRevoked {
+        /// When it was revoked.
+        at: UnixTime,
+    },
+}
+
+/// The plan for one client.
+#[derive(Clone)]
+pub struct ClientPlan {
+    /// The client as it shall be registered.
+    pub client: ClientRow,
+    /// Whether that changes something.
+    pub registration: Registration,
+    /// Where its token goes.
+    pub target: Target,
+    /// What stands there now.
+    pub standing: Standing,
+    /// What happens to its token.
+    pub step: TokenStep,
+    /// What an earlier placement wrote and the new one does not: it is taken out.
+    pub stale: Vec<Placed>,
+}
+
+/// What the store knows of a client before the plan.
+#[derive(Default)]
+pub struct Known {
+    /// Its registration.
+    pub client: Option<ClientRow>,
+    /// Its tokens, newest first.
+    pub tokens: Vec<TokenRow>,
+    /// The file of its placement and the places in it.
+    pub placement: Option<(PathBuf, Vec<Placed>)>,
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Whatever is missing.
+    WhatIsMissing,
+    /// A fresh token in any case.
+    FreshToken,
+    /// A fresh token, but not for a client that a person cut off.
+    FreshUnlessRevoked,
+}
+
+impl ClientPlan {
+    /// Plans for one client. Refuses what could not be carried out.
+    pub fn make(wanted: ClientRow, known: &Known, around: &Surroundings<'_>, wish: Wish, now: UnixTime) -> Result<Self> {
+        let target = Target::of(&wanted, around)?;
+        let registration = match &known.client {
+            None => Registration::New,
+            Some(stored) if stored.removed => Registration::New,
+            Some(stored) if *stored == wanted => Registration::Same,
+            Some(_) => Registration::Changed,
+        };
+        let stale = stale(&target, known);
+        let tokens = if registration == Registration::New { &[] } else { known.tokens.as_slice() };
+        if let Some(at) = revoked_by_a_person(tokens).filter(|_| wish != Wish::FreshToken) {
+            let step = TokenStep::LeftRevoked { at };
+            return Ok(Self { client: wanted, registration, target, standing: Standing::default(), step, stale: Vec::new() });
+        }
+        let standing = look(&target, &wanted.name)?;
+        let step = match (wish, live(tokens, now)) {
+            (Wish::FreshToken | Wish::FreshUnlessRevoked, _) => TokenStep::Issue { why: "asked for" },
+            (Wish::WhatIsMissing, None) if tokens.is_empty() => TokenStep::Issue { why: "the first one" },
+            (Wish::WhatIsMissing, None) => TokenStep::Issue { why: "the one before has expired" },
+            (Wish::WhatIsMissing, Some(token)) if standing.is_complete_for(token) && stale.is_empty() => {
+                TokenStep::Keep { expires_at: token.expires_at }
+            }
+            (Wish::WhatIsMissing, Some(token)) if standing.holds(token) && !standing.open_to_others => TokenStep::PutRight,
+            (Wish::WhatIsMissing, Some(token)) if standing.holds(token) => {
+                TokenStep::Issue { why: "others could read the one before" }
+            }
+            (Wish::WhatIsMissing, Some(_)) => TokenStep::Issue { why: "its place does not hold the one before" },
+        };
+        Ok(Self { client: wanted, registration, target, standing, step, stale })
+    }
+
+    /// Whether anything would change.
+    pub fn changes_something(&self) -> bool {
+        self.registration != Registration::Same || self.touches_files()
+    }
+
+    /// Whether files would be written.
+    pub fn touches_files(&self) -> bool {
+        matches!(self.step, TokenStep::Issue { .. } | TokenStep::PutRight)
+    }
+
+    /// Refuses now what would fail half-way: a file that cannot be edited or written, or that git would publish.
+    pub fn check_feasible(&self, git_ok: bool) -> Result<()> {
+        if !self.touches_files() {
+            return Ok(());
+        }
+        let file = target_of(&self.target.file)?;
+        crate::edits::rehearse(&self.target, &file)?;
+        crate::atomic_file::check_writable(&file)?;
+        match &self.target.shape {
+            Shape::Variable(_) => check_git(&file, git_ok),
+            Shape::Bridge { .. } => Ok(()),
+        }
+    }
+}
+
+/// Two clients whose tokens would land in the same place.
+pub fn check_distinct(plans: &[ClientPlan]) -> Result<()> {
+    let mut places = HashMap::new();
+    for plan in plans {
+        for path in plan.target.paths() {
+            let Some(other) = places.insert((target_of(&plan.target.file)?, path.clone()), &plan.client.name) else { continue };
+            return Err(Fault::new(format!(
+                "`{other}` and `{}` would share one place: `{path}` in `{}`",
+                plan.client.name,
+                plan.target.file.display()
+            ))
+            .hint("give each client its own `config` or its own `entry`"));
+        }
+    }
+    Ok(())
+}
+
+/// The newest token counts: if a person revoked it, the client is cut off.
+fn revoked_by_a_person(tokens: &[TokenRow]) -> Option<UnixTime> {
+    match tokens.first()?.state {
+        TokenState::Revoked { at } => Some(at),
+        TokenState::Pending | TokenState::Active | TokenState::Replaced { .. } => None,
+    }
+}
+
+/// Places of an earlier placement that the new one does not write.
+fn stale(target: &Target, known: &Known) -> Vec<Placed> {
+    let Some((file, placed)) = &known.placement else { return Vec::new() };
+    let kept = |place: &&Placed| *file != target.file || !target.paths().contains(&&place.path);
+    placed.iter().filter(kept).cloned().collect()
+}
+
+fn live(tokens: &[TokenRow], now: UnixTime) -> Option<&TokenRow> {
+    tokens.iter().find(|token| token.state == TokenState::Active && token.expires_at > now)
+}
+
+fn check_git(file: &Path, git_ok: bool) -> Result<()> {
+    if git_ok || git::view(file) != GitView::WouldCommit {
+        return Ok(());
+    }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    Err(Fault::new(format!("git would commit `{}`, and a token is a secret", file.display()))
+        .hint(format!("add `{name}` to .gitignore (and `git rm --cached` it if it is tracked), or say `--git-ok`")))
+}
+

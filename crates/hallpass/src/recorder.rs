@@ -1,0 +1,54 @@
+//! Takes the gateway's events: one line each on standard output, one row each in the store. Off the calls' path.
+
+use crate::output::note;
+use hallpass_core::Event;
+use hallpass_store::Store;
+use std::io::Write;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// How many events may wait. When the store takes none, calls are refused once this many wait.
+const WAITING_MOST: usize = 4096;
+/// How many are written together.
+const GROUP_MOST: usize = 1000;
+/// How long to wait before a group that could not be written is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Starts the recorder. It ends when every sender is dropped and all that waited is written.
+#[expect(clippy::disallowed_methods, reason = "the one task of the program, awaited when the gateway stops")]
+pub fn start(store: Store, json: bool) -> (mpsc::Sender<Event>, JoinHandle<()>) {
+    let (sender, mut events) = mpsc::channel(WAITING_MOST);
+    let task = tokio::spawn(async move {
+        let mut group = Vec::with_capacity(GROUP_MOST);
+        while events.recv_many(&mut group, GROUP_MOST).await > 0 {
+            print(&group, json);
+            keep(&store, &group).await;
+            group.clear();
+        }
+    });
+    (sender, task)
+}
+
+/// A reader who went away does not stop the gateway: the store has the lines too.
+fn print(group: &[Event], json: bool) {
+    let mut lines = String::new();
+    for event in group {
+        lines += &if json { event.json_line() } else { event.text_line() };
+        lines.push('\n');
+    }
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Tries until it is written: meanwhile events wait, and when too many wait, calls are refused.
+async fn keep(store: &Store, group: &[Event]) {
+    let mut said = false;
+    while let Err(fault) = store.add_events(group).await {
+        if !said {
+            note(&format!("the log cannot be written, calls will be refused if this goes on: {fault}"));
+            said = true;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,81 @@
+//! Which hallpass.toml counts, and what it says. Changes nothing.
+
+use crate::fault::{Doing, Fault, Result};
+use crate::home::Home;
+use hallpass_core::roster::Roster;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// The gateway's own address unless told otherwise.
+pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4255);
+
+/// The configuration in force and where it stands.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What it says. Empty if there is no file.
+    pub roster: Roster,
+    /// The file, absolute. `None` if there is none.
+    pub file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// `--config FILE`, else `hallpass.toml` in the current folder, else the home's (which may name another by `follow`).
+    pub fn load(named: Option<&Path>, home: &Home) -> Result<Self> {
+        if let Some(file) = named {
+            return Self::read(file);
+        }
+        let here = Path::new("hallpass.toml");
+        if here.exists() {
+            return Self::read(here);
+        }
+        let own = home.roster_file();
+        if own.exists() { Self::read(&own) } else { Ok(Self { roster: Roster::default(), file: None }) }
+    }
+
+    fn read(file: &Path) -> Result<Self> {
+        let settings = Self::read_one(file)?;
+        let Some(followed) = &settings.roster.follow else { return Ok(settings) };
+        let target = settings.resolve(followed);
+        let settings = Self::read_one(&target)?;
+        if settings.roster.follow.is_some() {
+            return Err(Fault::new(format!("`{}` follows a file that itself has `follow`", file.display())));
+        }
+        Ok(settings)
+    }
+
+    fn read_one(file: &Path) -> Result<Self> {
+        let shown = file.display();
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Fault::new(format!("there is no `{shown}`"))
+                    .hint("name another with `--config FILE`, or start one with `hallpass init`"));
+            }
+            Err(error) => return Err(Fault::new(format!("cannot read `{shown}`: {error}"))),
+        };
+        let roster = Roster::parse(&text).map_err(|fault| {
+            Fault::new(format!("`{shown}` is refused: {fault}")).hint("nothing was changed; mend the file and run the command again")
+        })?;
+        let file = std::path::absolute(file).doing(format!("the path of `{shown}`"))?;
+        Ok(Self { roster, file: Some(file) })
+    }
+
+    /// A path of the file: relative ones are relative to the file's folder; `~/` is the user's home folder.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        if let Some((rest, home)) = path.strip_prefix("~/").zip(crate::environment::variable("HOME")) {
+            return Path::new(&home).join(rest);
+        }
+        let base = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+        normal(&base.join(path))
+    }
+
+    /// Where the gateway listens.
+    pub fn listen(&self) -> SocketAddr {
+        self.roster.gateway.listen.unwrap_or(LISTEN)
+    }
+}
+
+/// The path without `.` parts (`..` stays: taking it out would be wrong behind a symlink).
+fn normal(path: &Path) -> PathBuf {
+    path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
+}

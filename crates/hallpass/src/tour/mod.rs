@@ -1,0 +1,199 @@
+//! `hallpass tour`: the whole story in a temporary home. It checks what it shows, and touches nothing of the user's.
+
+mod client;
+mod stage;
+
+use crate::fault::{Doing, Fault, Result};
+use crate::output::Output;
+use crate::sample;
+use client::Client;
+use serde_json::{Value, json};
+use stage::Stage;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long any single step may take.
+const STEP: Duration = Duration::from_secs(10);
+/// How soon after `hallpass revoke` has returned a call must be refused.
+const REFUSED_WITHIN: Duration = Duration::from_millis(300);
+/// How soon an open stream must have ended.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
+
+const CLIENTS: [&str; 3] = ["vscode1", "vscode2", "claude"];
+
+/// Plays the story. `keep`: the home is made there and left.
+pub async fn run(keep: Option<&Path>, output: Output) -> Result<()> {
+    let began = now();
+    let mut tour = Tour { output, shown: Vec::new() };
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.doing("cannot start the sample server")?;
+    let server = upstream.local_addr().doing("the sample server's address")?;
+    let mut stage = Stage::set(keep, server)?;
+    let ended = tokio::select! {
+        ended = tour.play(&mut stage) => ended,
+        ended = sample::serve(upstream) => Err(Fault::new(format!("the sample server stopped: {ended:?}"))),
+        _ = tokio::signal::ctrl_c() => Err(Fault::new("interrupted")),
+    };
+    stage.stop().await;
+    ended.map_err(|fault| Fault::new(format!("the tour found something that does not hold: {fault}")))?;
+    tour.summary(&stage, began.elapsed());
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tour measures real delays")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+struct Tour {
+    output: Output,
+    shown: Vec<String>,
+}
+
+impl Tour {
+    async fn play(&mut self, stage: &mut Stage) -> Result<()> {
+        self.issue_and_place(stage).await?;
+        let mut clients = self.call(stage).await?;
+        self.names_in_the_log(stage).await?;
+        self.cut_one_off(stage, &mut clients).await?;
+        self.second_run(stage).await
+    }
+
+    async fn issue_and_place(&mut self, stage: &mut Stage) -> Result<()> {
+        self.title("One command: keys, three tokens, three files, the gateway");
+        self.typed("hallpass up --yes");
+        for line in stage.up().await? {
+            self.quote(&line);
+        }
+        let mut tokens = Vec::new();
+        for client in CLIENTS {
+            stage.check_only_ours_changed(client)?;
+            tokens.push(stage.token(client)?);
+        }
+        tokens.dedup();
+        ensure(tokens.len() == CLIENTS.len(), "three clients have three different tokens")?;
+        self.show("three clients got three different tokens; in each file only our line changed");
+        Ok(())
+    }
+
+    async fn call(&mut self, stage: &Stage) -> Result<Vec<Client>> {
+        self.title("Each client calls the same server through the gateway, with its own token");
+        let mut clients = Vec::new();
+        for name in CLIENTS {
+            let mut client = Client::connect(stage, name)?;
+            client.initialize().await?;
+            let answer = client.call("echo", &json!({ "text": format!("hello from {name}") })).await?;
+            let text = answer["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+            ensure(text.contains(name), "the sample server answers the call")?;
+            self.quote(&format!("{name}: echo -> {text}"));
+            clients.push(client);
+        }
+        Ok(clients)
+    }
+
+    async fn names_in_the_log(&mut self, stage: &Stage) -> Result<()> {
+        self.title("The log names every one of them");
+        self.typed("hallpass log");
+        let log = stage.log_until(|lines| CLIENTS.iter().all(|client| find_call(lines, client).is_some())).await?;
+        for client in CLIENTS {
+            self.quote(find_call(&log, client).unwrap_or_default());
+        }
+        self.show("each call is on a line with its client's name");
+        Ok(())
+    }
+
+    async fn cut_one_off(&mut self, stage: &Stage, clients: &mut [Client]) -> Result<()> {
+        self.title("One laptop is lost: its client is cut off, the others notice nothing");
+        let [first, lost, other] = clients else { return Err(Fault::new("three clients")) };
+        let (stream, lost_stream) = (first.open_stream().await?, lost.open_stream().await?);
+        self.typed("hallpass revoke vscode2 --reason \"laptop lost\"");
+        for line in stage.command(&["revoke", "vscode2", "--reason", "laptop lost"]).await? {
+            self.quote(&line);
+        }
+        let revoked = now();
+        let end = within(STEP, lost.answer_to(lost_stream)).await?;
+        let (cut_after, refused) = (revoked.elapsed(), lost.call("echo", &json!({ "text": "still there?" })).await?);
+        let refused_after = revoked.elapsed();
+        ensure(is_error(&end), "the open stream of the revoked client ends")?;
+        ensure(cut_after <= CUT_WITHIN, "the stream ends within 1 s")?;
+        ensure(is_error(&refused) && message(&refused).contains("revoked"), "its next call is refused with the reason")?;
+        ensure(refused_after <= REFUSED_WITHIN + cut_after, "the next call is refused within 300 ms")?;
+        self.quote(&format!("vscode2: {}", message(&refused)));
+        within(STEP, first.next_message(stream)).await?;
+        for client in [first, other] {
+            let answer = client.call("echo", &json!({ "text": "still here" })).await?;
+            ensure(!is_error(&answer), "the others go on")?;
+        }
+        let shown = format!(
+            "vscode2's open stream was cut {} ms after the command returned, its next call refused; the stream of vscode1 flows on",
+            cut_after.as_millis()
+        );
+        self.show(&shown);
+        Ok(())
+    }
+
+    async fn second_run(&mut self, stage: &mut Stage) -> Result<()> {
+        self.title("A second run changes nothing, and gives a revoked client nothing back");
+        let before = stage.look_at_files()?;
+        self.typed("hallpass apply --yes");
+        for line in stage.command(&["apply", "--yes"]).await? {
+            self.quote(&line);
+        }
+        ensure(before == stage.look_at_files()?, "a second run leaves every file as it is, byte and time")?;
+        self.show("`apply` left every file as it was, and did not re-issue what a person revoked");
+        Ok(())
+    }
+
+    fn title(&self, text: &str) {
+        self.output.line(format!("\n\u{1b}[1m{}. {text}\u{1b}[0m", self.shown.len() + 1));
+    }
+
+    fn typed(&self, text: &str) {
+        self.output.line(format!("   $ {text}"));
+    }
+
+    fn quote(&self, text: &str) {
+        self.output.line(format!("     {text}"));
+    }
+
+    fn show(&mut self, text: &str) {
+        self.output.line(format!("   \u{1b}[32mok\u{1b}[0m {text}"));
+        self.shown.push(text.to_owned());
+    }
+
+    fn summary(&self, stage: &Stage, took: Duration) {
+        self.output.line(format!("\nShown and checked in {:.1} s:", took.as_secs_f32()));
+        for shown in &self.shown {
+            self.output.line(format!("  - {shown}"));
+        }
+        match stage.kept() {
+            Some(folder) => self.output.line(format!(
+                "\nThe home is left in {}: look at it with `hallpass --home {} status`",
+                folder.display(),
+                folder.join("home").display()
+            )),
+            None => self.output.line("\nNothing of yours was touched. Next: `hallpass init`, name your clients in hallpass.toml, `hallpass up`."),
+        }
+        self.output.document(&json!({ "held": true, "shown": self.shown, "seconds": took.as_secs_f32(), "kept": stage.kept() }));
+    }
+}
+
+fn find_call<'a>(lines: &'a [String], client: &str) -> Option<&'a str> {
+    let name = format!(" client={client} ");
+    lines.iter().find(|line| line.contains(&name) && line.contains("tool=echo") && line.contains(" ok")).map(String::as_str)
+}
+
+fn is_error(answer: &Value) -> bool {
+    answer.get("error").is_some()
+}
+
+fn message(answer: &Value) -> &str {
+    answer["error"]["message"].as_str().unwrap_or_default()
+}
+
+fn ensure(holds: bool, what: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Fault::new(format!("not so: {what}"))) }
+}
+
+async fn within<T>(limit: Duration, step: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(limit, step).await.map_err(|_| Fault::new(format!("nothing came within {} s", limit.as_secs())))?
+}
