@@ -14,7 +14,7 @@ use crate::{body, framing, headers, message, mirror, respond, session};
 use futures_util::FutureExt as _;
 use hallpass_core::{Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -45,7 +45,7 @@ pub(crate) async fn answer(
     let answered = AssertUnwindSafe(recorded(&line, head, &mut body, &request_id)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| respond::refusal(&Denial::Internal, &request_id, None));
     if ends_connection || !body.is_end_stream() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        respond::close(&mut response);
     }
     if let Ok(request_id) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(respond::REQUEST_ID, request_id);
