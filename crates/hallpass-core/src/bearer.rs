@@ -24,7 +24,12 @@ impl<'a> Bearer<'a> {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Denial::OtherScheme);
         }
-        Self::new(token.trim_start_matches(' '))
+        let token = token.trim_start_matches(' ');
+        // What is no token at all makes the header malformed; what is a bad token is the token's fault.
+        if token.is_empty() || !token.bytes().all(is_token_byte) {
+            return Err(Denial::MalformedCredential);
+        }
+        Self::new(token)
     }
 
     /// Takes a token's text as it stands: one run of `b64token` characters (RFC 6750), not too long.
@@ -33,7 +38,7 @@ impl<'a> Bearer<'a> {
             return Err(Denial::TokenTooLong);
         }
         if token.is_empty() || !token.bytes().all(is_token_byte) {
-            return Err(Denial::MalformedCredential);
+            return Err(Denial::MalformedToken);
         }
         Ok(Self(token))
     }

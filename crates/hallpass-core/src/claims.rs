@@ -2,8 +2,9 @@
 
 use crate::denial::Denial;
 use crate::encoding::base64url;
-use crate::keys::{Algorithm, KeyId};
-use crate::name::{Audience, ClientName, Issuer, Subject};
+use crate::keys::{Algorithm, JtiRule, KeyId};
+use crate::name::{Audience, ClientName, Issuer, Subject, check_subject};
+use crate::snapshot::TokenType;
 use crate::strict_json::Json;
 use crate::time::UnixTime;
 
@@ -15,27 +16,43 @@ pub const LEEWAY: i64 = 60;
 /// The header of a shown token (RFC 7515 section 4).
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
-    pub(crate) kid: KeyId,
+    pub(crate) kid: Option<KeyId>,
     pub(crate) alg: String,
 }
 
 /// Members that change how a token would have to be processed, or that name a key to trust: refused, never followed.
-const REFUSED_MEMBERS: [&str; 9] = ["crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "zip"];
+const REFUSED_MEMBERS: [&str; 9] = ["crit", "b64", "jku", "jwk", "x5u", "x5c", "zip", "enc", "epk"];
 
 impl Header {
-    pub(crate) fn read(header: &Json) -> Result<Self, Denial> {
+    pub(crate) fn read(header: &Json, token_type: TokenType) -> Result<Self, Denial> {
         if let Some(member) = REFUSED_MEMBERS.into_iter().find(|member| header.get(member).is_some()) {
             return Err(Denial::HeaderMember { member });
         }
-        let Some(Json::Text(alg)) = header.get("alg") else { return Err(Denial::MalformedToken) };
-        let Some(Json::Text(kid)) = header.get("kid") else { return Err(Denial::UnknownKey) };
-        match header.get("typ") {
-            None => {}
-            Some(Json::Text(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
-            Some(_) => return Err(Denial::WrongType),
-        }
-        let kid = KeyId::new(kid).ok_or(Denial::UnknownKey)?;
+        let Some(Json::Text(alg)) = header.get("alg") else { return Err(Denial::WrongAlgorithm) };
+        check_type(header.get("typ"), token_type)?;
+        let kid = match header.get("kid") {
+            None => None,
+            Some(Json::Text(kid)) => Some(KeyId::new(kid).ok_or(Denial::UnknownKey)?),
+            Some(_) => return Err(Denial::UnknownKey),
+        };
         Ok(Self { kid, alg: alg.clone() })
+    }
+}
+
+/// Media types: letters' case does not matter, and `application/` may stand in front (RFC 7515 section 4.1.9).
+fn check_type(typ: Option<&Json>, token_type: TokenType) -> Result<(), Denial> {
+    let is = |typ: &str, wanted: &str| {
+        let short = typ
+            .get(..12)
+            .filter(|start| start.eq_ignore_ascii_case("application/"))
+            .map_or(typ, |_| &typ[12..]);
+        short.eq_ignore_ascii_case(wanted)
+    };
+    match (typ, token_type) {
+        (None, TokenType::Jwt) => Ok(()),
+        (Some(Json::Text(typ)), TokenType::Jwt) if is(typ, "JWT") => Ok(()),
+        (Some(Json::Text(typ)), TokenType::AccessToken) if is(typ, "at+jwt") => Ok(()),
+        (None | Some(_), TokenType::Jwt | TokenType::AccessToken) => Err(Denial::WrongType),
     }
 }
 
@@ -54,48 +71,61 @@ pub struct Claims {
     pub issued_at: UnixTime,
     /// `nbf`, whole seconds (rounded up).
     pub not_before: Option<UnixTime>,
-    /// `jti`
-    pub jti: String,
+    /// `jti`; only tokens of a former set-up have none.
+    pub jti: Option<String>,
     /// `client_id`: the client's name in tokens of ours.
     pub client_id: Option<String>,
 }
 
 impl Claims {
-    pub(crate) fn read(claims: &Json) -> Result<Self, Denial> {
+    pub(crate) fn read(claims: &Json, token_type: TokenType, jti: JtiRule) -> Result<Self, Denial> {
         Ok(Self {
-            issuer: text(claims, "iss")?,
-            subject: text(claims, "sub")?,
+            issuer: text(claims, "iss", |_| true)?,
+            subject: text(claims, "sub", |sub| check_subject(sub).is_ok())?,
             audience: audience(claims)?,
             expires_at: required(claims, "exp", f64::floor)?,
             issued_at: required(claims, "iat", f64::floor)?,
             not_before: date(claims, "nbf", f64::ceil)?,
-            jti: text(claims, "jti")?,
-            client_id: match claims.get("client_id") {
-                None => None,
-                Some(_) => Some(text(claims, "client_id")?),
+            jti: match jti {
+                JtiRule::Required => Some(text(claims, "jti", is_id)?),
+                JtiRule::AdoptedWithout => optional(claims, "jti", is_id)?,
+            },
+            client_id: match token_type {
+                TokenType::Jwt => optional(claims, "client_id", is_id)?,
+                TokenType::AccessToken => Some(text(claims, "client_id", is_id)?),
             },
         })
     }
 }
 
-fn text(claims: &Json, claim: &'static str) -> Result<String, Denial> {
+fn optional(claims: &Json, claim: &'static str, fits: fn(&str) -> bool) -> Result<Option<String>, Denial> {
+    claims.get(claim).map(|_| text(claims, claim, fits)).transpose()
+}
+
+fn text(claims: &Json, claim: &'static str, fits: fn(&str) -> bool) -> Result<String, Denial> {
     match claims.get(claim) {
         None => Err(Denial::ClaimMissing { claim }),
-        Some(Json::Text(text)) if is_plain(text) => Ok(text.clone()),
+        Some(Json::Text(text)) if fits(text) => Ok(text.clone()),
+        Some(Json::Text(_)) => Err(Denial::ClaimValue { claim }),
         Some(_) => Err(Denial::ClaimMalformed { claim }),
     }
 }
 
-/// Names and ids are short visible ASCII: nothing that could forge a log line or stand for another name.
-fn is_plain(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// Ids are short visible ASCII: nothing that could forge a log line or stand for another id.
+fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\".contains(&byte))
 }
+
+/// More audiences than this is no token of ours.
+const AUDIENCES_MOST: usize = 16;
 
 fn audience(claims: &Json) -> Result<Vec<String>, Denial> {
     match claims.get("aud") {
         None => Err(Denial::ClaimMissing { claim: "aud" }),
         Some(Json::Text(one)) => Ok(vec![one.clone()]),
-        Some(Json::List(many)) if !many.is_empty() => many
+        Some(Json::List(many)) if many.len() > AUDIENCES_MOST => Err(Denial::ClaimValue { claim: "aud" }),
+        Some(Json::List(many)) => many
             .iter()
             .map(|entry| match entry {
                 Json::Text(text) => Ok(text.clone()),
@@ -119,6 +149,7 @@ fn date(claims: &Json, claim: &'static str, round: fn(f64) -> f64) -> Result<Opt
             #[expect(clippy::cast_possible_truncation, reason = "the range was just checked")]
             Ok(Some(UnixTime::from_seconds(round(*number) as i64)))
         }
+        Some(Json::Number(_)) => Err(Denial::ClaimValue { claim }),
         Some(_) => Err(Denial::ClaimMalformed { claim }),
     }
 }

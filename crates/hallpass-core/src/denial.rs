@@ -26,12 +26,14 @@ pub enum Denial {
     WrongIssuer,
     ClaimMissing { claim: &'static str },
     ClaimMalformed { claim: &'static str },
+    ClaimValue { claim: &'static str },
     WrongAudience,
     Expired { at: UnixTime, client: Option<ClientName> },
     NotYetValid,
     IssuedInFuture,
     LifetimeTooLong,
     UnknownToken,
+    NotAdopted,
     OtherTokenOfKnownId,
     OtherSubject { client: ClientName },
     Revoked { at: UnixTime, client: ClientName },
@@ -91,12 +93,14 @@ impl Denial {
             Self::WrongIssuer => "wrong_issuer",
             Self::ClaimMissing { .. } => "claim_missing",
             Self::ClaimMalformed { .. } => "claim_malformed",
+            Self::ClaimValue { .. } => "claim_value",
             Self::WrongAudience => "wrong_audience",
             Self::Expired { .. } => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInFuture => "issued_in_future",
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::UnknownToken => "unknown_token",
+            Self::NotAdopted => "not_adopted",
             Self::OtherTokenOfKnownId => "other_token_of_known_id",
             Self::OtherSubject { .. } => "other_subject",
             Self::Revoked { .. } => "revoked",
@@ -148,11 +152,13 @@ impl Denial {
             | Self::WrongIssuer
             | Self::ClaimMissing { .. }
             | Self::ClaimMalformed { .. }
+            | Self::ClaimValue { .. }
             | Self::WrongAudience
             | Self::NotYetValid
             | Self::IssuedInFuture
             | Self::LifetimeTooLong
             | Self::UnknownToken
+            | Self::NotAdopted
             | Self::OtherTokenOfKnownId
             | Self::HostNotAllowed
             | Self::OriginNotAllowed
@@ -188,12 +194,14 @@ impl Denial {
             | Self::WrongIssuer
             | Self::ClaimMissing { .. }
             | Self::ClaimMalformed { .. }
+            | Self::ClaimValue { .. }
             | Self::WrongAudience
             | Self::Expired { .. }
             | Self::NotYetValid
             | Self::IssuedInFuture
             | Self::LifetimeTooLong
             | Self::UnknownToken
+            | Self::NotAdopted
             | Self::OtherTokenOfKnownId
             | Self::OtherSubject { .. }
             | Self::Revoked { .. }
@@ -281,13 +289,15 @@ impl fmt::Display for Denial {
             Self::BadSignature => f.write_str("the signature does not match"),
             Self::WrongIssuer => f.write_str("the token's `iss` is another issuer"),
             Self::ClaimMissing { claim } => write!(f, "the token has no `{claim}`"),
-            Self::ClaimMalformed { claim } => write!(f, "the token's `{claim}` is malformed"),
+            Self::ClaimMalformed { claim } => write!(f, "the token's `{claim}` has the wrong type"),
+            Self::ClaimValue { claim } => write!(f, "the token's `{claim}` has a value that is refused"),
             Self::WrongAudience => f.write_str("the token's `aud` is another audience"),
             Self::Expired { at, .. } => write!(f, "the token expired on {at}"),
             Self::NotYetValid => f.write_str("the token is not valid yet"),
             Self::IssuedInFuture => f.write_str("the token was issued in the future: a clock is wrong"),
             Self::LifetimeTooLong => f.write_str("the token's lifetime is longer than allowed"),
             Self::UnknownToken => f.write_str("the token's `jti` is not registered here"),
+            Self::NotAdopted => f.write_str("a token of the former set-up that was not adopted here"),
             Self::OtherTokenOfKnownId => f.write_str("the `jti` is registered for another token"),
             Self::OtherSubject { client } => {
                 write!(f, "the token's `sub` or `client_id` is not that of `{client}`")

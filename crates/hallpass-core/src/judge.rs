@@ -1,10 +1,9 @@
 //! From a signed token to a caller who is good here and now. Never cached: a revocation cannot be skipped.
 
-use crate::claims::LEEWAY;
 use crate::denial::Denial;
 use crate::name::ClientName;
 use crate::signed::Signed;
-use crate::snapshot::{Client, Snapshot, TokenState};
+use crate::snapshot::{Authority, Client, Snapshot, TokenRecord, TokenState};
 use crate::time::UnixTime;
 use std::sync::Arc;
 
@@ -12,7 +11,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Verified {
     client: Arc<Client>,
+    record: Arc<TokenRecord>,
     signed: Arc<Signed>,
+    refused_from: UnixTime,
 }
 
 impl Verified {
@@ -23,7 +24,7 @@ impl Verified {
 
     /// The token's public handle.
     pub fn jti(&self) -> &str {
-        &self.signed.claims().jti
+        &self.record.jti
     }
 
     /// The token that was shown.
@@ -31,66 +32,97 @@ impl Verified {
         &self.signed
     }
 
-    /// The first instant at which the token is no longer accepted.
+    /// The first instant at which the token is no longer accepted, if nothing else happens.
     pub fn refused_from(&self) -> UnixTime {
-        self.signed.claims().expires_at.plus(LEEWAY)
+        self.refused_from
     }
 }
 
 /// Checks key, audience, times, registry and client, in this order.
 pub fn judge(signed: &Arc<Signed>, snapshot: &Snapshot, now: UnixTime) -> Result<Verified, Denial> {
     let authority = snapshot.authority();
+    check_claims(signed, authority, now)?;
+    let record = find_record(signed, snapshot)?;
+    let client = check_registry(signed, record, snapshot, now)?;
+    let expiry = signed.claims().expires_at.plus(authority.leeway);
+    let refused_from = match record.state {
+        TokenState::Superseded { until } => until.min(expiry),
+        TokenState::Pending | TokenState::Active | TokenState::Revoked { .. } => expiry,
+    };
+    Ok(Verified { client, record: Arc::clone(record), signed: Arc::clone(signed), refused_from })
+}
+
+/// What can be told without the registry: key still in use, audience, times. Not enough to let anybody in.
+pub fn check_claims(signed: &Signed, authority: &Authority, now: UnixTime) -> Result<(), Denial> {
     // The signature was checked at some earlier time, perhaps by a key that has since been withdrawn.
-    if authority.keys.get(signed.kid().as_str()).is_none() {
+    let in_use = authority.keys.get(signed.key().kid().as_str());
+    if !in_use.is_some_and(|key| key.is_same(signed.key())) {
         return Err(Denial::UnknownKey);
     }
     let claims = signed.claims();
     if !claims.audience.iter().any(|audience| audience == authority.audience.as_str()) {
         return Err(Denial::WrongAudience);
     }
-    check_times(signed, authority.lifetime_most, now)?;
-    let client = check_registry(signed, snapshot)?;
-    Ok(Verified { client, signed: Arc::clone(signed) })
+    check_times(signed, authority, now)
 }
 
-fn check_times(signed: &Signed, lifetime_most: i64, now: UnixTime) -> Result<(), Denial> {
+fn check_times(signed: &Signed, authority: &Authority, now: UnixTime) -> Result<(), Denial> {
     let claims = signed.claims();
-    let client = || ClientName::new(claims.client_id.as_deref().unwrap_or_default()).ok();
-    if now >= claims.expires_at.plus(LEEWAY) {
-        return Err(Denial::Expired { at: claims.expires_at, client: client() });
+    let latest = now.plus(authority.leeway);
+    if now >= claims.expires_at.plus(authority.leeway) {
+        let client = claims.client_id.as_deref().and_then(|name| ClientName::new(name).ok());
+        return Err(Denial::Expired { at: claims.expires_at, client });
     }
-    if claims.not_before.is_some_and(|not_before| not_before > now.plus(LEEWAY)) {
+    if claims.not_before.is_some_and(|not_before| not_before > latest) {
         return Err(Denial::NotYetValid);
     }
-    if claims.issued_at > now.plus(LEEWAY) {
+    if claims.issued_at > latest {
         return Err(Denial::IssuedInFuture);
     }
     let lifetime = claims.expires_at.since(claims.issued_at);
-    if lifetime <= 0 || lifetime > lifetime_most {
+    if lifetime <= 0 {
+        return Err(Denial::ClaimValue { claim: "iat" });
+    }
+    if lifetime > authority.lifetime_most {
         return Err(Denial::LifetimeTooLong);
     }
     Ok(())
 }
 
-fn check_registry(signed: &Signed, snapshot: &Snapshot) -> Result<Arc<Client>, Denial> {
+fn find_record<'a>(signed: &Signed, snapshot: &'a Snapshot) -> Result<&'a Arc<TokenRecord>, Denial> {
     let claims = signed.claims();
-    let Some(record) = snapshot.token(&claims.jti) else { return Err(Denial::UnknownToken) };
+    match &claims.jti {
+        Some(jti) => snapshot.token(jti).ok_or(Denial::UnknownToken),
+        None => snapshot.adopted(&signed.digest(), claims.issued_at).ok_or(Denial::NotAdopted),
+    }
+}
+
+fn check_registry(
+    signed: &Signed,
+    record: &TokenRecord,
+    snapshot: &Snapshot,
+    now: UnixTime,
+) -> Result<Arc<Client>, Denial> {
+    let Some(client) = snapshot.client(record.client.as_str()) else { return Err(Denial::UnknownToken) };
+    let name = || client.name.clone();
+    match record.state {
+        TokenState::Revoked { at } => return Err(Denial::Revoked { at, client: name() }),
+        TokenState::Superseded { until } if now >= until => {
+            return Err(Denial::Replaced { at: until, client: name() });
+        }
+        TokenState::Superseded { .. } | TokenState::Pending | TokenState::Active => {}
+    }
     // A leaked signing secret must not be able to use a known `jti` for a token that we never minted.
     if !record.digest.matches(&signed.digest()) {
         return Err(Denial::OtherTokenOfKnownId);
     }
-    let Some(client) = snapshot.client(record.client.as_str()) else { return Err(Denial::UnknownToken) };
-    let says_so = claims.client_id.as_deref() == Some(client.name.as_str())
-        && claims.subject == client.subject.as_str();
-    match record.state {
-        TokenState::Revoked { at } => Err(Denial::Revoked { at, client: client.name.clone() }),
-        TokenState::Replaced { at } => Err(Denial::Replaced { at, client: client.name.clone() }),
-        TokenState::Pending | TokenState::Active if !says_so => {
-            Err(Denial::OtherSubject { client: client.name.clone() })
-        }
-        TokenState::Pending | TokenState::Active if !client.enabled => {
-            Err(Denial::ClientDisabled { client: client.name.clone() })
-        }
-        TokenState::Pending | TokenState::Active => Ok(Arc::clone(client)),
+    let claims = signed.claims();
+    let says_so = claims.client_id.as_deref().is_none_or(|id| id == client.name.as_str());
+    if !says_so || claims.subject != client.subject.as_str() {
+        return Err(Denial::OtherSubject { client: name() });
     }
+    if !client.enabled {
+        return Err(Denial::ClientDisabled { client: name() });
+    }
+    Ok(Arc::clone(client))
 }

@@ -18,6 +18,7 @@ pub mod encoding;
 pub mod envelope;
 pub mod event;
 pub mod judge;
+pub mod jwks;
 pub mod keys;
 pub mod name;
 pub mod roster;

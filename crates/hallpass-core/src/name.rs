@@ -69,6 +69,25 @@ fn check_text(text: &str) -> Result<(), NameFault> {
     Ok(())
 }
 
+/// Any script, up to 255 characters, but nothing invisible that a log line or a terminal would obey: no control
+/// characters, no line separators, no marks that turn the reading direction, and not only blanks.
+pub(crate) fn check_subject(text: &str) -> Result<(), NameFault> {
+    if text.trim().is_empty() {
+        return Err(NameFault::Empty);
+    }
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if let Some(found) = text.chars().find(|c| steers(*c)) {
+        return Err(NameFault::Character { found });
+    }
+    if text.chars().count() > TEXT_MOST {
+        return Err(NameFault::TooLong { most: TEXT_MOST });
+    }
+    Ok(())
+}
+
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $check:ident) => {
         $(#[$doc])*
@@ -133,9 +152,9 @@ checked_text!(
     check_name
 );
 checked_text!(
-    /// The `sub` claim of a client: up to 255 visible ASCII characters.
+    /// The `sub` claim of a client: up to 255 characters of any script, none of them invisible.
     Subject,
-    check_text
+    check_subject
 );
 checked_text!(
     /// The `iss` claim: up to 255 visible ASCII characters.
@@ -171,8 +190,10 @@ mod tests {
 
     #[test]
     fn subjects_hold_nothing_that_a_log_stumbles_over() {
-        assert!(Subject::new("vscode1@exai-mcp.local").is_ok());
-        for bad in ["", "a b", "a\nb", "<img>", "caf\u{e9}", "\u{202e}x", &"s".repeat(256)] {
+        for good in ["vscode1@exai-mcp.local", "caf\u{e9}", "\u{5f20}\u{4f1f}@host", &"\u{e9}".repeat(255)] {
+            assert!(Subject::new(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", "  ", "a\nb", "a\u{85}b", "\u{202e}x", "a\u{2028}b", &"s".repeat(256)] {
             assert!(Subject::new(bad).is_err(), "{bad:?}");
         }
     }

@@ -5,9 +5,10 @@ use crate::claims::{Claims, Header};
 use crate::denial::Denial;
 use crate::digest::TokenDigest;
 use crate::encoding::decode_base64url;
-use crate::keys::{KeyId, KeySet};
-use crate::name::Issuer;
+use crate::keys::VerifyingKey;
+use crate::snapshot::Authority;
 use crate::strict_json::{Json, JsonFault};
+use std::sync::Arc;
 
 /// Nesting allowed in a header or in claims.
 const DEPTH_MOST: usize = 64;
@@ -15,15 +16,15 @@ const DEPTH_MOST: usize = 64;
 /// A token that one of our keys signed, with its claims. Whether it is good now is for [`crate::judge()`] to say.
 #[derive(Debug)]
 pub struct Signed {
-    kid: KeyId,
+    key: Arc<VerifyingKey>,
     digest: TokenDigest,
     claims: Claims,
 }
 
 impl Signed {
     /// The key that signed it.
-    pub fn kid(&self) -> &KeyId {
-        &self.kid
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
     }
 
     /// SHA-256 of the token's text.
@@ -38,12 +39,16 @@ impl Signed {
 }
 
 /// Checks form, key, algorithm, signature and issuer, in this order.
-pub fn check_signature(bearer: &Bearer<'_>, keys: &KeySet, issuer: &Issuer) -> Result<Signed, Denial> {
+pub fn check_signature(bearer: &Bearer<'_>, authority: &Authority) -> Result<Signed, Denial> {
     let token = bearer.text();
     let (header_part, claims_part, signature_part) = three_parts(token)?;
-    let header = Header::read(&object(header_part)?)?;
+    let header = Header::read(&object(header_part)?, authority.token_type)?;
     let signature = decode_base64url(signature_part.as_bytes()).ok_or(Denial::MalformedToken)?;
-    let Some(key) = keys.get(header.kid.as_str()) else { return Err(Denial::UnknownKey) };
+    let key = match &header.kid {
+        Some(kid) => authority.keys.get(kid.as_str()),
+        None => authority.keys.unnamed(),
+    };
+    let Some(key) = key else { return Err(Denial::UnknownKey) };
     // The key's algorithm decides; the header must agree with it to the letter.
     if header.alg != key.algorithm().as_str() {
         return Err(Denial::WrongAlgorithm);
@@ -52,11 +57,11 @@ pub fn check_signature(bearer: &Bearer<'_>, keys: &KeySet, issuer: &Issuer) -> R
     if !key.accepts(signing_input.as_bytes(), &signature) {
         return Err(Denial::BadSignature);
     }
-    let claims = Claims::read(&object(claims_part)?)?;
-    if claims.issuer != issuer.as_str() {
+    let claims = Claims::read(&object(claims_part)?, authority.token_type, key.jti_rule())?;
+    if claims.issuer != authority.issuer.as_str() {
         return Err(Denial::WrongIssuer);
     }
-    Ok(Signed { kid: header.kid, digest: bearer.digest(), claims })
+    Ok(Signed { key: Arc::clone(key), digest: bearer.digest(), claims })
 }
 
 fn three_parts(token: &str) -> Result<(&str, &str, &str), Denial> {

@@ -46,10 +46,10 @@ pub enum TokenState {
     Pending,
     /// In force.
     Active,
-    /// A newer token took its place at this time; it stopped counting then.
-    Replaced {
-        /// When.
-        at: UnixTime,
+    /// A newer token took its place. It counts until then, so that both can be in use for a while.
+    Superseded {
+        /// The first instant at which it no longer counts.
+        until: UnixTime,
     },
     /// Revoked by a person: final.
     Revoked {
@@ -61,12 +61,25 @@ pub enum TokenState {
 /// What the registry knows of a token.
 #[derive(Clone, Debug)]
 pub struct TokenRecord {
+    /// Its public handle: its `jti`, or for an adopted token without one, what it got when it was adopted.
+    pub jti: Arc<str>,
     /// Whose it is.
     pub client: ClientName,
     /// SHA-256 of its text.
     pub digest: TokenDigest,
     /// Where it stands.
     pub state: TokenState,
+    /// Minted by the former set-up and taken over: known by its digest.
+    pub adopted: bool,
+}
+
+/// Which `typ` a token's header may have (RFC 8725 section 3.11): tokens of one kind never pass for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// `JWT`, or none: tokens for clients' configurations.
+    Jwt,
+    /// `at+jwt` (RFC 9068), which also needs `client_id`.
+    AccessToken,
 }
 
 /// Issuer, audience and keys: what makes a token one of ours.
@@ -78,8 +91,12 @@ pub struct Authority {
     pub audience: Audience,
     /// The keys whose signatures count.
     pub keys: KeySet,
+    /// The kind of token.
+    pub token_type: TokenType,
     /// The longest `exp - iat` accepted, in seconds.
     pub lifetime_most: i64,
+    /// How far clocks may differ, in seconds.
+    pub leeway: i64,
 }
 
 /// Everything that a decision about a token needs, at one revision of the store.
@@ -88,19 +105,35 @@ pub struct Snapshot {
     revision: i64,
     authority: Authority,
     clients: HashMap<ClientName, Arc<Client>>,
-    tokens: HashMap<Box<str>, TokenRecord>,
+    tokens: HashMap<Arc<str>, Arc<TokenRecord>>,
+    adopted: HashMap<TokenDigest, Arc<TokenRecord>>,
+    adopted_until: Option<UnixTime>,
 }
 
 impl Snapshot {
-    /// Puts a snapshot together. `tokens` are keyed by `jti`.
+    /// Puts a snapshot together.
     pub fn new(
         revision: i64,
         authority: Authority,
         clients: impl IntoIterator<Item = Client>,
-        tokens: impl IntoIterator<Item = (Box<str>, TokenRecord)>,
+        tokens: impl IntoIterator<Item = TokenRecord>,
     ) -> Self {
         let clients = clients.into_iter().map(|client| (client.name.clone(), Arc::new(client))).collect();
-        Self { revision, authority, clients, tokens: tokens.into_iter().collect() }
+        let (mut by_jti, mut adopted) = (HashMap::new(), HashMap::new());
+        for record in tokens.into_iter().map(Arc::new) {
+            if record.adopted {
+                adopted.insert(record.digest, Arc::clone(&record));
+            }
+            by_jti.insert(Arc::clone(&record.jti), record);
+        }
+        Self { revision, authority, clients, tokens: by_jti, adopted, adopted_until: None }
+    }
+
+    /// The same snapshot with the cut-off for adopted tokens: one that was issued later is refused even if its digest
+    /// should be on the list.
+    #[must_use]
+    pub fn with_adopted_until(self, cut_off: UnixTime) -> Self {
+        Self { adopted_until: Some(cut_off), ..self }
     }
 
     /// The store's revision that it shows.
@@ -119,7 +152,13 @@ impl Snapshot {
     }
 
     /// The token with that `jti`.
-    pub fn token(&self, jti: &str) -> Option<&TokenRecord> {
+    pub fn token(&self, jti: &str) -> Option<&Arc<TokenRecord>> {
         self.tokens.get(jti)
+    }
+
+    /// The adopted token with that digest, if it was issued (`iat`) no later than the cut-off.
+    pub fn adopted(&self, digest: &TokenDigest, issued_at: UnixTime) -> Option<&Arc<TokenRecord>> {
+        let in_time = self.adopted_until.is_some_and(|cut_off| issued_at <= cut_off);
+        self.adopted.get(digest).filter(|_| in_time)
     }
 }

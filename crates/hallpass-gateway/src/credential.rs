@@ -49,8 +49,7 @@ impl InForce {
         if let Some(signed) = self.signatures.get(&digest) {
             return Ok(signed);
         }
-        let authority = self.snapshot.authority();
-        let signed = Arc::new(check_signature(&bearer, &authority.keys, &authority.issuer)?);
+        let signed = Arc::new(check_signature(&bearer, self.snapshot.authority())?);
         self.signatures.insert(digest, Arc::clone(&signed));
         Ok(signed)
     }
@@ -58,12 +57,7 @@ impl InForce {
 
 fn same_authority(old: &Snapshot, new: &Snapshot) -> bool {
     let (old, new) = (old.authority(), new.authority());
-    let known = |key: &hallpass_core::keys::VerifyingKey| {
-        old.keys.get(key.kid().as_str()).is_some_and(|other| other.public_bytes() == key.public_bytes())
-    };
-    old.issuer == new.issuer
-        && old.keys.iter().count() == new.keys.iter().count()
-        && new.keys.iter().all(known)
+    old.issuer == new.issuer && old.token_type == new.token_type && old.keys.is_same(&new.keys)
 }
 
 /// The snapshot in force, exchanged in one step.

@@ -38,11 +38,12 @@ impl Flight {
 
     /// A key of ours signed the token, so its id is no attacker's text.
     pub(crate) fn signed(&mut self, signed: &Signed) {
-        self.event.jti = Some(signed.claims().jti.clone());
+        self.event.jti.clone_from(&signed.claims().jti);
     }
 
     pub(crate) fn verified(&mut self, verified: &Verified) {
         self.event.client = Some(verified.client().name.as_str().to_owned());
+        self.event.jti = Some(verified.jti().to_owned());
     }
 
     pub(crate) fn message(&mut self, envelope: &Envelope<'_>) {

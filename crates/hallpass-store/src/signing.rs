@@ -23,8 +23,8 @@ impl SigningKey {
     }
 
     fn from_pair(kid: KeyId, pair: EcdsaKeyPair) -> Result<Self, SealFault> {
-        let verifying =
-            VerifyingKey::es256(kid.clone(), pair.public_key().as_ref()).map_err(|_| SealFault::NotOpened)?;
+        let verifying = VerifyingKey::public(kid.clone(), Algorithm::Es256, pair.public_key().as_ref())
+            .map_err(|_| SealFault::NotOpened)?;
         Ok(Self { kid, pair, verifying })
     }
 
@@ -40,7 +40,8 @@ impl SigningKey {
 
     /// Its public side.
     pub fn verifying_key(&self) -> Result<VerifyingKey, SealFault> {
-        VerifyingKey::es256(self.kid.clone(), self.verifying.public_bytes()).map_err(|_| SealFault::NotOpened)
+        VerifyingKey::public(self.kid.clone(), Algorithm::Es256, self.pair.public_key().as_ref())
+            .map_err(|_| SealFault::NotOpened)
     }
 
     /// The private key (PKCS#8), sealed under its own name: it opens as no other key.

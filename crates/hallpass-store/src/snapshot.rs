@@ -5,9 +5,10 @@ use crate::rows::KeyState;
 use crate::store::Store;
 use crate::{clients, keys, tokens};
 use hallpass_core::Snapshot;
+use hallpass_core::claims::LEEWAY;
 use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
-use hallpass_core::snapshot::{Authority, Client, TokenRecord};
+use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenType};
 use sqlx::{Row, SqliteConnection};
 
 impl Store {
@@ -28,8 +29,12 @@ impl Store {
             subject: row.subject,
             servers: row.servers,
         });
-        let tokens = tokens.into_iter().map(|row| {
-            (row.jti.into(), TokenRecord { client: row.client, digest: row.digest, state: row.state })
+        let tokens = tokens.into_iter().map(|row| TokenRecord {
+            jti: row.jti.into(),
+            client: row.client,
+            digest: row.digest,
+            state: row.state,
+            adopted: false,
         });
         Ok(Snapshot::new(revision, authority, clients, tokens))
     }
@@ -62,10 +67,17 @@ async fn authority(connection: &mut SqliteConnection, lifetime_most: i64) -> Res
             return Err(damaged("a key of an unknown algorithm"));
         }
         let kid = KeyId::new(&key.kid).ok_or_else(|| damaged("a key's name"))?;
-        verifying.push(VerifyingKey::es256(kid, &key.public).map_err(damaged)?);
+        verifying.push(VerifyingKey::public(kid, Algorithm::Es256, &key.public).map_err(damaged)?);
     }
     if verifying.is_empty() {
         return Err(damaged("there is no key that verifies"));
     }
-    Ok(Authority { issuer, audience, keys: KeySet::new(verifying), lifetime_most })
+    Ok(Authority {
+        issuer,
+        audience,
+        keys: KeySet::new(verifying),
+        token_type: TokenType::Jwt,
+        lifetime_most,
+        leeway: LEEWAY,
+    })
 }

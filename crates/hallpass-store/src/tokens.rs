@@ -146,7 +146,7 @@ pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {
     let state = match (state, ended_at.map(UnixTime::from_seconds)) {
         ("pending", None) => TokenState::Pending,
         ("active", None) => TokenState::Active,
-        ("replaced", Some(at)) => TokenState::Replaced { at },
+        ("replaced", Some(until)) => TokenState::Superseded { until },
         ("revoked", Some(at)) => TokenState::Revoked { at },
         _ => return Err(damaged("a token's state")),
     };

@@ -161,7 +161,7 @@ async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<St
     let row = NewKey {
         kid: key.kid().to_string(),
         algorithm: key.algorithm().as_str().to_owned(),
-        public: key.verifying_key().doing("the new signing key")?.public_bytes().to_vec(),
+        public: key.verifying_key().doing("the new signing key")?.public_bytes().unwrap_or_default().to_vec(),
         sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
         state: KeyState::Active,
         created_at: clock::now(),

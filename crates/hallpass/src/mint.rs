@@ -1,9 +1,11 @@
 //! Mints a token: the only place where a signing key is open. What was minted is verified before it is handed out.
 
 use crate::fault::{Doing, Fault, Result};
-use hallpass_core::claims::Draft;
+use hallpass_core::claims::{Draft, LEEWAY, LIFETIME_MOST};
+use hallpass_core::judge::check_claims;
 use hallpass_core::keys::KeySet;
 use hallpass_core::name::{Audience, Issuer};
+use hallpass_core::snapshot::{self, TokenType};
 use hallpass_core::{Bearer, ClientName, Subject, TokenDigest, UnixTime, check_signature};
 use hallpass_store::{NewToken, SigningKey};
 use std::fmt;
@@ -75,16 +77,22 @@ pub fn mint(
 }
 
 fn verify_minted(text: &str, authority: &Authority, draft: &Draft<'_>) -> Result<()> {
-    let keys = KeySet::new([authority.key.verifying_key().doing("the signing key")?]);
+    let rules = snapshot::Authority {
+        issuer: authority.issuer.clone(),
+        audience: authority.audience.clone(),
+        keys: KeySet::new([authority.key.verifying_key().doing("the signing key")?]),
+        token_type: TokenType::Jwt,
+        lifetime_most: LIFETIME_MOST,
+        leeway: LEEWAY,
+    };
     let bearer = Bearer::new(text).doing("the token just minted cannot be read")?;
-    let signed =
-        check_signature(&bearer, &keys, &authority.issuer).doing("the token just minted does not verify")?;
+    let signed = check_signature(&bearer, &rules).doing("the token just minted does not verify")?;
+    check_claims(&signed, &rules, draft.issued_at).doing("the token just minted would be refused")?;
     let claims = signed.claims();
     let as_drafted = claims.subject == draft.subject.as_str()
-        && claims.audience == [authority.audience.as_str()]
         && claims.issued_at == draft.issued_at
         && claims.expires_at == draft.expires_at()
-        && claims.jti == draft.jti
+        && claims.jti.as_deref() == Some(draft.jti)
         && claims.client_id.as_deref() == Some(draft.client.as_str());
     if as_drafted { Ok(()) } else { Err(Fault::new("the token just minted does not say what it should")) }
 }

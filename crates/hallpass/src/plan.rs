@@ -183,7 +183,7 @@ pub fn check_distinct(plans: &[ClientPlan]) -> Result<()> {
 fn revoked_by_a_person(tokens: &[TokenRow]) -> Option<UnixTime> {
     match tokens.first()?.state {
         TokenState::Revoked { at } => Some(at),
-        TokenState::Pending | TokenState::Active | TokenState::Replaced { .. } => None,
+        TokenState::Pending | TokenState::Active | TokenState::Superseded { .. } => None,
     }
 }
 

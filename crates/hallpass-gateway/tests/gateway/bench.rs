@@ -7,7 +7,7 @@ use hallpass_core::encoding::base64url;
 use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
-use hallpass_core::snapshot::{Authority, Client, ServerScope, TokenRecord, TokenState};
+use hallpass_core::snapshot::{Authority, Client, ServerScope, TokenRecord, TokenState, TokenType};
 use hallpass_core::{ClientName, Event, ServerName, Snapshot, Subject, TokenDigest, UnixTime};
 use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Upstream};
 use http::HeaderValue;
@@ -43,7 +43,7 @@ impl Mint {
     }
 
     pub(crate) fn public(&self) -> VerifyingKey {
-        VerifyingKey::es256(self.kid.clone(), self.pair.public_key().as_ref()).unwrap()
+        VerifyingKey::public(self.kid.clone(), Algorithm::Es256, self.pair.public_key().as_ref()).unwrap()
     }
 
     pub(crate) fn token(&self, client: &str, jti: &str) -> Token {
@@ -77,9 +77,14 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    pub(crate) fn record(&self, state: TokenState) -> (Box<str>, TokenRecord) {
-        let record = TokenRecord { client: name(&self.client), digest: TokenDigest::of(&self.text), state };
-        (self.jti.as_str().into(), record)
+    pub(crate) fn record(&self, state: TokenState) -> TokenRecord {
+        TokenRecord {
+            jti: self.jti.as_str().into(),
+            client: name(&self.client),
+            digest: TokenDigest::of(&self.text),
+            state,
+            adopted: false,
+        }
     }
 }
 
@@ -221,7 +226,7 @@ impl Bench {
     }
 }
 
-pub(crate) type Record = (Box<str>, TokenRecord);
+pub(crate) type Record = TokenRecord;
 
 pub(crate) fn active(token: &Token) -> Record {
     token.record(TokenState::Active)
@@ -236,7 +241,9 @@ pub(crate) fn snapshot(
         issuer: Issuer::new("hallpass.test").unwrap(),
         audience: Audience::new("gateway.test").unwrap(),
         keys: KeySet::new([mint.public()]),
+        token_type: TokenType::Jwt,
         lifetime_most: 90 * 24 * HOUR,
+        leeway: 60,
     };
     Snapshot::new(1, authority, clients, tokens)
 }

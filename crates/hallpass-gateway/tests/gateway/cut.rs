@@ -49,7 +49,7 @@ async fn a_stream_is_cut_for_every_reason_for_which_a_call_would_be_refused() {
     let others = |bench: &Bench| (vec![active(&bench.ann), active(&bench.bob)], client("bob"));
     let disabled = Client { enabled: false, ..client("ann") };
     let elsewhere = Client { servers: ServerScope::Only(BTreeSet::new()), ..client("ann") };
-    let replaced = TokenState::Replaced { at: UnixTime::from_seconds(NOW) };
+    let replaced = TokenState::Superseded { until: UnixTime::from_seconds(NOW) };
     for (change, reason) in [
         (disabled, "client_disabled"),
         (elsewhere, "server_not_allowed"),

@@ -101,14 +101,14 @@ async fn who_holds_a_token_of_ours_is_told_what_is_wrong_with_it() {
     let of_bob = mint.token("ann", "j10");
     let scoped = mint.token("sue", "j11");
     let mut bobs = active(&of_bob);
-    bobs.1.client = crate::bench::name("bob");
+    bobs.client = crate::bench::name("bob");
     let tokens = vec![
         active(&expired),
         active(&elsewhere),
         active(&early),
         active(&long),
         revoked.record(TokenState::Revoked { at }),
-        replaced.record(TokenState::Replaced { at }),
+        replaced.record(TokenState::Superseded { until: at }),
         active(&disabled),
         active(&other),
         bobs,

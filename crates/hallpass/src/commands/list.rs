@@ -81,11 +81,11 @@ pub(super) fn token_word(client: &ClientRow, tokens: &[TokenRow]) -> String {
         _ if !client.enabled => "disabled".into(),
         TokenState::Revoked { at } => format!("revoked {}", ago(at, now)),
         TokenState::Pending => "being placed".into(),
-        TokenState::Active | TokenState::Replaced { .. } if token.expires_at <= now => {
+        TokenState::Active | TokenState::Superseded { .. } if token.expires_at <= now => {
             format!("expired {}", ago(token.expires_at, now))
         }
         TokenState::Active => format!("good, ends {}", ago(token.expires_at, now)),
-        TokenState::Replaced { at } => format!("replaced {}", ago(at, now)),
+        TokenState::Superseded { until: at } => format!("replaced {}", ago(at, now)),
     }
 }
 
@@ -95,7 +95,7 @@ fn state_word(token: &TokenRow) -> String {
         TokenState::Pending => "pending".into(),
         TokenState::Active if token.expires_at <= clock::now() => "expired".into(),
         TokenState::Active => "active".into(),
-        TokenState::Replaced { at } => format!("replaced {at}"),
+        TokenState::Superseded { until: at } => format!("replaced {at}"),
         TokenState::Revoked { at } => format!("revoked {at}{reason}"),
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, file: &Path) -> Result<()> {
     let snapshot = installation.snapshot().await?;
     let authority = snapshot.authority();
     let verdict = Bearer::new(token)
-        .and_then(|bearer| check_signature(&bearer, &authority.keys, &authority.issuer))
+        .and_then(|bearer| check_signature(&bearer, authority))
         .and_then(|signed| judge(&Arc::new(signed), &snapshot, clock::now()));
     let (header, claims) = (part(token, 0), part(token, 1));
     show(context, "header", header.as_ref());
