@@ -59,6 +59,7 @@ pub fn mint(authority: &Authority, client: &ClientName, subject: &Subject, now: 
         jti: jti.clone(),
         client: client.clone(),
         kid: authority.key.kid().to_string(),
+        subject: subject.clone(),
         issued_at: now,
         expires_at: draft.expires_at(),
         digest: TokenDigest::of(&text),

@@ -16,6 +16,9 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
     if reason.trim().is_empty() {
         return Err(Fault::usage("the reason is empty").hint("say why: `--reason \"laptop lost\"`; it is kept in the log"));
     }
+    if reason.chars().any(char::is_control) {
+        return Err(Fault::usage("the reason holds control characters").hint("one line of plain text: it is shown in lists and logs"));
+    }
     let installation = context.installation().await?;
     let _lock = installation.home.lock()?;
     if uuid::Uuid::try_parse(what).is_ok() {
