@@ -10,7 +10,7 @@ use hallpass_core::{ClientName, Event, Subject, TokenDigest, UnixTime};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, placed, former FROM token";
+pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former FROM token";
 /// A UUIDv7 sorts by the time it was made.
 const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
 
@@ -45,19 +45,28 @@ impl Store {
     /// Notes a token that was just minted, before anybody sees it.
     pub async fn add_pending(&self, token: &NewToken) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
-        let sql = "INSERT INTO token (jti, client, kid, subject, issued_at, expires_at, digest, state)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending')";
-        sqlx::query(sql)
-            .bind(&token.jti)
-            .bind(token.client.as_str())
-            .bind(&token.kid)
-            .bind(token.subject.as_str())
-            .bind(token.issued_at.seconds())
-            .bind(token.expires_at.seconds())
-            .bind(token.digest.to_hex())
-            .execute(&mut *change)
-            .await?;
+        insert_token(&mut change, token, "pending", false).await?;
         self.commit(change).await
+    }
+
+    /// Takes over a token that a former set-up minted: active at once, known by its digest. What its client had before
+    /// is superseded. Refuses one that is known already.
+    pub async fn adopt(&self, token: &NewToken, at: UnixTime, act: &Event) -> Result<bool, StoreFault> {
+        let mut change = self.change().await?;
+        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM token WHERE digest = $1 OR jti = $2")
+            .bind(token.digest.to_hex())
+            .bind(&token.jti)
+            .fetch_optional(&mut *change)
+            .await?;
+        if known.is_some() {
+            return Ok(false);
+        }
+        let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE state IN ('pending', 'active') AND client = $2";
+        sqlx::query(sql).bind(at.seconds()).bind(token.client.as_str()).execute(&mut *change).await?;
+        insert_token(&mut change, token, "active", true).await?;
+        insert_event(&mut change, act).await?;
+        self.commit(change).await?;
+        Ok(true)
     }
 
     /// The token has reached its place (`None`: it is handed out instead): it is active, and every other live token of
@@ -120,7 +129,8 @@ impl Store {
         act: &Event,
     ) -> Result<bool, StoreFault> {
         let mut change = self.change().await?;
-        let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE jti = $3 AND state IN ('pending', 'active')";
+        let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE jti = $3
+            AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
         let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(jti);
         let revoked = query.execute(&mut *change).await?.rows_affected() == 1;
         if revoked {
@@ -131,13 +141,36 @@ impl Store {
     }
 }
 
+async fn insert_token(
+    change: &mut Change,
+    token: &NewToken,
+    state: &str,
+    adopted: bool,
+) -> Result<(), StoreFault> {
+    let sql = "INSERT INTO token (jti, client, kid, subject, issued_at, expires_at, digest, state, adopted)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    sqlx::query(sql)
+        .bind(&token.jti)
+        .bind(token.client.as_str())
+        .bind(&token.kid)
+        .bind(token.subject.as_str())
+        .bind(token.issued_at.seconds())
+        .bind(token.expires_at.seconds())
+        .bind(token.digest.to_hex())
+        .bind(state)
+        .bind(adopted)
+        .execute(&mut **change)
+        .await?;
+    Ok(())
+}
+
 pub(crate) async fn revoke_live(
     change: &mut Change,
     client: &str,
     at: UnixTime,
     reason: &str,
 ) -> Result<u64, StoreFault> {
-    let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND state IN ('pending', 'active')";
+    let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
     let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(client);
     Ok(query.execute(&mut **change).await?.rows_affected())
 }
@@ -162,6 +195,7 @@ pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {
         digest: TokenDigest::from_hex(row.try_get("digest")?).ok_or_else(|| damaged("a token's digest"))?,
         state,
         reason: row.try_get("reason")?,
+        adopted: row.try_get("adopted")?,
         placed: row.try_get("placed")?,
         former: row.try_get("former")?,
     })

@@ -8,6 +8,7 @@ use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
 use crate::plan::{ClientPlan, Known, Registration, TokenStep, is_same_file};
 use crate::target::{Shape, Target, find_app, is_bridge_of, utf8};
+use hallpass_core::claims::LEEWAY;
 use hallpass_core::{ClientName, Event, Outcome, TokenDigest};
 use hallpass_store::{ClientRow, NewToken, PlacementKind, PlacementRow, TokenRow};
 use serde_json::Value;
@@ -216,6 +217,8 @@ impl Installation {
                 None => {}
             }
         }
+        let spent = clock::now().plus(-LEEWAY);
+        self.store.retire_spent_keys(spent).await.doing("cannot retire the spent keys")?;
         self.sweep().await
     }
 

@@ -7,7 +7,7 @@ use crate::home::Home;
 use crate::mint::Authority;
 use crate::settings::Settings;
 use hallpass_core::claims::LIFETIME_MOST;
-use hallpass_core::keys::KeyId;
+use hallpass_core::keys::{Algorithm, KeyId};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
 use hallpass_store::{KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
@@ -37,6 +37,8 @@ pub struct Founding {
     pub issuer: Issuer,
     /// `aud` of all its tokens.
     pub audience: Audience,
+    /// What its first key signs with.
+    pub algorithm: Algorithm,
 }
 
 impl Founding {
@@ -51,7 +53,7 @@ impl Founding {
             Some(audience) => audience.clone(),
             None => Audience::new(DEFAULT_AUDIENCE).doing("the default audience")?,
         };
-        Ok(Self { issuer, audience })
+        Ok(Self { issuer, audience, algorithm: authority.algorithm.unwrap_or(Algorithm::Es256) })
     }
 }
 
@@ -136,7 +138,7 @@ impl Installation {
             .find(|key| key.state == KeyState::Active)
             .ok_or_else(|| Fault::new("there is no active signing key in the database"))?;
         let kid = KeyId::new(&row.kid).ok_or_else(|| Fault::new("the signing key's name is damaged"))?;
-        let key = SigningKey::from_sealed(kid, &row.sealed, &self.seal).map_err(|fault| {
+        let key = SigningKey::from_sealed(kid, row.algorithm, &row.sealed, &self.seal).map_err(|fault| {
             Fault::new(format!("the signing key cannot be opened: {fault}"))
                 .hint("`seal.key` and `hallpass.db` belong together: restore both from the same backup")
         })?;
@@ -150,7 +152,7 @@ impl Installation {
 
     /// What is in force now.
     pub async fn snapshot(&self) -> Result<hallpass_core::Snapshot> {
-        self.store.snapshot(LIFETIME_MOST).await.doing("the store")
+        self.store.snapshot(&self.seal, LIFETIME_MOST).await.doing("the store")
     }
 }
 
@@ -162,17 +164,8 @@ async fn setting(store: &Store, key: &str) -> Result<String> {
 async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<String> {
     let store = Store::create(database).await.doing("cannot make the database")?;
     let tag = uuid::Uuid::now_v7().simple().to_string().split_off(24);
-    let kid = KeyId::new(&format!("hp-{tag}-1")).ok_or_else(|| Fault::new("the key's name"))?;
-    let key = SigningKey::generate(kid).doing("cannot make a signing key")?;
-    let row = NewKey {
-        kid: key.kid().to_string(),
-        algorithm: key.algorithm().as_str().to_owned(),
-        public: key.verifying_key().doing("the new signing key")?.public_bytes().unwrap_or_default().to_vec(),
-        sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
-        state: KeyState::Active,
-        created_at: clock::now(),
-    };
-    store.add_key(&row).await.doing("cannot keep the signing key")?;
+    let row = new_key(&format!("hp-{tag}-1"), founding.algorithm, KeyState::Active, seal)?;
+    store.add_key(&row, None).await.doing("cannot keep the signing key")?;
     let settings = [
         ("issuer", founding.issuer.as_str()),
         ("audience", founding.audience.as_str()),
@@ -183,6 +176,23 @@ async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<St
     }
     store.close().await;
     Ok(tag)
+}
+
+/// A new key, its private half sealed.
+pub fn new_key(kid: &str, algorithm: Algorithm, state: KeyState, seal: &SealKey) -> Result<NewKey> {
+    let name = KeyId::new(kid).ok_or_else(|| Fault::new("the key's name"))?;
+    let key = SigningKey::generate(name, algorithm).doing("cannot make a signing key")?;
+    let verifying = key.verifying_key().doing("the new signing key")?;
+    Ok(NewKey {
+        kid: kid.to_owned(),
+        algorithm,
+        public: verifying.public_bytes().unwrap_or_default().to_vec(),
+        sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
+        state,
+        former: false,
+        created_at: clock::now(),
+        reason: None,
+    })
 }
 
 /// The home's own hallpass.toml: one that follows the file in use, or a commented start.

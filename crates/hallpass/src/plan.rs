@@ -198,6 +198,8 @@ fn why_none(tokens: &[&TokenRow], now: UnixTime) -> &'static str {
         "the first one"
     } else if live(tokens, now).is_some() {
         "the one before has another subject"
+    } else if tokens.first().is_some_and(|token| matches!(token.state, TokenState::Superseded { .. })) {
+        "the one before was stopped"
     } else {
         "the one before has expired"
     }

@@ -58,6 +58,9 @@ pub struct Surroundings<'a> {
     pub leaving: &'a [ClientName],
 }
 
+/// The `app` of a client that was taken over with a token and that no configuration describes: a person places its token.
+pub const UNPLACED: &str = "none";
+
 /// The program called `id`, or a refusal that names the near ones.
 pub fn find_app(id: &str) -> Result<&'static App> {
     hallpass_clients::app(id).ok_or_else(|| {

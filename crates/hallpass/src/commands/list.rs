@@ -100,7 +100,7 @@ pub(super) fn newest(tokens: &[TokenRow]) -> Option<&TokenRow> {
     tokens.iter().find(|token| !token.former)
 }
 
-fn state_word(token: &TokenRow) -> String {
+pub(super) fn state_word(token: &TokenRow) -> String {
     let (state, ended_at) = state_of(token);
     let at = ended_at.map(|at| format!(" {at}")).unwrap_or_default();
     let reason = token.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::plan::{ClientPlan, Known, Wish, check_distinct};
 use crate::settings::Settings;
-use crate::target::{Surroundings, find_app, own_program, utf8};
+use crate::target::{Surroundings, UNPLACED, find_app, own_program, utf8};
 use crate::{home::Home, installation::Installation};
 use hallpass_core::roster::ClientSettings;
 use hallpass_core::snapshot::ServerScope;
@@ -101,12 +101,23 @@ pub(super) async fn plans(
     let around = Surroundings { home, servers: &servers, program: &program, leaving: chosen.leaving() };
     let mut plans = Vec::new();
     for (client, known) in clients(installation, settings, chosen.leaving()).await? {
-        if chosen.takes(&client.name) {
+        if client.app == UNPLACED {
+            if let Chosen::One(name) = chosen
+                && *name == client.name
+            {
+                return Err(by_hand(name));
+            }
+        } else if chosen.takes(&client.name) {
             plans.push(ClientPlan::make(client, &known, &around, wish, clock::now())?);
         }
     }
     check_distinct(&plans)?;
     Ok(plans)
+}
+
+fn by_hand(name: &ClientName) -> Fault {
+    Fault::new(format!("where the token of `{name}` goes is not known here: it was taken over"))
+        .hint(format!("`hallpass issue {name} --print`, or describe it in hallpass.toml: `[clients.{name}]`"))
 }
 
 /// All clients there are, as they shall be, with what the store knows of them.
