@@ -107,7 +107,7 @@ fn describe(plan: &ClientPlan) -> String {
     match &plan.step {
         TokenStep::Keep { expires_at } => format!("{name}: {registered}keep its token (until {expires_at})"),
         TokenStep::KeepPrinted { expires_at } => format!(
-            "{name}: {registered}keep the token that was printed (until {expires_at}; `hallpass issue {name}` places one)"
+            "{name}: {registered}keep the token that a person placed (until {expires_at}; `hallpass issue {name}` places one)"
         ),
         TokenStep::LeftRevoked { at } => {
             format!(

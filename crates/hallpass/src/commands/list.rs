@@ -88,7 +88,11 @@ pub(super) fn token_word(client: &ClientRow, tokens: &[TokenRow]) -> String {
             format!(
                 "good, ends {}{}",
                 ago(token.expires_at, now),
-                if token.placed { "" } else { " (printed)" }
+                match (token.placed, token.adopted) {
+                    (true, _) => "",
+                    (false, true) => " (taken over)",
+                    (false, false) => " (printed)",
+                }
             )
         }
         TokenState::Superseded { until: at } => format!("replaced {}", ago(at, now)),
