@@ -86,14 +86,14 @@ impl World {
 
     /// The verdict on a token that is registered and active.
     fn verdict(&self, token: &str, now: UnixTime) -> Result<Verified, Denial> {
-        self.verdict_in(&self.snapshot(token, TokenState::Active), token, now)
+        verdict_in(&self.snapshot(token, TokenState::Active), token, now)
     }
+}
 
-    fn verdict_in(&self, snapshot: &Snapshot, token: &str, now: UnixTime) -> Result<Verified, Denial> {
-        let authority = snapshot.authority();
-        let signed = check_signature(&Bearer::new(token)?, &authority.keys, &authority.issuer)?;
-        judge(&Arc::new(signed), snapshot, now)
-    }
+fn verdict_in(snapshot: &Snapshot, token: &str, now: UnixTime) -> Result<Verified, Denial> {
+    let authority = snapshot.authority();
+    let signed = check_signature(&Bearer::new(token)?, &authority.keys, &authority.issuer)?;
+    judge(&Arc::new(signed), snapshot, now)
 }
 
 fn claims(changes: &[(&str, Option<&str>)]) -> String {
@@ -207,7 +207,7 @@ fn claims_must_say_what_they_have_to_say() {
 fn the_registry_has_the_last_word() {
     let world = World::new();
     let (token, ann) = (world.minted(), ClientName::new("ann").unwrap());
-    let verdict = |state| world.verdict_in(&world.snapshot(&token, state), &token, NOW).map(drop);
+    let verdict = |state| verdict_in(&world.snapshot(&token, state), &token, NOW).map(drop);
     assert_eq!(verdict(TokenState::Pending), Ok(()));
     assert_eq!(
         verdict(TokenState::Revoked { at: NOW }),
@@ -217,7 +217,7 @@ fn the_registry_has_the_last_word() {
     // Signed by the same key, under a `jti` that is known: a leaked secret mints nothing that passes.
     let other = world.with_claims(&claims(&[]));
     let snapshot = world.snapshot(&token, TokenState::Active);
-    assert_eq!(world.verdict_in(&snapshot, &other, NOW).unwrap_err(), Denial::OtherTokenOfKnownId);
+    assert_eq!(verdict_in(&snapshot, &other, NOW).unwrap_err(), Denial::OtherTokenOfKnownId);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+const ROOT: u32 = 0;
 /// The largest configuration file that is looked at.
 const MOST: u64 = 8 << 20;
 
@@ -48,7 +49,8 @@ impl Original {
         };
         // Looked at before it is opened: opening a pipe would wait for ever.
         if !meta.is_file() {
-            return Err(Fault::new(format!("`{shown}` is {}, not a file", kind_of(&meta))));
+            return Err(Fault::new(format!("`{shown}` is {}, not a file", kind_of(&meta)))
+                .hint("name the client's configuration file itself"));
         }
         if meta.len() > MOST {
             return Err(Fault::new(format!("`{shown}` is larger than {MOST} bytes")));
@@ -74,7 +76,8 @@ impl Original {
     fn permits_writing(&self, path: &Path) -> Result<()> {
         let shown = path.display();
         if self.exists() && self.mode & 0o200 == 0 {
-            return Err(Fault::new(format!("`{shown}` is read-only")).hint(format!("`chmod u+w {shown}` if it may be changed")));
+            return Err(Fault::new(format!("`{shown}` is read-only"))
+                .hint(format!("`chmod u+w {shown}` if it may be changed")));
         }
         if self.exists() && self.owner != effective_user() {
             return Err(Fault::new(format!("`{shown}` belongs to another user (uid {})", self.owner))
@@ -84,20 +87,46 @@ impl Original {
     }
 }
 
-/// The file behind symlinks: that one is written, every link stays a link.
+/// How many symlinks may lead to one another.
+const LINKS_MOST: usize = 16;
+
+/// The file behind symlinks: that one is written, every link stays a link. Two ways to one file give one answer.
 pub fn target_of(path: &Path) -> Result<PathBuf> {
-    let shown = path.display();
-    match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_symlink() => {
-            fs::canonicalize(path).doing(format!("`{shown}` is a symlink that leads nowhere"))
+    let mut file = in_real_folder(path);
+    for _ in 0..LINKS_MOST {
+        match fs::symlink_metadata(&file) {
+            Ok(meta) if meta.is_symlink() => {}
+            Ok(_) => return Ok(file),
+            Err(_) if file == in_real_folder(path) => return Ok(file),
+            Err(_) => break,
         }
-        _ => Ok(path.to_owned()),
+        let folder = folder_of(&file);
+        // Whoever may write there could make the link lead anywhere.
+        check_folder(folder)?;
+        let next = fs::read_link(&file).doing(format!("cannot read the symlink `{}`", file.display()))?;
+        file = in_real_folder(&folder.join(next));
+    }
+    Err(Fault::new(format!("`{}` is a symlink that leads nowhere", path.display()))
+        .hint("make the link lead to the client's configuration file, or take it away"))
+}
+
+/// The path without links and `..` on the way to the file. A folder that is not there stays as it is written.
+fn in_real_folder(path: &Path) -> PathBuf {
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
     }
 }
 
 /// Puts `bytes` in the place of what was read: temporary file beside it, fsync, compare, rename, fsync of the folder.
 /// `secret`: the file becomes 0600; else it keeps its mode. `tag` marks temporary files as this installation's.
-pub fn replace(path: &Path, original: &Original, bytes: &[u8], secret: bool, tag: &str) -> Result<(), ReplaceFault> {
+pub fn replace(
+    path: &Path,
+    original: &Original,
+    bytes: &[u8],
+    secret: bool,
+    tag: &str,
+) -> Result<(), ReplaceFault> {
     original.permits_writing(path)?;
     let folder = folder_of(path);
     check_folder(folder)?;
@@ -118,7 +147,10 @@ pub fn check_writable(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     check_folder(folder)?;
     rustix::fs::accessat(rustix::fs::CWD, folder, rustix::fs::Access::WRITE_OK, rustix::fs::AtFlags::EACCESS)
-        .map_err(|error| Fault::new(format!("cannot write in `{}`: {error}", folder.display())))
+        .map_err(|error| {
+            Fault::new(format!("cannot write in `{}`: {error}", folder.display()))
+                .hint("the new file is made beside the old one: make the folder writable for you")
+        })
 }
 
 /// Takes away a file that we made, if it is still there.
@@ -135,7 +167,10 @@ pub fn sweep(folder: &Path, tag: &str) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let mark = format!(".hallpass-{tag}-");
     let ours = entries.flatten().filter(|entry| {
-        entry.file_name().to_str().is_some_and(|name| name.starts_with('.') && name.contains(&mark) && name.ends_with(".tmp"))
+        entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with('.') && name.contains(&mark) && name.ends_with(".tmp"))
     });
     ours.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }
@@ -162,11 +197,17 @@ impl Temporary {
     fn fill(&mut self, bytes: &[u8], mode: u32, original: &Original) -> Result<()> {
         let shown = self.path.display();
         // Group first, mode second: changing the owner clears bits, and the file is 0600 until it is complete.
-        if original.exists() && self.file.metadata().is_ok_and(|meta| meta.gid() != original.group) && mode & 0o070 != 0 {
-            std::os::unix::fs::fchown(&self.file, None, Some(original.group)).doing(format!("cannot set the group of `{shown}`"))?;
+        if original.exists()
+            && self.file.metadata().is_ok_and(|meta| meta.gid() != original.group)
+            && mode & 0o070 != 0
+        {
+            std::os::unix::fs::fchown(&self.file, None, Some(original.group))
+                .doing(format!("cannot set the group of `{shown}`"))?;
         }
         self.file.write_all(bytes).doing(format!("cannot write `{shown}`"))?;
-        self.file.set_permissions(Permissions::from_mode(mode)).doing(format!("cannot set the mode of `{shown}`"))?;
+        self.file
+            .set_permissions(Permissions::from_mode(mode))
+            .doing(format!("cannot set the mode of `{shown}`"))?;
         self.file.sync_all().doing(format!("cannot sync `{shown}`"))
     }
 
@@ -189,20 +230,29 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// In a folder where everybody may write, the file could be swapped under our hands.
+/// In a folder that others own, or where everybody may write, the file could be swapped under our hands.
 fn check_folder(folder: &Path) -> Result<()> {
     let shown = folder.display();
     let meta = fs::metadata(folder).map_err(|error| {
-        Fault::new(format!("the folder `{shown}` cannot be used: {error}")).hint("start the client once, or make the folder")
+        Fault::new(format!("the folder `{shown}` cannot be used: {error}"))
+            .hint("start the client once, or make the folder")
     })?;
+    if meta.uid() != effective_user() && meta.uid() != ROOT {
+        return Err(Fault::new(format!("the folder `{shown}` belongs to another user (uid {})", meta.uid()))
+            .hint("run hallpass as the user whose client it is"));
+    }
     if meta.mode() & 0o002 != 0 {
-        return Err(Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {shown}`")));
+        return Err(
+            Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {shown}`"))
+        );
     }
     Ok(())
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).doing(format!("cannot sync `{}`", folder.display()))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .doing(format!("cannot sync `{}`", folder.display()))
 }
 
 fn kind_of(meta: &fs::Metadata) -> &'static str {

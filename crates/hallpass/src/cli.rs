@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// Every MCP client gets its own pass.
 #[derive(Parser, Debug)]
 #[command(name = "hallpass", version, about, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Start with `hallpass tour` (20 seconds, touches nothing of yours), then `hallpass up`.")]
+#[command(
+    after_help = "Start with `hallpass tour` (20 seconds, touches nothing of yours), then `hallpass up`."
+)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -53,6 +55,7 @@ pub struct Consent {
 }
 
 /// The commands.
+#[expect(missing_docs, reason = "what has no words of its own is flattened, and has them there")]
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// The whole story in 20 seconds, in a temporary home; touches nothing of yours
@@ -96,7 +99,8 @@ pub enum Command {
     Issue {
         #[command(flatten)]
         who: Who,
-        /// Print the token instead of placing it (one client only)
+        /// Print the token instead of placing it (one client only): its place is then yours to choose, and `hallpass
+        /// apply` leaves the client alone while that token is good
         #[arg(long, conflicts_with = "all")]
         print: bool,
         #[command(flatten)]

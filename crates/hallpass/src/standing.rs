@@ -2,7 +2,7 @@
 
 use crate::atomic_file::{Original, target_of};
 use crate::fault::{Fault, Result};
-use crate::target::{BridgeEntry, Shape, Target};
+use crate::target::{BridgeEntry, Shape, Target, is_bridge_of};
 use hallpass_clients::{EditError, Found};
 use hallpass_core::{ClientName, TokenDigest};
 use hallpass_store::TokenRow;
@@ -33,8 +33,8 @@ impl Standing {
     }
 }
 
-/// Looks at the files of a target.
-pub fn look(target: &Target, client: &ClientName) -> Result<Standing> {
+/// Looks at the files of a target. `leaving`: clients that are removed before anything is written.
+pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Result<Standing> {
     let file = target_of(&target.file)?;
     let original = Original::read(&file)?;
     match &target.shape {
@@ -44,23 +44,39 @@ pub fn look(target: &Target, client: &ClientName) -> Result<Standing> {
                 Some(text) => (Some(TokenDigest::of(&text)), true),
                 None => (None, false),
             };
-            Ok(Standing { token, foreign, entries_in_place: true, open_to_others: original.is_open_to_others() })
+            Ok(Standing {
+                token,
+                foreign,
+                entries_in_place: true,
+                open_to_others: original.is_open_to_others(),
+            })
         }
         Shape::Bridge { entries, token_file } => {
             let mut entries_in_place = true;
             for entry in entries {
-                entries_in_place &= look_at_entry(target, &original, entry, client)?;
+                entries_in_place &= look_at_entry(target, &original, entry, client, leaving)?;
             }
             let token_file = Original::read(token_file)?;
             let text = std::str::from_utf8(&token_file.bytes).unwrap_or_default().trim_end();
             let token = (!text.is_empty()).then(|| TokenDigest::of(text));
-            Ok(Standing { token, foreign: false, entries_in_place, open_to_others: token_file.is_open_to_others() })
+            Ok(Standing {
+                token,
+                foreign: false,
+                entries_in_place,
+                open_to_others: token_file.is_open_to_others(),
+            })
         }
     }
 }
 
 /// Whether the entry is as it should be. One that is not ours is never replaced.
-fn look_at_entry(target: &Target, original: &Original, entry: &BridgeEntry, client: &ClientName) -> Result<bool> {
+fn look_at_entry(
+    target: &Target,
+    original: &Original,
+    entry: &BridgeEntry,
+    client: &ClientName,
+    leaving: &[ClientName],
+) -> Result<bool> {
     let found = hallpass_clients::read(&original.bytes, target.app.dialect, &entry.path);
     match found {
         Ok(Found::Absent(_)) => Ok(false),
@@ -69,17 +85,29 @@ fn look_at_entry(target: &Target, original: &Original, entry: &BridgeEntry, clie
             if entry.is_in_place(&value) {
                 return Ok(true);
             }
-            if entry.is_ours(&value) {
+            if entry.is_ours(&value) || leaving.iter().any(|client| is_bridge_of(&value, client.as_str())) {
                 return Ok(false);
             }
-            Err(Fault::new(format!("`{}` already has an entry `{}` that is not ours", target.file.display(), entry.path))
-                .hint(format!("give the client another one: `entry = \"...\"` in [clients.{client}], or `--entry`")))
+            Err(Fault::new(format!(
+                "`{}` already has an entry `{}` that is not ours",
+                target.file.display(),
+                entry.path
+            ))
+            .hint(format!(
+                "give the client another one: `entry = \"...\"` in [clients.{client}], or `--entry`"
+            )))
         }
-        Err(fault) => no_document(&original.bytes, &fault).map_or(Err(edit_fault(&target.file, &fault)), |()| Ok(false)),
+        Err(fault) => {
+            no_document(&original.bytes, &fault).map_or(Err(edit_fault(&target.file, &fault)), |()| Ok(false))
+        }
     }
 }
 
-fn read_text(target: &Target, original: &Original, path: &hallpass_clients::KeyPath) -> Result<Option<String>> {
+fn read_text(
+    target: &Target,
+    original: &Original,
+    path: &hallpass_clients::KeyPath,
+) -> Result<Option<String>> {
     if !original.exists() {
         return Err(Fault::new(format!("there is no `{}`", target.file.display()))
             .hint("the token goes into an entry that is there already: add the MCP server in the client first, or name the right file"));
@@ -87,7 +115,8 @@ fn read_text(target: &Target, original: &Original, path: &hallpass_clients::KeyP
     match hallpass_clients::read(&original.bytes, target.app.dialect, path) {
         Ok(Found::Present(present)) => match present.value {
             Some(serde_json::Value::String(text)) => Ok(Some(text)),
-            _ => Err(Fault::new(format!("`{}`: `{path}` is not a text", target.file.display()))),
+            _ => Err(Fault::new(format!("`{}`: `{path}` is not a text", target.file.display()))
+                .hint("a token goes where nothing or a text stands: name another variable, or take out what is there")),
         },
         Ok(Found::Absent(_)) => Ok(None),
         Err(fault) => Err(edit_fault(&target.file, &fault)),
@@ -104,7 +133,9 @@ fn no_document(bytes: &[u8], fault: &EditError) -> Option<()> {
 pub fn edit_fault(file: &Path, fault: &EditError) -> Fault {
     let said = Fault::new(format!("`{}` is left alone: {fault}", file.display()));
     match fault {
-        EditError::MissingEntry { .. } => said.hint("name the entry that starts your MCP server: `entry = \"...\"`"),
+        EditError::MissingEntry { .. } => {
+            said.hint("name the entry that starts your MCP server: `entry = \"...\"`")
+        }
         EditError::ByteOrderMark => said.hint("save it as UTF-8 without a byte order mark"),
         EditError::Utf16 => said.hint("save it as UTF-8"),
         EditError::Guard => said.hint("please report this with the file's shape (not its secrets)"),

@@ -35,7 +35,12 @@ pub(super) async fn tell(bridge: Arc<Bridge>, message: Message) {
     } else {
         post_in_session(&bridge, message.bytes).await
     };
-    match accepted(&bridge, sent).await {
+    let accepted = accepted(&bridge, sent).await;
+    // Only now: a connection that ends is not a cancellation in this era, so the server had to be told first.
+    if let Some(id) = message.cancels.filter(|_| &*message.method == "notifications/cancelled") {
+        bridge.pending.forget_cancelled(&id);
+    }
+    match accepted {
         Ok(()) if is_initialized => listener::start(&bridge),
         Ok(()) => {}
         Err(failure) => bridge.note(&format!("`{}` did not reach the server: {failure}", message.method)),

@@ -146,6 +146,16 @@ impl Bridge {
         }
     }
 
+    /// Whether the answer is still of use.
+    pub(super) fn wants(&self, waiting: &Waiting<'_>) -> bool {
+        match waiting.purpose {
+            Purpose::InitializeAgain { .. } => true,
+            Purpose::Call | Purpose::Probe | Purpose::Initialize { .. } | Purpose::ListTools => {
+                self.pending.is_open(waiting.id)
+            }
+        }
+    }
+
     /// A line for standard error.
     pub(super) fn note(&self, line: &str) {
         let _ = self.notes.send(format!("{} for {}: {line}", self.server, self.client));

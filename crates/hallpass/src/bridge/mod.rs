@@ -89,6 +89,9 @@ impl std::error::Error for BridgeError {
 }
 
 /// Bridges until standard input ends or nobody reads standard output any more.
+///
+/// `notes` gets the lines for standard error. When nobody reads standard output, a read of the real standard
+/// input may still be waiting in its thread: end the runtime with `shutdown_background`, which does not wait.
 pub async fn run(
     settings: BridgeSettings,
     stdin: impl AsyncBufRead + Unpin,

@@ -15,7 +15,17 @@ struct Waiting {
     id: Id,
     is_modern: bool,
     is_listening: bool,
+    /// No answer is due, and the server is being told.
+    is_cancelled: bool,
     task: Option<AbortHandle>,
+}
+
+impl Waiting {
+    fn end(&self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
 }
 
 /// What a cancellation means for the request it names.
@@ -35,7 +45,8 @@ impl Pending {
         if waiting.contains_key(&id.key) {
             return false;
         }
-        waiting.insert(id.key.clone(), Waiting { id: id.clone(), is_modern, is_listening, task: None });
+        let request = Waiting { id: id.clone(), is_modern, is_listening, is_cancelled: false, task: None };
+        waiting.insert(id.key.clone(), request);
         true
     }
 
@@ -48,43 +59,60 @@ impl Pending {
 
     /// `true` for exactly one caller: the one that answers.
     pub(super) fn claim(&self, id: &Id) -> bool {
-        self.lock().remove(&id.key).is_some()
+        self.lock().remove(&id.key).is_some_and(|waiting| !waiting.is_cancelled)
+    }
+
+    /// Whether somebody still wants the answer.
+    pub(super) fn is_open(&self, id: &Id) -> bool {
+        self.lock().get(&id.key).is_some_and(|waiting| !waiting.is_cancelled)
     }
 
     /// Ends the waiting: an answer to a cancelled request is not expected any more.
     pub(super) fn cancel(&self, id: &Id) -> Cancelled {
         let mut all = self.lock();
-        match all.remove(&id.key) {
+        match all.get_mut(&id.key) {
             None => Cancelled::Unknown,
             Some(waiting) if waiting.is_modern => {
-                if let Some(task) = waiting.task {
-                    task.abort();
-                }
+                waiting.end();
+                all.remove(&id.key);
                 Cancelled::Ended
             }
-            Some(_) => Cancelled::TellServer,
+            Some(waiting) => {
+                waiting.is_cancelled = true;
+                Cancelled::TellServer
+            }
         }
     }
 
-    /// Takes out the requests that never end by themselves, and ends them.
+    /// Ends a request whose cancellation the server knows of. An id that waits anew is left alone.
+    pub(super) fn forget_cancelled(&self, id: &Id) {
+        let mut all = self.lock();
+        if let Some(waiting) = all.get(&id.key).filter(|waiting| waiting.is_cancelled) {
+            waiting.end();
+            all.remove(&id.key);
+        }
+    }
+
+    /// Takes out the requests that never end by themselves, ends them, and says who is owed an answer.
     pub(super) fn take_listening(&self) -> Vec<Id> {
         self.take(|waiting| waiting.is_listening)
     }
 
-    /// Takes out every request, and ends it.
+    /// Takes out every request, ends it, and says who is owed an answer.
     pub(super) fn take_all(&self) -> Vec<Id> {
         self.take(|_| true)
     }
 
     fn take(&self, which: impl Fn(&Waiting) -> bool) -> Vec<Id> {
         let taken = self.lock().extract_if(|_, waiting| which(waiting)).collect::<Vec<_>>();
-        let end = |(_, waiting): (_, Waiting)| {
-            if let Some(task) = waiting.task {
-                task.abort();
-            }
-            waiting.id
-        };
-        taken.into_iter().map(end).collect()
+        for (_, waiting) in &taken {
+            waiting.end();
+        }
+        taken
+            .into_iter()
+            .filter(|(_, waiting)| !waiting.is_cancelled)
+            .map(|(_, waiting)| waiting.id)
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Waiting>> {

@@ -44,7 +44,7 @@ impl Bridge {
             End::Cut(detail) => Failure::Cut { detail },
         };
         let mut spent = 0;
-        while may_resume && spent < PATIENCE && position.last_event_id.is_some() {
+        while may_resume && spent < PATIENCE && position.last_event_id.is_some() && self.wants(waiting) {
             let before = position.last_event_id.clone();
             sleep(position.pause()).await;
             let cost = match self.resume(&mut position, waiting).await {

@@ -32,13 +32,18 @@ pub(super) async fn run(
             if print {
                 return print_token(context, &installation, &settings, &name, consent).await;
             }
-            let plans = plans(&context.home, Some(&installation), &settings, Chosen::One(&name), Wish::FreshToken).await?;
+            let plans =
+                plans(&context.home, Some(&installation), &settings, Chosen::One(&name), Wish::FreshToken)
+                    .await?;
             issue(context, &installation, &settings, &plans, consent).await
         }
         None => {
-            let plans = plans(&context.home, Some(&installation), &settings, Chosen::All, Wish::FreshUnlessRevoked).await?;
+            let plans =
+                plans(&context.home, Some(&installation), &settings, Chosen::All, Wish::FreshUnlessRevoked)
+                    .await?;
             if plans.is_empty() {
-                return Err(Fault::new("there is no client yet").hint("name them in hallpass.toml, or `hallpass add NAME --app APP`"));
+                return Err(Fault::new("there is no client yet")
+                    .hint("name them in hallpass.toml, or `hallpass add NAME --app APP`"));
             }
             issue(context, &installation, &settings, &plans, consent).await
         }
@@ -52,8 +57,8 @@ async fn issue(
     plans: &[ClientPlan],
     consent: Consent,
 ) -> Result<()> {
-    if changes::agree(context, plans, consent)? {
-        changes::carry_out(context, installation, settings, plans).await?;
+    if changes::agree(context, plans, &[], consent)? {
+        changes::carry_out(context, installation, settings, plans, &[]).await?;
     }
     Ok(())
 }
@@ -61,7 +66,8 @@ async fn issue(
 /// A client of the store or of the configuration.
 async fn find(installation: &Installation, settings: &Settings, name: &str) -> Result<ClientName> {
     let stored = installation.store.clients().await.doing("the clients")?;
-    let mut known: Vec<ClientName> = stored.into_iter().filter(|client| !client.removed).map(|client| client.name).collect();
+    let mut known: Vec<ClientName> =
+        stored.into_iter().filter(|client| !client.removed).map(|client| client.name).collect();
     known.extend(settings.roster.clients.keys().cloned());
     known.sort();
     known.dedup();
@@ -79,7 +85,9 @@ async fn print_token(
     consent: Consent,
 ) -> Result<()> {
     let client = super::roster::find_client(installation, name.as_str()).await?;
-    context.output.note(format!("{name}: issue a token and print it; the one before it ends"));
+    context.output.note(format!(
+        "{name}: issue a token and print it; the one before it ends, and `hallpass apply` places none while this one is good"
+    ));
     if consent.dry_run {
         return Ok(());
     }
@@ -92,8 +100,9 @@ async fn print_token(
         context.output.document(&serde_json::json!({
             "client": name, "jti": row.jti, "expires_at": row.expires_at.to_string(), "token": token.expose(),
         }));
-    } else {
-        print_line(token.expose());
+    } else if !print_line(token.expose()) {
+        return Err(Fault::new("the token could not be printed, and nobody has it")
+            .hint(format!("`hallpass issue {name}` issues another one")));
     }
     Ok(())
 }

@@ -32,7 +32,9 @@ pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
     loop {
         let events = store.events(&filter).await.doing("the log")?;
         for (id, event) in &events {
-            print_line(&line(context, event));
+            if !print_line(&line(context, event)) {
+                return Ok(());
+            }
             filter.after_id = Some(*id);
         }
         if !log.follow {
@@ -51,6 +53,7 @@ fn line(context: &Context, event: &Event) -> String {
 
 fn parse_outcome(word: &str) -> Result<Outcome> {
     Outcome::from_word(word).ok_or_else(|| {
-        Fault::usage(format!("`{}` is no outcome", word.escape_debug())).hint("one of ok, error, refused, cut, gone, failed, done")
+        Fault::usage(format!("`{}` is no outcome", word.escape_debug()))
+            .hint("one of ok, error, refused, cut, gone, failed, done")
     })
 }
