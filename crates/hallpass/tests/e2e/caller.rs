@@ -33,6 +33,15 @@ impl Caller {
         Self { wire: Wire::connect(&host).await, host, path: path.into(), authorization }
     }
 
+    /// Opens what a server may answer with a stream: a GET that listens, or a call.
+    pub(crate) async fn open(&mut self, listens: bool, lines: &[&str], call: &str) {
+        if listens {
+            self.get(lines).await;
+        } else {
+            self.post(lines, call.as_bytes()).await;
+        }
+    }
+
     pub(crate) async fn post(&mut self, lines: &[&str], body: &[u8]) {
         self.send("POST", &[&ALWAYS, lines].concat(), body).await;
     }
@@ -44,13 +53,13 @@ impl Caller {
     pub(crate) async fn send(&mut self, method: &str, lines: &[&str], body: &[u8]) {
         let mut head = format!("{method} {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.host);
         if let Some(authorization) = &self.authorization {
-            head += &format!("Authorization: {authorization}\r\n");
+            head = head + "Authorization: " + authorization + "\r\n";
         }
         for line in lines {
             head = head + line + "\r\n";
         }
         if method == "POST" {
-            head += &format!("Content-Length: {}\r\n", body.len());
+            head = head + "Content-Length: " + &body.len().to_string() + "\r\n";
         }
         self.wire.send([head.as_bytes(), b"\r\n", body].concat()).await.expect("an open connection");
     }

@@ -74,13 +74,12 @@ impl Installed {
 
     /// The client's token where the client itself finds it.
     pub(crate) fn token(&self, client: &str) -> String {
-        let token = match client {
-            "carl" => read(&self.program.home().join("tokens/carl")).trim_end().to_owned(),
-            _ => {
-                let config = read(&self.program.user().join(format!("{client}.json")));
-                let config: Value = serde_json::from_str(&config).expect("the client's configuration");
-                config["mcpServers"]["tools"]["env"]["TOKEN"].as_str().expect("the variable").to_owned()
-            }
+        let token = if client == "carl" {
+            read(&self.program.home().join("tokens/carl")).trim_end().to_owned()
+        } else {
+            let config = read(&self.program.user().join(format!("{client}.json")));
+            let config: Value = serde_json::from_str(&config).expect("the client's configuration");
+            config["mcpServers"]["tools"]["env"]["TOKEN"].as_str().expect("the variable").to_owned()
         };
         assert_eq!(token.split('.').count(), 3, "`{client}` has no token");
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
@@ -115,10 +114,10 @@ impl Installed {
                 sleep(Duration::from_millis(20)).await;
             }
         });
-        match found.await {
-            Ok(event) => event,
-            Err(_) => panic!("no record of {what} in {:#?}", self.log(&[]).await),
+        if let Ok(event) = found.await {
+            return event;
         }
+        panic!("no record of {what} in {:#?}", self.log(&[]).await)
     }
 
     /// That no token, nor a piece of a signature, is anywhere but in its place: not in what the processes printed,
@@ -147,7 +146,7 @@ pub(crate) fn absent(tokens: &BTreeSet<String>, text: &[u8], place: &str) {
     for token in tokens {
         let mut parts = token.split('.').skip(1).map(str::as_bytes);
         let (claims, signature) = (parts.next().expect("claims"), parts.next().expect("a signature"));
-        // The end of the claims differs from token to token, their beginning need not.
+        // Their end, so that a part printed without the rest is found, too.
         let claims = &claims[claims.len() - 40..];
         assert!(!text.windows(claims.len()).any(|window| window == claims), "claims of a token in {place}");
         let pieces: HashSet<_> = signature.windows(PIECE).collect();

@@ -16,6 +16,12 @@ const INVALID: &str = r#"Bearer error="invalid_token""#;
 const NOT_OURS: &str = "this token was not issued by this gateway's authority";
 const WANTED: &str = "a token of Hallpass is needed: `Authorization: Bearer TOKEN`";
 
+/// Another installation's, with the same issuer, client and server and another audience.
+async fn token_of_a_stranger(server: &Recorder) -> String {
+    let rest = format!("[authority]\naudience = \"elsewhere\"\n[servers.docs]\nurl = \"{}\"\n", server.url());
+    Installed::with(&rest).await.token("ann")
+}
+
 async fn shown(gateway: &Serving, path: &str, authorization: Option<String>) -> Reply {
     let mut caller = Caller::at(gateway, path, authorization).await;
     caller.ask(CALL).await
@@ -36,7 +42,7 @@ async fn sdk_clients_get_a_clean_401() {
     let mut server = Recorder::start().await;
     let installed = Installed::before("docs", &server.url()).await;
     let gateway = installed.serve().await;
-    let stranger = Installed::with("[authority]\naudience = \"elsewhere\"\n").await.token("ann");
+    let stranger = token_of_a_stranger(&server).await;
     let docs = Target::anonymous(gateway.server("docs"));
     let of_bob = Target::anonymous(gateway.server_of("bob", "docs"));
     let cases = [
@@ -64,7 +70,7 @@ async fn each_bad_credential_gets_its_answer() {
     let installed = Installed::before("docs", &server.url()).await;
     let gateway = installed.serve().await;
     let ann = installed.token("ann");
-    let stranger = Installed::with("[authority]\naudience = \"elsewhere\"\n").await.token("ann");
+    let stranger = token_of_a_stranger(&server).await;
     let (signed, signature) = ann.rsplit_once('.').expect("three parts");
     let claims = ann.split('.').nth(1).expect("claims");
     let flipped = if signature.starts_with('A') { 'B' } else { 'A' };

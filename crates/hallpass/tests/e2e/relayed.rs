@@ -242,13 +242,9 @@ async fn events_pass_as_they_come() {
     let mut scene = Scene::new().await;
     for listens in [true, false] {
         let mut caller = Caller::new(&scene.gateway, &scene.token).await;
-        if listens {
-            caller.get(&["Last-Event-ID: 4"]).await
-        } else {
-            caller.post(&[], CALL.as_bytes()).await
-        }
+        caller.open(listens, &["Last-Event-ID: 4"], CALL).await;
         let exchange = scene.server.next().await;
-        assert_eq!(exchange.head.value("last-event-id"), listens.then_some("4"));
+        assert_eq!(exchange.head.value("last-event-id"), Some("4"));
         let streaming = exchange.stream(&["Cache-Control: no-cache"]);
         let head = caller.wire.head().await.expect("a head before any event");
         assert_eq!(head.value("content-type"), Some("text/event-stream"));
@@ -270,11 +266,7 @@ async fn a_disconnect_of_either_side_reaches_the_other() {
     for listens in [true, false] {
         for client_leaves in [true, false] {
             let mut caller = Caller::new(&scene.gateway, &scene.token).await;
-            if listens {
-                caller.get(&[]).await
-            } else {
-                caller.post(&[], CALL.as_bytes()).await
-            }
+            caller.open(listens, &[], CALL).await;
             let mut streaming = scene.server.next().await.stream(&[]);
             caller.wire.head().await.expect("a head");
             if client_leaves {
@@ -294,4 +286,21 @@ async fn a_disconnect_of_either_side_reaches_the_other() {
     scene.installed.logged("who left", ended("gone")).await;
     let event = scene.installed.logged("who broke off", ended("failed")).await;
     assert_eq!(event["reason"], "upstream_broke_off");
+}
+
+/// Some clients hang up as soon as they have their answer: that call is not one whose caller went away.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_with_the_answer_was_answered() {
+    let mut scene = Scene::new().await;
+    for (answer, outcome) in [(ANSWER, "ok"), (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#, "error")] {
+        let (mut caller, exchange) = scene.posted(&[], CALL.as_bytes()).await;
+        let mut streaming = exchange.stream(&[]);
+        caller.wire.head().await.expect("a head");
+        streaming.chunk(&format!("data: {answer}\n\n"));
+        caller.wire.chunk().await.expect("the answer");
+        drop(caller);
+        streaming.disconnected().await;
+        scene.installed.logged(outcome, |event| event["outcome"] == outcome).await;
+    }
+    assert_eq!(scene.installed.log(&["--outcome", "gone"]).await.len(), 0);
 }

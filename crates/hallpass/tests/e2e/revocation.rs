@@ -68,11 +68,7 @@ async fn open_stream(
     listens: bool,
 ) -> (Caller, Streaming) {
     let mut caller = Caller::new(gateway, token).await;
-    if listens {
-        caller.get(&[]).await
-    } else {
-        caller.post(&[], CALL.as_bytes()).await
-    }
+    caller.open(listens, &[], CALL).await;
     let streaming = server.next().await.stream(&[]);
     assert_eq!(caller.wire.head().await.expect("a head").status(), 200);
     event_passes(&mut caller, &streaming).await;
