@@ -351,7 +351,8 @@ impl RawClient {
     }
 }
 
-fn is_variable_name(text: &str) -> bool {
+/// Whether an environment variable may be called that.
+pub fn is_variable_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -43,7 +43,10 @@ CREATE TABLE token (
     digest TEXT NOT NULL UNIQUE,
     state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'replaced', 'revoked')),
     ended_at BIGINT,
-    reason TEXT
+    reason TEXT,
+    subject TEXT NOT NULL, -- its `sub`: a client whose subject changed needs a new token
+    placed BOOLEAN NOT NULL DEFAULT FALSE, -- FALSE: not yet, or printed instead
+    former BOOLEAN NOT NULL DEFAULT FALSE -- issued before the client was removed: its name may be another's now
 );
 CREATE INDEX token_client ON token (client);
 

@@ -40,6 +40,8 @@ pub struct TokenRow {
     pub client: ClientName,
     /// The key that signed it.
     pub kid: String,
+    /// `sub`
+    pub subject: Subject,
     /// `iat`
     pub issued_at: UnixTime,
     /// `exp`
@@ -50,6 +52,10 @@ pub struct TokenRow {
     pub state: TokenState,
     /// Why it was revoked.
     pub reason: Option<String>,
+    /// It was put where the client reads it. `false`: not yet, or it was printed instead.
+    pub placed: bool,
+    /// It was issued before the client was removed: it says nothing about who bears the name now.
+    pub former: bool,
 }
 
 /// A token that was just minted.
@@ -61,6 +67,8 @@ pub struct NewToken {
     pub client: ClientName,
     /// The key that signed it.
     pub kid: String,
+    /// `sub`
+    pub subject: Subject,
     /// `iat`
     pub issued_at: UnixTime,
     /// `exp`

@@ -6,12 +6,11 @@ use crate::placements::upsert_placement;
 use crate::rows::{NewToken, PlacementRow, TokenRow};
 use crate::store::{Change, Store};
 use hallpass_core::snapshot::TokenState;
-use hallpass_core::{ClientName, Event, TokenDigest, UnixTime};
+use hallpass_core::{ClientName, Event, Subject, TokenDigest, UnixTime};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-pub(crate) const COLUMNS: &str =
-    "SELECT jti, client, kid, issued_at, expires_at, digest, state, ended_at, reason FROM token";
+pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, placed, former FROM token";
 /// A UUIDv7 sorts by the time it was made.
 const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
 
@@ -46,11 +45,13 @@ impl Store {
     /// Notes a token that was just minted, before anybody sees it.
     pub async fn add_pending(&self, token: &NewToken) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
-        let sql = "INSERT INTO token (jti, client, kid, issued_at, expires_at, digest, state) VALUES ($1, $2, $3, $4, $5, $6, 'pending')";
+        let sql = "INSERT INTO token (jti, client, kid, subject, issued_at, expires_at, digest, state)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending')";
         sqlx::query(sql)
             .bind(&token.jti)
             .bind(token.client.as_str())
             .bind(&token.kid)
+            .bind(token.subject.as_str())
             .bind(token.issued_at.seconds())
             .bind(token.expires_at.seconds())
             .bind(token.digest.to_hex())
@@ -59,8 +60,8 @@ impl Store {
         self.commit(change).await
     }
 
-    /// The token has reached its place: it is active, and every other live token of the client is replaced. Does
-    /// nothing to a token that is not pending any more (somebody revoked it meanwhile).
+    /// The token has reached its place (`None`: it is handed out instead): it is active, and every other live token of
+    /// the client is replaced. Does nothing to a token that is not pending any more (somebody revoked it meanwhile).
     pub async fn activate(
         &self,
         jti: &str,
@@ -69,8 +70,9 @@ impl Store {
         act: &Event,
     ) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
-        let sql = "UPDATE token SET state = 'active' WHERE jti = $1 AND state = 'pending'";
-        if sqlx::query(sql).bind(jti).execute(&mut *change).await?.rows_affected() == 1 {
+        let sql = "UPDATE token SET state = 'active', placed = $2 WHERE jti = $1 AND state = 'pending'";
+        let activated = sqlx::query(sql).bind(jti).bind(placement.is_some()).execute(&mut *change).await?;
+        if activated.rows_affected() == 1 {
             let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE jti <> $2 AND state IN ('pending', 'active')
                 AND client = (SELECT client FROM token WHERE jti = $2)";
             sqlx::query(sql).bind(at.seconds()).bind(jti).execute(&mut *change).await?;
@@ -154,10 +156,13 @@ pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {
         jti: row.try_get("jti")?,
         client: ClientName::new(row.try_get("client")?).map_err(damaged)?,
         kid: row.try_get("kid")?,
+        subject: Subject::new(row.try_get("subject")?).map_err(damaged)?,
         issued_at: UnixTime::from_seconds(row.try_get("issued_at")?),
         expires_at: UnixTime::from_seconds(row.try_get("expires_at")?),
         digest: TokenDigest::from_hex(row.try_get("digest")?).ok_or_else(|| damaged("a token's digest"))?,
         state,
         reason: row.try_get("reason")?,
+        placed: row.try_get("placed")?,
+        former: row.try_get("former")?,
     })
 }

@@ -99,7 +99,8 @@ pub enum Command {
     Issue {
         #[command(flatten)]
         who: Who,
-        /// Print the token instead of placing it (one client only)
+        /// Print the token instead of placing it (one client only): its place is then yours to choose, and `hallpass
+        /// apply` leaves the client alone while that token is good
         #[arg(long, conflicts_with = "all")]
         print: bool,
         #[command(flatten)]

@@ -58,6 +58,9 @@ impl Founding {
 impl Installation {
     /// Makes what is missing of a home: folders, seal, database, signing key, configuration. An interrupted run is gone on with.
     pub async fn found(home: &Home, founding: &Founding, settings: &Settings) -> Result<Self> {
+        if home.has_lost_its_database() {
+            return Err(lost_database(home));
+        }
         home.make_folders()?;
         let _lock = home.lock()?;
         if home.is_made() {
@@ -83,6 +86,9 @@ impl Installation {
 
     /// Opens a home that was made before.
     pub async fn open(home: &Home) -> Result<Self> {
+        if home.has_lost_its_database() {
+            return Err(lost_database(home));
+        }
         if !home.is_made() {
             return Err(Fault::new(format!(
                 "there is no Hallpass home at `{}` yet",
@@ -197,6 +203,12 @@ fn write_roster(home: &Home, settings: &Settings, tag: &str) -> Result<()> {
         .map_err(|_| Fault::new("cannot write hallpass.toml"))
 }
 
+/// A new database would know none of the tokens that are out: nothing is made in the place of a lost one.
+fn lost_database(home: &Home) -> Fault {
+    Fault::new(format!("the database `{}` is gone, and this home was in use", home.database().display()))
+        .hint("restore it from a backup, or start anew with another `--home`")
+}
+
 fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
     let path = home.seal_key();
     let shown = path.display();
@@ -208,7 +220,10 @@ fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
         SealFault::OthersCanRead { .. } => {
             said.hint(format!("if nobody else can have read it, `chmod 600 {shown}`; else start a new home"))
         }
-        _ => said,
+        SealFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
+        SealFault::WrongSize | SealFault::NotOpened | SealFault::Failed(_) => {
+            said.hint("restore it from a backup")
+        }
     }
 }
 
@@ -220,6 +235,9 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::Newer { .. } => said.hint("use the newer hallpass that made it, or another `--home`"),
         StoreFault::Damaged(_) => said.hint("restore it from a backup; nothing was changed"),
         StoreFault::OthersCanRead { .. } => said.hint(format!("`chmod 600 {shown}`")),
-        _ => said,
+        StoreFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
+        StoreFault::Missing | StoreFault::Replaced => said.hint("restore it from a backup"),
+        StoreFault::Locked => said.hint("wait until the other command has ended, then run this one again"),
+        StoreFault::AlreadyThere | StoreFault::DuplicateSubject { .. } | StoreFault::Failed(_) => said,
     }
 }

@@ -62,12 +62,11 @@ impl Output {
     }
 }
 
-/// One line on standard output. A reader who left early (`| head`) ends the program quietly.
-pub fn print_line(text: &str) {
+/// One line on standard output. Returns whether somebody took it: a reader may have left early (`| head`), and that
+/// must not stop a command half-way.
+pub fn print_line(text: &str) -> bool {
     let mut out = anstream::stdout();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
-    }
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
 /// One line on standard error.
@@ -97,11 +96,12 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// `in 89 days`, `3 hours ago`: how far `then` is from `now`, in the largest unit that fits.
+/// `in 89 days`, `3 hours ago`: how far `then` is from `now`, in the largest unit that fits; `just now` if it is not.
 pub fn distance(then: i64, now: i64) -> String {
     let seconds = then.abs_diff(now);
     let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
+        0 => return "just now".into(),
+        1..60 => (seconds, "second"),
         60..3600 => (seconds / 60, "minute"),
         3600..172_800 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
@@ -119,5 +119,6 @@ mod tests {
         assert_eq!(distance(90 * 86_400, 0), "in 90 days");
         assert_eq!(distance(0, 3600), "1 hour ago");
         assert_eq!(distance(0, 59), "59 seconds ago");
+        assert_eq!(distance(7, 7), "just now");
     }
 }

@@ -179,7 +179,7 @@ async fn a_shutdown_lets_answers_end_and_cuts_what_only_listens() {
     let exchange = bench.server.request().await;
     let address = bench.gateway.local_addr();
     let Bench { gateway, mut events, .. } = bench;
-    let ending = tokio::spawn(gateway.shutdown(Duration::from_secs(60)));
+    let ending = tokio::spawn(gateway.shutdown(Duration::from_mins(1)));
     assert!(listening.is_over().await);
     assert!(idle.is_over().await);
     exchange.answer_json("{}").await;

@@ -67,7 +67,7 @@ async fn heads_are_limited_in_size_number_and_time() {
     let mut bench = Bench::with(Plan { limits, ..Plan::default() }).await;
     let large = format!("X-Large: {}\r\n", "x".repeat(17_000));
     let huge = format!("X-Huge: {}\r\n", "x".repeat(200_000));
-    let many: String = (0..65).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let many = "X-Many: 1\r\n".repeat(65);
     for more in [&large, &many] {
         let reply = bench.dial().await.ask(bench.post_with(&bench.ann, more, CALL)).await;
         assert_eq!(reply.status, 431, "{}", reply.head);

@@ -114,16 +114,24 @@ async fn a_call_waits_for_the_log_to_have_room() {
 
 #[tokio::test]
 async fn a_panic_fails_its_request_and_nothing_else() {
-    let mut bench = Bench::new().await;
+    // Nobody else looks at the clock meanwhile.
+    let limits = Limits { watch_every: Duration::from_hours(1), ..Limits::default() };
+    let mut bench = Bench::with(Plan { limits, ..Plan::default() }).await;
     let mut open = bench.dial().await;
     open.send(bench.bare("GET", &bench.bob, "")).await;
     let mut exchange = bench.server.request().await;
     exchange.begin_stream().await;
     open.reply_head().await;
-    bench.break_clock();
-    let reply = bench.dial().await.ask(bench.post(&bench.ann, CALL)).await;
-    assert_eq!(reply.status, 500);
-    assert!(!reply.text().contains("clock"), "{}", reply.text());
+    for looks in [0, 1] {
+        bench.break_clock_after(looks);
+        let reply = bench.dial().await.ask(bench.post(&bench.ann, CALL)).await;
+        assert_eq!(reply.status, 500);
+        assert!(!reply.text().contains("clock"), "{}", reply.text());
+    }
+    let event = bench.event().await;
+    assert_eq!((event.outcome.as_str(), event.reason.as_deref()), ("refused", Some("internal")));
+    assert_eq!(event.status, Some(500));
+    assert!(bench.server.saw_nothing_more());
     bench.set_now(crate::bench::NOW);
     exchange.send_chunk("data: 1\n\n").await;
     assert_eq!(soon(open.chunk()).await.as_deref(), Some("data: 1\n\n"));
