@@ -26,10 +26,10 @@ impl<'a> Bearer<'a> {
         }
         let token = token.trim_start_matches(' ');
         // What is no token at all makes the header malformed; what is a bad token is the token's fault.
-        if token.is_empty() || !token.bytes().all(is_token_byte) {
-            return Err(Denial::MalformedCredential);
-        }
-        Self::new(token)
+        Self::new(token).map_err(|denial| match denial {
+            Denial::MalformedToken => Denial::MalformedCredential,
+            denial => denial,
+        })
     }
 
     /// Takes a token's text as it stands: one run of `b64token` characters (RFC 6750), not too long.
@@ -37,7 +37,7 @@ impl<'a> Bearer<'a> {
         if token.len() > TOKEN_MOST {
             return Err(Denial::TokenTooLong);
         }
-        if token.is_empty() || !token.bytes().all(is_token_byte) {
+        if !is_token(token) {
             return Err(Denial::MalformedToken);
         }
         Ok(Self(token))
@@ -59,8 +59,21 @@ impl fmt::Debug for Bearer<'_> {
     }
 }
 
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+/// The characters of `b64token` (RFC 6750 section 2.1).
+const TOKEN_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let letter = byte as u8;
+        allowed[byte] = letter.is_ascii_alphanumeric()
+            || matches!(letter, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+        byte += 1;
+    }
+    allowed
+};
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| TOKEN_BYTES[byte as usize])
 }
 
 #[cfg(test)]

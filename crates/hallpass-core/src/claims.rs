@@ -35,7 +35,7 @@ impl Header {
             Some(Json::Text(kid)) => Some(KeyId::new(kid).ok_or(Denial::UnknownKey)?),
             Some(_) => return Err(Denial::UnknownKey),
         };
-        Ok(Self { kid, alg: alg.clone() })
+        Ok(Self { kid, alg: alg.clone().into_owned() })
     }
 }
 
@@ -105,7 +105,7 @@ fn optional(claims: &Json, claim: &'static str, fits: fn(&str) -> bool) -> Resul
 fn text(claims: &Json, claim: &'static str, fits: fn(&str) -> bool) -> Result<String, Denial> {
     match claims.get(claim) {
         None => Err(Denial::ClaimMissing { claim }),
-        Some(Json::Text(text)) if fits(text) => Ok(text.clone()),
+        Some(Json::Text(text)) if fits(text) => Ok(text.clone().into_owned()),
         Some(Json::Text(_)) => Err(Denial::ClaimValue { claim }),
         Some(_) => Err(Denial::ClaimMalformed { claim }),
     }
@@ -123,12 +123,12 @@ const AUDIENCES_MOST: usize = 16;
 fn audience(claims: &Json) -> Result<Vec<String>, Denial> {
     match claims.get("aud") {
         None => Err(Denial::ClaimMissing { claim: "aud" }),
-        Some(Json::Text(one)) => Ok(vec![one.clone()]),
+        Some(Json::Text(one)) => Ok(vec![one.clone().into_owned()]),
         Some(Json::List(many)) if many.len() > AUDIENCES_MOST => Err(Denial::ClaimValue { claim: "aud" }),
         Some(Json::List(many)) => many
             .iter()
             .map(|entry| match entry {
-                Json::Text(text) => Ok(text.clone()),
+                Json::Text(text) => Ok(text.clone().into_owned()),
                 _ => Err(Denial::ClaimMalformed { claim: "aud" }),
             })
             .collect(),

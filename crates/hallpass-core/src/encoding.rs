@@ -16,6 +16,17 @@ pub fn base64url(bytes: &[u8]) -> String {
     text
 }
 
+/// What each byte stands for; 64 and above: nothing.
+const VALUES: [u8; 256] = {
+    let mut values = [64; 256];
+    let mut value = 0;
+    while value < 64 {
+        values[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 /// The bytes that `text` spells. `None` for padding, foreign characters, an impossible length, or left-over bits
 /// that are not zero: exactly one text decodes to each byte string.
 pub fn decode_base64url(text: &[u8]) -> Option<Vec<u8>> {
@@ -23,31 +34,30 @@ pub fn decode_base64url(text: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    for chunk in text.chunks(4) {
-        let mut group = 0_u32;
-        for letter in chunk {
-            group = group << 6 | value_of(*letter)?;
-        }
-        group <<= 6 * (4 - chunk.len());
-        let [_, b0, b1, b2] = group.to_be_bytes();
-        let whole = chunk.len() - 1;
-        bytes.extend_from_slice(&[b0, b1, b2][..whole]);
-        if [b0, b1, b2][whole..].iter().any(|left_over| *left_over != 0) {
-            return None;
-        }
+    let mut groups = text.chunks_exact(4);
+    // Foreign characters have a bit that no letter has: looked at once, at the end.
+    let mut foreign = 0;
+    for group in &mut groups {
+        let [a, b, c, d] = [group[0], group[1], group[2], group[3]].map(|letter| VALUES[letter as usize]);
+        foreign |= a | b | c | d;
+        bytes.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
     }
-    Some(bytes)
-}
-
-fn value_of(letter: u8) -> Option<u32> {
-    Some(u32::from(match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
-        b'-' => 62,
-        b'_' => 63,
-        _ => return None,
-    }))
+    let left_over = match *groups.remainder() {
+        [a, b] => {
+            let [a, b] = [a, b].map(|letter| VALUES[letter as usize]);
+            foreign |= a | b;
+            bytes.push(a << 2 | b >> 4);
+            b & 0x0f
+        }
+        [a, b, c] => {
+            let [a, b, c] = [a, b, c].map(|letter| VALUES[letter as usize]);
+            foreign |= a | b | c;
+            bytes.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2]);
+            c & 0x03
+        }
+        _ => 0,
+    };
+    (foreign < 64 && left_over == 0).then_some(bytes)
 }
 
 /// `bytes` as lower-case hexadecimal.

@@ -42,7 +42,7 @@ impl Signed {
 pub fn check_signature(bearer: &Bearer<'_>, authority: &Authority) -> Result<Signed, Denial> {
     let token = bearer.text();
     let (header_part, claims_part, signature_part) = three_parts(token)?;
-    let header = Header::read(&object(header_part)?, authority.token_type)?;
+    let header = Header::read(&object(&bytes(header_part)?)?, authority.token_type)?;
     let signature = decode_base64url(signature_part.as_bytes()).ok_or(Denial::MalformedToken)?;
     let key = match &header.kid {
         Some(kid) => authority.keys.get(kid.as_str()),
@@ -57,7 +57,7 @@ pub fn check_signature(bearer: &Bearer<'_>, authority: &Authority) -> Result<Sig
     if !key.accepts(signing_input.as_bytes(), &signature) {
         return Err(Denial::BadSignature);
     }
-    let claims = Claims::read(&object(claims_part)?, authority.token_type, key.jti_rule())?;
+    let claims = Claims::read(&object(&bytes(claims_part)?)?, authority.token_type, key.jti_rule())?;
     if claims.issuer != authority.issuer.as_str() {
         return Err(Denial::WrongIssuer);
     }
@@ -76,9 +76,12 @@ fn three_parts(token: &str) -> Result<(&str, &str, &str), Denial> {
     }
 }
 
-fn object(part: &str) -> Result<Json, Denial> {
-    let bytes = decode_base64url(part.as_bytes()).ok_or(Denial::MalformedToken)?;
-    match Json::parse(&bytes, DEPTH_MOST) {
+fn bytes(part: &str) -> Result<Vec<u8>, Denial> {
+    decode_base64url(part.as_bytes()).ok_or(Denial::MalformedToken)
+}
+
+fn object(bytes: &[u8]) -> Result<Json<'_>, Denial> {
+    match Json::parse(bytes, DEPTH_MOST) {
         Ok(object @ Json::Object(_)) => Ok(object),
         Ok(_) | Err(JsonFault::NotUtf8 | JsonFault::TooDeep | JsonFault::NotStrict) => {
             Err(Denial::MalformedToken)

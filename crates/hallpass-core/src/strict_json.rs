@@ -1,11 +1,13 @@
 //! JSON as a security decision needs it: no duplicate members at any depth, bounded depth, nothing after the end.
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
-/// A JSON value whose objects name each member once. Members keep their order.
+/// A JSON value whose objects name each member once. Members keep their order, texts are borrowed where they can be.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json {
+pub enum Json<'a> {
     /// `null`
     Null,
     /// `true` or `false`
@@ -13,11 +15,11 @@ pub enum Json {
     /// Any finite number.
     Number(f64),
     /// A text.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A list.
-    List(Vec<Json>),
+    List(Vec<Json<'a>>),
     /// An object, members in the order written, names unique.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
 /// Why a text is not strict JSON. Says nothing of the content.
@@ -31,9 +33,9 @@ pub enum JsonFault {
     NotStrict,
 }
 
-impl Json {
+impl<'a> Json<'a> {
     /// Parses one value of at most `depth` levels and nothing else.
-    pub fn parse(bytes: &[u8], depth: usize) -> Result<Self, JsonFault> {
+    pub fn parse(bytes: &'a [u8], depth: usize) -> Result<Self, JsonFault> {
         let text = std::str::from_utf8(bytes).map_err(|_| JsonFault::NotUtf8)?;
         if depth_of(bytes) > depth {
             return Err(JsonFault::TooDeep);
@@ -42,7 +44,7 @@ impl Json {
     }
 
     /// The member of an object.
-    pub fn get(&self, name: &str) -> Option<&Json> {
+    pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         match self {
             Self::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, value)| value),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::List(_) => None,
@@ -72,26 +74,66 @@ pub(crate) fn depth_of(bytes: &[u8]) -> usize {
     deepest
 }
 
-impl<'de> Deserialize<'de> for Json {
+/// Up to so many members, looking at each is quicker than hashing their names.
+const FEW: usize = 16;
+
+/// Whether two members have one name.
+fn has_twice(members: &[(Cow<'_, str>, Json<'_>)]) -> bool {
+    if members.len() <= FEW {
+        let named_before = |at: usize| members[..at].iter().any(|(name, _)| *name == members[at].0);
+        return (1..members.len()).any(named_before);
+    }
+    let mut names = HashSet::with_capacity(members.len());
+    !members.iter().all(|(name, _)| names.insert(name))
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+/// A member's name, borrowed if it holds no escape.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor).map(Self)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
     }
 }
 
 struct JsonVisitor;
 
 impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Json, E> {
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
         Ok(Json::Bool(value))
     }
 
@@ -99,7 +141,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
         clippy::cast_precision_loss,
         reason = "dates in range are exact, larger numbers are only compared with it"
     )]
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
         Ok(Json::Number(value as f64))
     }
 
@@ -107,23 +149,23 @@ impl<'de> Visitor<'de> for JsonVisitor {
         clippy::cast_precision_loss,
         reason = "dates in range are exact, larger numbers are only compared with it"
     )]
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
         Ok(Json::Number(value as f64))
     }
 
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Json, E> {
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
         if value.is_finite() { Ok(Json::Number(value)) } else { Err(E::custom("not finite")) }
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_owned()))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::Text(value))
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
         while let Some(element) = elements.next_element()? {
             list.push(element);
@@ -131,14 +173,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut members = Vec::new();
-        let mut names = std::collections::HashSet::new();
-        while let Some((name, value)) = entries.next_entry::<String, Json>()? {
-            if !names.insert(name.clone()) {
-                return Err(de::Error::custom("a member is named twice"));
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(8);
+        while let Some((Name(name), value)) = entries.next_entry()? {
             members.push((name, value));
+        }
+        if has_twice(&members) {
+            return Err(de::Error::custom("a member is named twice"));
         }
         Ok(Json::Object(members))
     }
@@ -151,6 +192,12 @@ mod tests {
     #[test]
     fn strict_means_one_value_once_named() {
         assert!(Json::parse(br#"{"a":{"b":[1,2.5,"x",null,true]}}"#, 4).is_ok());
+        let many = |last: &str| {
+            let members: Vec<String> = (0..100).map(|number| format!("\"m{number}\":1")).collect();
+            format!("{{{},\"{last}\":1}}", members.join(","))
+        };
+        assert!(Json::parse(many("other").as_bytes(), 64).is_ok());
+        assert!(Json::parse(many("m50").as_bytes(), 64).is_err());
         for bad in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":1}"#,
