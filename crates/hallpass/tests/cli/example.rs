@@ -40,10 +40,10 @@ async fn apply_gives_each_client_a_token_and_a_second_run_changes_nothing() {
     let stage = Stage::founded().await;
     stage.hallpass.must(&["apply", "--yes"]).await;
     check_placed(&stage).await;
-    let before = stage.picture();
+    let before = stage.picture().await;
     let said = stage.hallpass.must(&["apply", "--yes"]).await;
     assert!(said.ends_with("nothing to change\n"), "{said}");
-    stage.picture().assert_same(&before, "a second apply");
+    stage.picture().await.assert_same(&before, "a second apply");
     assert_eq!(stage.document(&["apply", "--yes"]).await["changed"], false);
     assert_eq!(stage.document(&["issue", "claude", "--yes"]).await["clients"][0]["done"], true);
 }
@@ -52,7 +52,7 @@ async fn apply_gives_each_client_a_token_and_a_second_run_changes_nothing() {
 async fn up_makes_all_of_it_and_serves_until_it_is_told_to_stop() {
     let stage = Stage::example();
     for round in 0..2 {
-        let before = stage.picture();
+        let before = stage.picture().await;
         let mut child = stage
             .hallpass
             .command(&["up", "--yes", "--listen", "127.0.0.1:0"])
@@ -71,7 +71,7 @@ async fn up_makes_all_of_it_and_serves_until_it_is_told_to_stop() {
         rustix::process::kill_process(process.expect("a pid"), rustix::process::Signal::TERM).expect("a signal");
         assert_eq!(child.wait().await.expect("an end").code(), Some(0));
         if round == 1 {
-            let moved = stage.picture().differences(&before);
+            let moved = stage.picture().await.differences(&before);
             let users: Vec<_> = moved.iter().filter(|path| path.starts_with(stage.hallpass.user())).collect();
             assert!(users.is_empty(), "{users:?}");
         } else {

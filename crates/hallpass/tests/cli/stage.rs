@@ -2,11 +2,12 @@
 //! but that two pictures are the same.
 
 use crate::program::{Hallpass, Outcome};
+use hallpass_store::{Store, StoreFault};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::{fs, str};
+use std::fs;
 
 pub(crate) const VSCODE1: &str = "config/daemon/mcp-config.augmentcode.vscode1.json";
 pub(crate) const VSCODE2: &str = "config/daemon/mcp-config.augmentcode.vscode2.json";
@@ -103,12 +104,13 @@ impl Stage {
         text.replace(&name(self.hallpass.user()), "USER").replace(&name(self.hallpass.home()), "HOME")
     }
 
-    /// Everything there is, but for what opening a database may touch and the locks.
-    pub(crate) fn picture(&self) -> Picture {
-        let mut seen = BTreeMap::new();
-        for folder in [self.hallpass.user(), self.hallpass.home()] {
-            look(&folder, &mut seen);
+    /// Everything there is, but for the locks. The database is brought to rest first: a command that has ended may have
+    /// left its last pages in the log beside it.
+    pub(crate) async fn picture(&self) -> Picture {
+        if let Ok(store) = self.store().await {
+            store.close().await;
         }
+        let mut seen = self.look();
         seen.retain(|path, _| {
             let name = path.to_string_lossy();
             !["hallpass.db-wal", "hallpass.db-shm", "/lock", "/serve.lock"].iter().any(|end| name.ends_with(end))
@@ -120,10 +122,21 @@ impl Stage {
         Picture(seen)
     }
 
+    pub(crate) async fn store(&self) -> Result<Store, StoreFault> {
+        Store::open(&self.hallpass.home().join("hallpass.db")).await
+    }
+
     /// Names of files that are temporary by their look.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
-        let seen = self.picture().0;
-        seen.into_keys().filter(|path| path.extension().is_some_and(|end| end == "tmp")).collect()
+        self.look().into_keys().filter(|path| path.extension().is_some_and(|end| end == "tmp")).collect()
+    }
+
+    fn look(&self) -> BTreeMap<PathBuf, Seen> {
+        let mut seen = BTreeMap::new();
+        for folder in [self.hallpass.user(), self.hallpass.home()] {
+            look(&folder, &mut seen);
+        }
+        seen
     }
 }
 
