@@ -153,6 +153,16 @@ pub fn check_writable(path: &Path) -> Result<()> {
         })
 }
 
+/// Takes away a file that is as it was read.
+pub fn delete_unchanged(path: &Path, original: &Original) -> Result<(), ReplaceFault> {
+    original.permits_writing(path)?;
+    check_folder(folder_of(path))?;
+    if Original::read(path)? != *original {
+        return Err(ReplaceFault::Changed);
+    }
+    Ok(delete(path)?)
+}
+
 /// Takes away a file that we made, if it is still there.
 pub fn delete(path: &Path) -> Result<()> {
     match fs::remove_file(path) {

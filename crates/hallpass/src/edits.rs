@@ -1,6 +1,6 @@
 //! The edits of one client's configuration file: put in, put right, take out. Writes through `atomic_file` only.
 
-use crate::atomic_file::{Original, ReplaceFault, replace, target_of};
+use crate::atomic_file::{Original, ReplaceFault, delete_unchanged, replace, target_of};
 use crate::fault::{Fault, Result};
 use crate::standing::edit_fault;
 use crate::target::{BridgeEntry, Shape, Target};
@@ -94,7 +94,8 @@ pub fn take_out(
     tag: &str,
     dry: bool,
 ) -> Result<TakenOut> {
-    let file = target_of(file)?;
+    let named = file;
+    let file = target_of(named)?;
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
         if !original.exists() {
@@ -105,7 +106,14 @@ pub fn take_out(
         if dry || text == original.bytes {
             return Ok(outcome);
         }
-        match replace(&file, &original, &text, false, tag) {
+        // We made it, or it was empty, which no client can read: no file is better. A link must not lead nowhere.
+        let is_link = std::fs::symlink_metadata(named).is_ok_and(|meta| meta.is_symlink());
+        let taken = if text.is_empty() && !is_link {
+            delete_unchanged(&file, &original)
+        } else {
+            replace(&file, &original, &text, false, tag)
+        };
+        match taken {
             Ok(()) => return Ok(outcome),
             Err(ReplaceFault::Changed) => {}
             Err(ReplaceFault::Other(fault)) => return Err(fault),

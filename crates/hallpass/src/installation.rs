@@ -206,7 +206,7 @@ fn write_roster(home: &Home, settings: &Settings, tag: &str) -> Result<()> {
 /// A new database would know none of the tokens that are out: nothing is made in the place of a lost one.
 fn lost_database(home: &Home) -> Fault {
     Fault::new(format!("the database `{}` is gone, and this home was in use", home.database().display()))
-        .hint("restore it from a backup, or start anew with another `--home`")
+        .hint("restore it from a backup, or start anew with another `--home` (if no token was ever issued, delete `seal.key`)")
 }
 
 fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
