@@ -108,7 +108,7 @@ pub enum Command {
         #[command(flatten)]
         roster: Roster,
     },
-    /// Cut a client or one token off: final, in force at once, open streams are cut
+    /// Cut a client or one token off: final, in force within 300 ms, open streams are cut
     Revoke {
         /// A client's name, or a token's `jti`
         #[arg(value_name = "NAME|JTI")]

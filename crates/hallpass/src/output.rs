@@ -69,9 +69,23 @@ pub fn print_line(text: &str) -> bool {
     writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
-/// One line on standard error.
+/// One line on standard error. What has the look of a token is not repeated, wherever it came from.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", without_tokens(text));
+}
+
+/// A token typed as an argument, or standing in a line of a file that is refused, is in errors about it otherwise.
+fn without_tokens(text: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(start) = rest.find("eyJ") {
+        let (before, from) = rest.split_at(start);
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let (word, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        shown += before;
+        shown += if word.contains('.') { "(a token)" } else { word };
+        rest = after;
+    }
+    shown + rest
 }
 
 /// `error: ...` and, if there is one, `hint: ...`.
@@ -112,7 +126,13 @@ pub fn distance(then: i64, now: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::distance;
+    use super::{distance, without_tokens};
+
+    #[test]
+    fn what_has_the_look_of_a_token_is_not_repeated() {
+        let said = "`eyJhbGciOi.eyJzdWIiOi-_.c2ln` is no name, but `eyJ` and `a.b.c` are: eyJx.y.";
+        assert_eq!(without_tokens(said), "`(a token)` is no name, but `eyJ` and `a.b.c` are: (a token)");
+    }
 
     #[test]
     fn distances_use_the_largest_unit_that_fits() {
