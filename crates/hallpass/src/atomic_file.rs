@@ -180,7 +180,8 @@ pub fn sweep(folder: &Path, tag: &str) -> usize {
         entry
             .file_name()
             .to_str()
-            .is_some_and(|name| name.starts_with('.') && name.contains(&mark) && name.ends_with(".tmp"))
+            .and_then(|name| name.strip_suffix(".tmp"))
+            .is_some_and(|name| name.starts_with('.') && name.contains(&mark))
     });
     ours.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }

@@ -62,7 +62,8 @@ pub async fn put_in(
         let draft = draft(target, &original.bytes, token, earlier)
             .map_err(|fault| edit_fault(&target.file, &fault))?;
         before_writing(&draft.placed).await?;
-        if !draft.changed && !(secret && original.is_open_to_others()) {
+        let needs_closing = secret && original.is_open_to_others();
+        if !(draft.changed || needs_closing) {
             return Ok(false);
         }
         match replace(&file, &original, &draft.text, secret, tag) {
@@ -148,7 +149,7 @@ fn draft(target: &Target, text: &[u8], token: &str, earlier: &Earlier<'_>) -> Re
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
         Shape::Variable(path) => {
-            draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?
+            draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?;
         }
         Shape::Bridge { entries, .. } => {
             for entry in entries {

@@ -238,6 +238,9 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
         StoreFault::Missing | StoreFault::Replaced => said.hint("restore it from a backup"),
         StoreFault::Locked => said.hint("wait until the other command has ended, then run this one again"),
-        StoreFault::AlreadyThere | StoreFault::DuplicateSubject { .. } | StoreFault::Failed(_) => said,
+        StoreFault::AlreadyThere
+        | StoreFault::DuplicateSubject { .. }
+        | StoreFault::UnknownClient { .. }
+        | StoreFault::Failed(_) => said,
     }
 }

@@ -1,8 +1,13 @@
-//! What the store promises, by its public face: lives of tokens, what a snapshot makes of them, which files it opens,
-//! what a watcher sees, what the seal keeps.
+//! The store on real files: what it keeps, what it refuses, what others see of it.
 
-mod files;
-mod house;
+mod clients;
+mod crash;
+mod events;
+mod keys;
+mod measured;
+mod opening;
+mod placements;
+mod scene;
 mod seal;
 mod snapshot;
 mod tokens;

@@ -1,151 +1,139 @@
-//! The life of a token: pending, active, then replaced or revoked, and never back.
+//! A token's way: pending, active, then replaced or revoked. Revoked is final.
 
-use crate::house::{House, NOW, act, client, placement};
+use crate::scene::{NOW, Scene, Token, act, placement};
 use hallpass_core::snapshot::TokenState;
-use hallpass_store::StoreFault;
+use hallpass_store::TokenRow;
 
-#[tokio::test]
-async fn the_next_token_replaces_the_one_before() {
-    let house = House::new().await;
-    house.register("one").await;
-    house.register("two").await;
-    house.issue("two", "t-0").await;
-    house.mint("one", "t-1").await;
-    assert_eq!(house.state("t-1").await, TokenState::Pending);
-    assert_eq!(house.store.pending().await.expect("the store").len(), 1);
-    house.activate("one", "t-1").await;
-    assert_eq!(house.state("t-1").await, TokenState::Active);
-    house.mint("one", "t-2").await;
-    assert_eq!(house.state("t-1").await, TokenState::Active, "until the new one is in its place");
-    house.activate("one", "t-2").await;
-    assert_eq!(house.state("t-1").await, TokenState::Replaced { at: NOW });
-    assert_eq!(house.state("t-2").await, TokenState::Active);
-    assert_eq!(house.state("t-0").await, TokenState::Active, "another client's");
-    let newest_first = house.store.tokens_of("one").await.expect("the store");
-    assert_eq!(newest_first.iter().map(|token| token.jti.as_str()).collect::<Vec<_>>(), ["t-2", "t-1"]);
+async fn activate(scene: &Scene, token: &Token) {
+    let client = token.row.client.as_str();
+    scene.store.activate(token.jti(), NOW, None, &act("issue", client)).await.unwrap();
+}
+
+fn handles(tokens: &[TokenRow]) -> Vec<&str> {
+    tokens.iter().map(|token| token.jti.as_str()).collect()
 }
 
 #[tokio::test]
-async fn activating_twice_changes_nothing_the_second_time() {
-    let house = House::new().await;
-    house.register("one").await;
-    house.issue("one", "t-1").await;
-    house.issue("one", "t-2").await;
-    let events = house.store.events(&Default::default()).await.expect("the log").len();
-    house.activate("one", "t-1").await;
-    assert_eq!(house.state("t-1").await, TokenState::Replaced { at: NOW });
-    assert_eq!(house.state("t-2").await, TokenState::Active);
-    assert_eq!(house.store.events(&Default::default()).await.expect("the log").len(), events);
+async fn a_token_comes_back_as_it_was_noted() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let token = scene.mint("ann").await;
+    let row = scene.another().await.token(token.jti()).await.unwrap().unwrap();
+    assert_eq!((&row.jti, &row.client, &row.kid), (&token.row.jti, &token.row.client, &token.row.kid));
+    assert_eq!((row.issued_at, row.expires_at), (token.row.issued_at, token.row.expires_at));
+    assert!(row.digest.matches(&token.row.digest));
+    assert_eq!((row.state, row.reason), (TokenState::Pending, None));
+    assert!(scene.store.token("none").await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn revoked_is_final() {
-    let house = House::new().await;
-    house.register("one").await;
-    house.mint("one", "t-1").await;
-    let revoked = TokenState::Revoked { at: NOW };
-    // While it was on its way to its place.
-    let count = house.store.revoke_client("one", NOW, "lost", &act("revoke", "one")).await.expect("revoked");
-    assert_eq!((count, house.state("t-1").await), (1, revoked));
-    house.activate("one", "t-1").await;
-    assert_eq!(house.state("t-1").await, revoked);
-    house.store.drop_pending("t-1").await.expect("nothing to drop");
-    house.issue("one", "t-2").await;
-    assert_eq!(house.state("t-1").await, revoked);
-    let event = act("revoke", "one");
-    assert!(house.store.revoke_token("t-2", NOW, "a", &event).await.expect("revoked"));
-    assert!(!house.store.revoke_token("t-2", NOW.plus(9), "b", &event).await.expect("not again"));
-    assert!(!house.store.revoke_token("no-such", NOW, "b", &event).await.expect("nothing"));
-    let token = house.store.token("t-2").await.expect("the store").expect("it stays");
-    assert_eq!((token.state, token.reason.as_deref()), (revoked, Some("a")));
-    assert_eq!(house.store.revoke_client("one", NOW, "c", &event).await.expect("the store"), 0);
+async fn activating_replaces_every_other_live_token_of_that_client_alone() {
+    let (scene, tokens) = Scene::with_clients(&["ann", "bob"]).await;
+    let (abandoned, new) = (scene.mint("ann").await, scene.mint("ann").await);
+    scene.store.activate(new.jti(), NOW, Some(&placement("ann")), &act("issue", "ann")).await.unwrap();
+    assert_eq!(scene.state(&new).await, TokenState::Active);
+    for token in [&tokens[0], &abandoned] {
+        assert_ne!(scene.state(token).await, TokenState::Active);
+        assert!(scene.judged(token).await.is_err());
+    }
+    assert_eq!(scene.state(&tokens[1]).await, TokenState::Active);
+    assert_eq!(scene.store.placement("ann").await.unwrap().unwrap().file, placement("ann").file);
+    assert_eq!(scene.acts().await, ["issue", "issue", "issue"]);
 }
 
 #[tokio::test]
-async fn a_pending_token_that_is_dropped_was_never_there() {
-    let house = House::new().await;
-    house.register("one").await;
-    house.issue("one", "t-1").await;
-    house.mint("one", "t-2").await;
-    house.store.drop_pending("t-2").await.expect("dropped");
-    house.store.drop_pending("t-1").await.expect("it is not pending");
-    assert!(house.store.token("t-2").await.expect("the store").is_none());
-    assert_eq!(house.state("t-1").await, TokenState::Active);
+async fn a_pending_token_counts_already() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let token = scene.mint("ann").await;
+    assert_eq!(scene.judged(&token).await.as_deref(), Ok("ann"));
+    assert_eq!(handles(&scene.store.pending().await.unwrap()), [token.jti()]);
 }
 
 #[tokio::test]
-async fn a_token_that_is_handed_out_has_no_place() {
-    let house = House::new().await;
-    house.register("one").await;
-    house.issue("one", "t-1").await;
-    house.mint("one", "t-2").await;
-    house.store.activate("t-2", NOW, None, &act("issue", "one")).await.expect("activated");
-    let tokens = house.store.tokens_of("one").await.expect("the store");
-    assert_eq!(tokens.iter().map(|token| token.placed).collect::<Vec<_>>(), [false, true]);
-    assert!(
-        house.store.placement("one").await.expect("the store").is_some(),
-        "what stood there is not forgotten"
-    );
+async fn a_dropped_pending_token_was_never_there() {
+    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
+    let token = scene.mint("ann").await;
+    scene.store.drop_pending(token.jti()).await.unwrap();
+    assert!(scene.store.token(token.jti()).await.unwrap().is_none());
+    assert!(scene.store.pending().await.unwrap().is_empty());
+    activate(&scene, &token).await;
+    assert_eq!(scene.state(&tokens[0]).await, TokenState::Active, "what is not there replaces nothing");
 }
 
 #[tokio::test]
-async fn the_name_of_a_removed_client_does_not_revive_its_tokens() {
-    let house = House::new().await;
-    house.register("one").await;
-    let old = house.issue("one", "t-1").await;
-    house.store.remove_client("one", NOW, "removed", &act("remove", "one")).await.expect("removed");
-    assert!(house.store.placement("one").await.expect("the store").is_none());
-    assert!(house.store.client("one").await.expect("the store").expect("its row stays").removed);
-    house.register("one").await;
-    assert_eq!(house.state("t-1").await, TokenState::Revoked { at: NOW });
-    house.judge(&old).await.expect_err("still refused");
-    let new = house.issue("one", "t-2").await;
-    assert_eq!(house.judge(&new).await.expect("good"), "one");
-    house.judge(&old).await.expect_err("still refused");
-    let tokens = house.store.tokens_of("one").await.expect("the store");
-    assert_eq!(tokens.iter().map(|token| token.former).collect::<Vec<_>>(), [false, true]);
+async fn nothing_brings_a_revoked_token_back() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let (pending, other) = (scene.mint("ann").await, scene.mint("ann").await);
+    assert_eq!(scene.store.revoke_client("ann", NOW, "lost", &act("revoke", "ann")).await.unwrap(), 3);
+    for token in [&pending, &other] {
+        activate(&scene, token).await;
+        scene.store.drop_pending(token.jti()).await.unwrap();
+        let late = NOW.plus(60);
+        assert!(!scene.store.revoke_token(token.jti(), late, "again", &act("revoke", "ann")).await.unwrap());
+        let row = scene.store.token(token.jti()).await.unwrap().unwrap();
+        assert_eq!((row.state, row.reason.as_deref()), (TokenState::Revoked { at: NOW }, Some("lost")));
+        assert!(scene.judged(token).await.is_err());
+    }
+    let new = scene.issue("ann").await;
+    assert_eq!(scene.state(&pending).await, TokenState::Revoked { at: NOW }, "replacing does not soften it");
+    assert_eq!(scene.judged(&new).await.as_deref(), Ok("ann"));
 }
 
 #[tokio::test]
-async fn a_subject_belongs_to_one_client_at_a_time() {
-    let house = House::new().await;
-    house.register("one").await;
-    let mut two = client("two");
-    two.subject = client("one").subject;
-    let refused = house.store.put_client(&two, None).await.expect_err("taken");
-    assert!(
-        matches!(&refused, StoreFault::DuplicateSubject { subject } if subject == "one@here"),
-        "{refused}"
-    );
-    assert!(house.store.client("two").await.expect("the store").is_none());
-    house.store.remove_client("one", NOW, "removed", &act("remove", "one")).await.expect("removed");
-    house.store.put_client(&two, None).await.expect("it is free now");
+async fn a_replaced_token_does_not_come_back() {
+    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
+    let new = scene.issue("ann").await;
+    let ended = scene.state(&tokens[0]).await;
+    activate(&scene, &tokens[0]).await;
+    scene.store.drop_pending(tokens[0].jti()).await.unwrap();
+    assert_eq!(scene.state(&tokens[0]).await, ended);
+    assert_eq!(scene.state(&new).await, TokenState::Active);
 }
 
 #[tokio::test]
-async fn what_is_written_reads_back() {
-    let house = House::new().await;
-    let mut one = client("one");
-    one.servers = hallpass_core::snapshot::ServerScope::Only(
-        ["docs", "files"].map(|name| hallpass_core::ServerName::new(name).expect("a name")).into(),
-    );
-    house.store.put_client(&one, None).await.expect("registered");
-    assert_eq!(house.store.client("one").await.expect("the store"), Some(one));
-    house.store.put_placement(&placement("one")).await.expect("noted");
-    let read = house.store.placement("one").await.expect("the store").expect("it");
-    assert_eq!((read.kind, read.undo, read.at), (placement("one").kind, placement("one").undo, NOW));
-    assert!(house.store.client("nobody").await.expect("the store").is_none());
+async fn revoking_one_token_or_one_client_touches_no_other() {
+    let (scene, tokens) = Scene::with_clients(&["ann", "bob", "eve"]).await;
+    assert!(scene.store.revoke_token(tokens[0].jti(), NOW, "lost", &act("revoke", "ann")).await.unwrap());
+    assert_eq!(scene.store.revoke_client("bob", NOW, "lost", &act("revoke", "bob")).await.unwrap(), 1);
+    let states = [&tokens[0], &tokens[1], &tokens[2]].map(|token| scene.judged(token));
+    let [ann, bob, eve] = states;
+    assert!(ann.await.is_err());
+    assert!(bob.await.is_err());
+    assert_eq!(eve.await.as_deref(), Ok("eve"));
 }
 
 #[tokio::test]
-async fn no_debug_output_shows_a_secret() {
-    let house = House::new().await;
-    house.register("one").await;
-    house.issue("one", "t-1").await;
-    let key = &house.store.keys().await.expect("the keys")[0];
-    let placed = house.store.placement("one").await.expect("the store").expect("it");
-    let shown = format!("{:?} {key:?} {placed:?}", house.key);
-    let sealed = format!("{:?}", key.sealed);
-    assert!(!shown.contains(&sealed[1..30]) && !shown.contains("secret"), "{shown}");
-    assert!(!shown.contains(&format!("{:?}", placed.undo)[1..]), "{shown}");
+async fn what_changes_nothing_is_no_act() {
+    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
+    let act = act("revoke", "ann");
+    assert_eq!(scene.store.revoke_client("nobody", NOW, "lost", &act).await.unwrap(), 0);
+    assert!(!scene.store.revoke_token("none", NOW, "lost", &act).await.unwrap());
+    assert!(scene.store.revoke_token(tokens[0].jti(), NOW, "lost", &act).await.unwrap());
+    assert!(!scene.store.revoke_token(tokens[0].jti(), NOW, "lost", &act).await.unwrap());
+    assert_eq!(scene.acts().await, ["issue", "revoke"]);
+}
+
+#[tokio::test]
+async fn a_handle_and_a_digest_are_one_tokens() {
+    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
+    assert!(scene.store.add_pending(&tokens[0].row).await.is_err());
+    let mut twin = crate::scene::mint(&scene.key, "ann", NOW).row;
+    twin.digest = tokens[0].row.digest;
+    assert!(scene.store.add_pending(&twin).await.is_err());
+    assert_eq!(scene.store.tokens().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn tokens_are_listed_newest_first() {
+    let (scene, _) = Scene::with_clients(&["ann", "bob"]).await;
+    let mut expect = Vec::new();
+    for minutes in [3, 1, 2] {
+        let token = crate::scene::mint(&scene.key, "ann", NOW.plus(minutes * 60));
+        scene.store.add_pending(&token.row).await.unwrap();
+        expect.push((minutes, token.row.jti));
+    }
+    expect.sort_by_key(|(minutes, _)| -minutes);
+    let expect: Vec<_> = expect.iter().map(|(_, jti)| jti.as_str()).collect();
+    assert_eq!(handles(&scene.store.tokens_of("ann").await.unwrap())[..3], expect);
+    assert_eq!(handles(&scene.store.tokens().await.unwrap())[..3], expect);
+    assert_eq!(scene.store.tokens_of("bob").await.unwrap().len(), 1);
 }

@@ -1,56 +1,86 @@
-//! What a watcher sees: changes of what is in force by whichever connection, and a file that is not the same any more.
+//! The watch sees what others change, and that the file was taken away.
 
-use crate::house::{House, NOW, act};
-use hallpass_store::{Store, StoreFault};
-use std::time::{Duration, Instant};
+use crate::crash::Child;
+use crate::scene::{NOW, Scene, act, call, placement};
+use hallpass_core::Outcome;
+use hallpass_store::StoreFault;
 
 #[tokio::test]
-async fn another_connections_revocation_is_seen_once_and_events_are_not() {
-    let house = House::new().await;
-    house.register("one").await;
-    house.issue("one", "t-1").await;
-    let mut watch = house.store.watch().await.expect("a watch");
-    assert!(!watch.changed().await.expect("the file"));
-    let other = Store::open(&house.file()).await.expect("a second connection");
-    other.add_events(&[act("call", "one")]).await.expect("added");
-    assert!(!watch.changed().await.expect("the file"), "events do not count");
-    other.revoke_client("one", NOW, "lost", &act("revoke", "one")).await.expect("revoked");
-    assert!(watch.changed().await.expect("the file"));
-    assert!(!watch.changed().await.expect("the file"), "once");
-    house.register("two").await;
-    assert!(watch.changed().await.expect("the file"), "by the same store too");
+async fn another_processs_revoke_is_seen() {
+    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
+    let mut watch = scene.store.watch().await.unwrap();
+    let shown = scene.revision().await;
+    assert!(!watch.changed(shown).await.unwrap());
+    let mut child = Child::start("revoke", &scene.file());
+    child.wait_for_end();
+    assert!(watch.changed(shown).await.unwrap());
+    assert!(scene.judged(&tokens[0]).await.is_err());
+    assert!(!watch.changed(scene.revision().await).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_file_that_is_replaced_or_taken_away_is_told() {
-    for replace in [true, false] {
-        let house = House::new().await;
-        let mut watch = house.store.watch().await.expect("a watch");
-        if replace {
-            let copy = house.file().with_extension("copy");
-            std::fs::copy(house.file(), &copy).expect("a copy");
-            std::fs::rename(&copy, house.file()).expect("a swap");
-        } else {
-            std::fs::remove_file(house.file()).expect("the file");
-        }
-        assert!(matches!(watch.changed().await, Err(StoreFault::Replaced)), "replaced: {replace}");
+async fn another_connections_revoke_is_seen_and_its_events_are_not() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let other = scene.another().await;
+    let mut watch = scene.store.watch().await.unwrap();
+    let shown = scene.revision().await;
+    for store in [&scene.store, &other] {
+        store.add_events(&[call("ann", 0, Outcome::Ok)]).await.unwrap();
+        store.put_placement(&placement("ann")).await.unwrap();
+        assert!(!watch.changed(shown).await.unwrap());
     }
+    other.revoke_client("ann", NOW, "lost", &act("revoke", "ann")).await.unwrap();
+    assert!(watch.changed(shown).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_thousand_events_are_one_transaction() {
-    let house = House::new().await;
-    let events = vec![act("call", "one"); 1000];
-    let start = Instant::now();
-    house.store.add_events(&events).await.expect("added");
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    let filter =
-        hallpass_store::EventFilter { last: Some(10), client: Some("one".into()), ..Default::default() };
-    let newest = house.store.events(&filter).await.expect("read");
-    assert_eq!(newest.len(), 10);
-    assert!(newest.windows(2).all(|pair| pair[0].0 < pair[1].0), "oldest first");
-    let after = hallpass_store::EventFilter { after_id: Some(newest[7].0), ..Default::default() };
-    assert_eq!(house.store.events(&after).await.expect("read").len(), 2);
-    let calls = house.store.last_calls().await.expect("read");
-    assert_eq!(calls, [("one".to_owned(), NOW.seconds() * 1000)]);
+async fn this_stores_own_changes_are_seen_too() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let mut watch = scene.store.watch().await.unwrap();
+    let shown = scene.revision().await;
+    scene.store.revoke_client("ann", NOW, "lost", &act("revoke", "ann")).await.unwrap();
+    assert!(watch.changed(shown).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_change_that_was_not_taken_in_is_told_again() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let mut watch = scene.store.watch().await.unwrap();
+    let shown = scene.revision().await;
+    scene.store.revoke_client("ann", NOW, "lost", &act("revoke", "ann")).await.unwrap();
+    assert!(watch.changed(shown).await.unwrap());
+    assert!(watch.changed(shown).await.unwrap());
+    assert!(!watch.changed(scene.revision().await).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_change_before_the_watch_is_not_missed() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let shown = scene.revision().await;
+    scene.store.revoke_client("ann", NOW, "lost", &act("revoke", "ann")).await.unwrap();
+    assert!(scene.store.watch().await.unwrap().changed(shown).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_file_that_was_taken_away_is_noticed() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let mut watch = scene.store.watch().await.unwrap();
+    let shown = scene.revision().await;
+    let aside = scene.folder.path().join("aside.db");
+    std::fs::rename(scene.file(), &aside).unwrap();
+    assert!(matches!(watch.changed(shown).await, Err(StoreFault::Replaced)));
+    std::fs::rename(&aside, scene.file()).unwrap();
+    assert!(!watch.changed(shown).await.unwrap(), "it is the same file again");
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_noticed_also_by_a_watch_that_starts_then() {
+    let (scene, _) = Scene::with_clients(&["ann"]).await;
+    let (other, _) = Scene::with_clients(&["ann"]).await;
+    other.store.close().await;
+    let mut watch = scene.store.watch().await.unwrap();
+    let shown = scene.revision().await;
+    std::fs::rename(other.file(), scene.file()).unwrap();
+    assert!(matches!(watch.changed(shown).await, Err(StoreFault::Replaced)));
+    assert!(matches!(scene.store.watch().await, Err(StoreFault::Replaced)));
 }
