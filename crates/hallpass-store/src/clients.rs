@@ -1,4 +1,4 @@
-//! The clients' rows.
+//! The clients' rows. Removed ones stay, so that their tokens keep their owner.
 
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
@@ -7,8 +7,8 @@ use crate::store::Store;
 use crate::tokens::revoke_live;
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{ClientName, Event, Subject, UnixTime};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 const COLUMNS: &str = "SELECT name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at FROM client";
 
@@ -30,36 +30,12 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// Registers a client, or changes its registration.
+    /// Registers a client, or changes its registration. A removed one's name may be used again (`removed` is not
+    /// looked at: only [`Store::remove_client`] removes, and its tokens stay revoked).
     pub async fn put_client(&self, client: &ClientRow, act: Option<&Event>) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
-        let sql = "INSERT INTO client (name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-            ON CONFLICT (name) DO UPDATE SET subject = excluded.subject, app = excluded.app, enabled = excluded.enabled,
-                removed = excluded.removed, from_roster = excluded.from_roster, servers = excluded.servers,
-                config = excluded.config, entry = excluded.entry, env = excluded.env, created_at = excluded.created_at";
-        let written = sqlx::query(sql)
-            .bind(client.name.as_str())
-            .bind(client.subject.as_str())
-            .bind(&client.app)
-            .bind(client.enabled)
-            .bind(client.removed)
-            .bind(client.from_roster)
-            .bind(servers_text(&client.servers))
-            .bind(&client.config)
-            .bind(&client.entry)
-            .bind(&client.env)
-            .bind(client.created_at.seconds())
-            .execute(&mut *change)
-            .await;
-        match written {
-            Err(error)
-                if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) =>
-            {
-                return Err(StoreFault::DuplicateSubject { subject: client.subject.to_string() });
-            }
-            written => written?,
-        };
+        refuse_duplicate(&mut change, client).await?;
+        upsert(&mut change, client).await?;
         if let Some(act) = act {
             insert_event(&mut change, act).await?;
         }
@@ -76,6 +52,7 @@ impl Store {
         act: &Event,
     ) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
+        require_client(&mut change, name).await?;
         revoke_live(&mut change, name, at, reason).await?;
         sqlx::query("UPDATE token SET former = TRUE WHERE client = $1")
             .bind(name)
@@ -91,10 +68,51 @@ impl Store {
     }
 }
 
-fn servers_text(servers: &ServerScope) -> Option<String> {
+/// A client that is registered now: a token of any other must not come to be.
+pub(crate) async fn require_client(connection: &mut SqliteConnection, name: &str) -> Result<(), StoreFault> {
+    let query = sqlx::query("SELECT 1 FROM client WHERE name = $1 AND NOT removed").bind(name);
+    match query.fetch_optional(connection).await? {
+        Some(_) => Ok(()),
+        None => Err(StoreFault::UnknownClient { client: name.to_owned() }),
+    }
+}
+
+async fn refuse_duplicate(connection: &mut SqliteConnection, client: &ClientRow) -> Result<(), StoreFault> {
+    let sql = "SELECT name FROM client WHERE subject = $1 AND name <> $2 AND NOT removed";
+    let query = sqlx::query_scalar(sql).bind(client.subject.as_str()).bind(client.name.as_str());
+    match query.fetch_optional(connection).await? {
+        None => Ok(()),
+        Some(other) => Err(StoreFault::DuplicateSubject { subject: client.subject.to_string(), other }),
+    }
+}
+
+async fn upsert(connection: &mut SqliteConnection, client: &ClientRow) -> Result<(), StoreFault> {
+    let sql = "INSERT INTO client (name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at)
+        VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (name) DO UPDATE SET subject = excluded.subject, app = excluded.app, enabled = excluded.enabled,
+            removed = excluded.removed, from_roster = excluded.from_roster, servers = excluded.servers,
+            config = excluded.config, entry = excluded.entry, env = excluded.env, created_at = excluded.created_at";
+    sqlx::query(sql)
+        .bind(client.name.as_str())
+        .bind(client.subject.as_str())
+        .bind(&client.app)
+        .bind(client.enabled)
+        .bind(client.from_roster)
+        .bind(servers_text(&client.servers)?)
+        .bind(&client.config)
+        .bind(&client.entry)
+        .bind(&client.env)
+        .bind(client.created_at.seconds())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A list that could not be written must not turn into "every server".
+fn servers_text(servers: &ServerScope) -> Result<Option<String>, StoreFault> {
     match servers {
-        ServerScope::All => None,
-        ServerScope::Only(servers) => serde_json::to_string(servers).ok(),
+        ServerScope::All => Ok(None),
+        ServerScope::Only(servers) => serde_json::to_string(servers).map(Some).map_err(damaged),
     }
 }
 

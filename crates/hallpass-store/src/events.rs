@@ -3,7 +3,11 @@
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
 use hallpass_core::{Event, Outcome};
-use sqlx::{Row, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+
+/// How many rows one statement writes: each statement is a hand-over to the driver's thread and back.
+const ROWS_PER_STATEMENT: usize = 50;
 
 /// Which events are asked for. Every field that is set narrows.
 #[derive(Clone, Debug, Default)]
@@ -25,56 +29,77 @@ pub struct EventFilter {
 impl Store {
     /// Adds events in one transaction. They do not move the revision.
     pub async fn add_events(&self, events: &[Event]) -> Result<(), StoreFault> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for event in events {
-            insert_event(&mut transaction, event).await?;
+        let mut writing = self.begin_writing().await?;
+        for some in events.chunks(ROWS_PER_STATEMENT) {
+            insert_events(&mut writing, some).await?;
         }
-        Ok(transaction.commit().await?)
+        Ok(writing.commit().await?)
     }
 
     /// The events asked for with their row numbers, oldest first.
     pub async fn events(&self, filter: &EventFilter) -> Result<Vec<(i64, Event)>, StoreFault> {
-        let sql = "SELECT id, record FROM event
-            WHERE ($1 IS NULL OR id > $1) AND ($2 IS NULL OR client = $2) AND ($3 IS NULL OR server = $3)
-                AND ($4 IS NULL OR outcome = $4) AND ($5 IS NULL OR at_ms >= $5)
-            ORDER BY id DESC LIMIT $6";
-        let rows = sqlx::query(sql)
-            .bind(filter.after_id)
-            .bind(&filter.client)
-            .bind(&filter.server)
-            .bind(filter.outcome.map(Outcome::as_str))
-            .bind(filter.since_ms)
-            .bind(filter.last.map_or(-1, i64::from))
-            .fetch_all(&self.pool)
-            .await?;
-        let read = |row: &sqlx::sqlite::SqliteRow| -> Result<(i64, Event), StoreFault> {
-            let record: &str = row.try_get("record")?;
-            Ok((row.try_get("id")?, serde_json::from_str(record).map_err(damaged)?))
-        };
+        let rows = filter.query().build().fetch_all(&self.pool).await?;
         rows.iter().rev().map(read).collect()
     }
 
     /// Each client's newest call with a good token, in milliseconds.
     pub async fn last_calls(&self) -> Result<Vec<(String, i64)>, StoreFault> {
-        let sql = "SELECT client, MAX(at_ms) AS at_ms FROM event
-            WHERE kind = 'call' AND client IS NOT NULL AND outcome <> 'refused' GROUP BY client";
+        // One step into the index for each client: the events themselves are too many to be grouped.
+        let sql = "SELECT name, at_ms FROM (SELECT name, (SELECT at_ms FROM event
+                WHERE event.client = name AND kind = 'call' AND outcome <> 'refused' ORDER BY id DESC LIMIT 1) AS at_ms
+            FROM client) AS newest WHERE at_ms IS NOT NULL ORDER BY name";
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok((row.try_get("client")?, row.try_get("at_ms")?))).collect()
+        rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("at_ms")?))).collect()
     }
 }
 
+impl EventFilter {
+    /// Newest first, with a condition only for what is set: `$1 IS NULL OR ...` would keep the indexes from being used.
+    fn query(&self) -> QueryBuilder<Sqlite> {
+        let mut query = QueryBuilder::new("SELECT id, record FROM event WHERE id > ");
+        query.push_bind(self.after_id.unwrap_or(0));
+        if let Some(client) = &self.client {
+            query.push(" AND client = ").push_bind(client.clone());
+        }
+        if let Some(server) = &self.server {
+            query.push(" AND server = ").push_bind(server.clone());
+        }
+        if let Some(outcome) = self.outcome {
+            query.push(" AND outcome = ").push_bind(outcome.as_str());
+        }
+        if let Some(since_ms) = self.since_ms {
+            query.push(" AND at_ms >= ").push_bind(since_ms);
+        }
+        query.push(" ORDER BY id DESC");
+        if let Some(last) = self.last {
+            query.push(" LIMIT ").push_bind(i64::from(last));
+        }
+        query
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<(i64, Event), StoreFault> {
+    let record: &str = row.try_get("record")?;
+    Ok((row.try_get("id")?, serde_json::from_str(record).map_err(damaged)?))
+}
+
 pub(crate) async fn insert_event(connection: &mut SqliteConnection, event: &Event) -> Result<(), StoreFault> {
-    let record = serde_json::to_string(event).map_err(damaged)?;
-    let sql =
-        "INSERT INTO event (at_ms, kind, outcome, client, server, record) VALUES ($1, $2, $3, $4, $5, $6)";
-    sqlx::query(sql)
-        .bind(event.at_ms)
-        .bind(event.kind.as_ref())
-        .bind(event.outcome.as_str())
-        .bind(&event.client)
-        .bind(&event.server)
-        .bind(record)
-        .execute(connection)
-        .await?;
+    insert_events(connection, std::slice::from_ref(event)).await
+}
+
+async fn insert_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreFault> {
+    let records: Result<Vec<_>, _> = events.iter().map(serde_json::to_string).collect();
+    let rows = events.iter().zip(records.map_err(damaged)?);
+    let mut query =
+        QueryBuilder::<Sqlite>::new("INSERT INTO event (at_ms, kind, outcome, client, server, record) ");
+    query.push_values(rows, |mut row, (event, record)| {
+        row.push_bind(event.at_ms)
+            .push_bind(event.kind.as_ref())
+            .push_bind(event.outcome.as_str())
+            .push_bind(event.client.as_deref())
+            .push_bind(event.server.as_deref())
+            .push_bind(record);
+    });
+    query.build().execute(connection).await?;
     Ok(())
 }

@@ -29,6 +29,13 @@ pub enum StoreFault {
     DuplicateSubject {
         /// The subject.
         subject: String,
+        /// The client that has it.
+        other: String,
+    },
+    /// There is no client of that name, or it was removed.
+    UnknownClient {
+        /// The name.
+        client: String,
     },
     /// The file was replaced or taken away while it was open.
     Replaced,
@@ -48,7 +55,10 @@ impl fmt::Display for StoreFault {
             Self::OthersCanRead { mode } => write!(f, "it is open to others (mode {mode:o})"),
             Self::OtherOwner => f.write_str("it belongs to another user"),
             Self::Locked => f.write_str("another process keeps it locked"),
-            Self::DuplicateSubject { subject } => write!(f, "another client has the subject `{subject}`"),
+            Self::DuplicateSubject { subject, other } => {
+                write!(f, "the client `{other}` has the subject `{subject}` already")
+            }
+            Self::UnknownClient { client } => write!(f, "there is no client named `{client}`"),
             Self::Replaced => f.write_str("the file was replaced or taken away while it was open"),
             Self::Failed(why) => f.write_str(why),
         }
@@ -58,17 +68,20 @@ impl fmt::Display for StoreFault {
 impl std::error::Error for StoreFault {}
 
 /// SQLite's primary result codes that have a meaning of their own here.
-const BUSY: &str = "5";
-const NOT_A_DATABASE: &str = "26";
-const CORRUPT: &str = "11";
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
+const CORRUPT: u32 = 11;
+const NOT_A_DATABASE: u32 = 26;
 
 impl From<sqlx::Error> for StoreFault {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-        match code.as_ref() {
-            BUSY => Self::Locked,
-            NOT_A_DATABASE | CORRUPT => Self::Damaged(error.to_string()),
-            _ => Self::Failed(error.to_string()),
+        let Some(error) = error.as_database_error() else { return Self::Failed(error.to_string()) };
+        let extended: Option<u32> = error.code().and_then(|code| code.parse().ok());
+        // An extended code has the primary one in its lowest byte.
+        match extended.map(|code| code & 0xff) {
+            Some(BUSY | LOCKED) => Self::Locked,
+            Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged(error.message().to_owned()),
+            _ => Self::Failed(error.message().to_owned()),
         }
     }
 }
@@ -77,7 +90,8 @@ impl From<sqlx::migrate::MigrateError> for StoreFault {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
         match error {
             sqlx::migrate::MigrateError::VersionMissing(found) => Self::Newer { found },
-            sqlx::migrate::MigrateError::Execute(error) => error.into(),
+            sqlx::migrate::MigrateError::Execute(error)
+            | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => error.into(),
             error => Self::Damaged(error.to_string()),
         }
     }

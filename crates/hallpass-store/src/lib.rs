@@ -5,6 +5,7 @@ mod clients;
 mod dialect;
 mod events;
 mod fault;
+mod file;
 mod keys;
 mod placements;
 mod rows;

@@ -2,11 +2,11 @@
 
 use crate::fault::{StoreFault, damaged};
 use crate::rows::{PlacementKind, PlacementRow};
-use crate::store::{Change, Store};
+use crate::store::Store;
 use hallpass_core::encoding::{decode_hex, hex};
 use hallpass_core::{ClientName, UnixTime};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 const COLUMNS: &str = "SELECT client, kind, file, token_file, undo_hex, placed_at FROM placement";
 
@@ -28,15 +28,18 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Notes where a client's token is placed.
+    /// Notes where a client's token is placed. Moves no revision: where a token lies decides nothing.
     pub async fn put_placement(&self, row: &PlacementRow) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
-        upsert_placement(&mut change, row).await?;
-        self.commit(change).await
+        let mut writing = self.begin_writing().await?;
+        upsert_placement(&mut writing, row).await?;
+        Ok(writing.commit().await?)
     }
 }
 
-pub(crate) async fn upsert_placement(change: &mut Change, row: &PlacementRow) -> Result<(), StoreFault> {
+pub(crate) async fn upsert_placement(
+    connection: &mut SqliteConnection,
+    row: &PlacementRow,
+) -> Result<(), StoreFault> {
     let kind = match row.kind {
         PlacementKind::Env => "env",
         PlacementKind::Bridge => "bridge",
@@ -51,7 +54,7 @@ pub(crate) async fn upsert_placement(change: &mut Change, row: &PlacementRow) ->
         .bind(&row.token_file)
         .bind(hex(&row.undo))
         .bind(row.at.seconds())
-        .execute(&mut **change)
+        .execute(connection)
         .await?;
     Ok(())
 }

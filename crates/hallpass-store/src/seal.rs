@@ -62,12 +62,18 @@ impl SealKey {
     pub fn generate_file(path: &Path) -> Result<Self, SealFault> {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         rand::fill(key.as_mut_slice()).map_err(|_| SealFault::Failed("no random bytes".into()))?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        // Complete under its name or not there at all: half a key would stand in the way of a new start.
+        let unfinished = path.with_extension("new");
+        let _ = std::fs::remove_file(&unfinished);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(key.as_slice())?;
         file.sync_all()?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        // A link, not a rename: it never takes the place of a key that is there.
+        let linked = std::fs::hard_link(&unfinished, path);
+        std::fs::remove_file(&unfinished)?;
+        linked?;
+        File::open(folder)?.sync_all()?;
         Ok(Self(key))
     }
 
@@ -94,12 +100,17 @@ impl SealKey {
 
     /// Seals `plain` for one purpose (AES-256-GCM; a random nonce stands in front).
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, SealFault> {
-        let mut sealed = plain.to_vec();
-        let nonce = self
+        // All the room at once: a vector that grows would leave a copy of the secret behind.
+        let mut sealed = Vec::with_capacity(NONCE_BYTES + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&[0; NONCE_BYTES]);
+        sealed.extend_from_slice(plain);
+        let (nonce, tag) = self
             .cipher()?
-            .seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut sealed)
+            .seal_in_place_separate_tag(Aad::from(purpose.as_bytes()), &mut sealed[NONCE_BYTES..])
             .map_err(|_| SealFault::Failed("it cannot be sealed".into()))?;
-        Ok([nonce.as_ref().as_slice(), &sealed].concat())
+        sealed[..NONCE_BYTES].copy_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
     }
 
     /// Opens what was sealed for the same purpose.
@@ -113,10 +124,15 @@ impl SealKey {
         Ok(plain)
     }
 
-    /// A key of its own for one purpose (HKDF-SHA256).
+    /// A key of its own for one purpose.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.expand("derive ", purpose)
+    }
+
+    /// HKDF-SHA256. What seals and what is derived differ in `kind`, so that no purpose gives away the sealing key.
+    fn expand(&self, kind: &str, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"hallpass").extract(self.0.as_slice());
-        let info = [purpose.as_bytes()];
+        let info = [kind.as_bytes(), purpose.as_bytes()];
         let mut derived = Zeroizing::new([0; KEY_BYTES]);
         // 32 bytes is what HKDF-SHA256 gives at once: this cannot fail, and must not be papered over if it ever does.
         extracted
@@ -127,7 +143,8 @@ impl SealKey {
     }
 
     fn cipher(&self) -> Result<RandomizedNonceKey, SealFault> {
-        RandomizedNonceKey::new(&AES_256_GCM, self.0.as_slice()).map_err(|_| SealFault::WrongSize)
+        let key = self.expand("seal", "");
+        RandomizedNonceKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| SealFault::WrongSize)
     }
 }
 

@@ -1,62 +1,62 @@
 //! Opens the database and runs its transactions. A missing, foreign, damaged or newer one is refused, never made anew.
 
-use crate::dialect::{APPLICATION_ID, application_id, options};
+use crate::dialect;
 use crate::fault::{StoreFault, damaged};
+use crate::file::DatabaseFile;
 use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{Sqlite, SqlitePool, Transaction};
-use std::fs::{File, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
-const HEADER: &[u8; 16] = b"SQLite format 3\0";
+/// One writes, one reads beside it.
+const CONNECTIONS_MOST: u32 = 2;
 
 /// The store. Cheap to clone: the connections are shared.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: SqlitePool,
-    pub(crate) file: PathBuf,
+    pub(crate) file: DatabaseFile,
 }
 
-pub(crate) type Change = Transaction<'static, Sqlite>;
+/// A change of what is in force. Only [`Store::commit`] ends it, so that none forgets the revision; dropped, it
+/// never was. In code and not in triggers, whose text differs between databases.
+pub(crate) struct Change(Transaction<'static, Sqlite>);
 
 impl Store {
     /// Makes a new database (0600) in a folder that is there. Refuses one that exists.
-    pub async fn create(file: &Path) -> Result<Self, StoreFault> {
-        // Made private before SQLite opens it: its -wal and -shm take over the mode.
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(StoreFault::AlreadyThere);
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let store = Self::connect(file);
+    pub async fn create(path: &Path) -> Result<Self, StoreFault> {
+        let store = Self::on(DatabaseFile::create(path)?);
         let mut connection = store.pool.acquire().await?;
-        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}")))
-            .execute(&mut *connection)
-            .await?;
+        dialect::mark(&mut connection).await?;
+        dialect::keep_write_ahead(&mut connection).await?;
         drop(connection);
         store.migrate().await?;
         Ok(store)
     }
 
     /// Opens a database that was made before, and brings it up to this version.
-    pub async fn open(file: &Path) -> Result<Self, StoreFault> {
-        check_file(file)?;
-        let store = Self::connect(file);
+    pub async fn open(path: &Path) -> Result<Self, StoreFault> {
+        let store = Self::on(DatabaseFile::find(path)?);
         let mut connection = store.pool.acquire().await?;
-        if application_id(&mut connection).await? != APPLICATION_ID {
+        // Before anything is written: another program's database stays as it is.
+        if !dialect::is_marked(&mut connection).await? {
             return Err(damaged("it is a database of another program"));
         }
+        dialect::keep_write_ahead(&mut connection).await?;
         drop(connection);
         store.migrate().await?;
+        dialect::check_whole(&mut *store.pool.acquire().await?).await?;
         Ok(store)
     }
 
-    fn connect(file: &Path) -> Self {
-        let pool = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options(file));
-        Self { pool, file: file.to_owned() }
+    fn on(file: DatabaseFile) -> Self {
+        // Connections live as long as the store: one that is opened later could find another file of that name.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS_MOST)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(dialect::options(file.path()));
+        Self { pool, file }
     }
 
     async fn migrate(&self) -> Result<(), StoreFault> {
@@ -82,35 +82,34 @@ impl Store {
         self.commit(change).await
     }
 
-    /// Begins a change of what is in force. Takes the write lock at once: a lock taken half-way could not be waited for.
+    /// Begins a change of what is in force.
     pub(crate) async fn change(&self) -> Result<Change, StoreFault> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        self.begin_writing().await.map(Change)
     }
 
     /// Ends it: the revision moves with what was changed.
     pub(crate) async fn commit(&self, mut change: Change) -> Result<(), StoreFault> {
         sqlx::query("UPDATE revision SET number = number + 1").execute(&mut *change).await?;
-        Ok(change.commit().await?)
+        Ok(change.0.commit().await?)
+    }
+
+    /// Begins to write what is not in force: events, placements.
+    pub(crate) async fn begin_writing(&self) -> Result<Transaction<'static, Sqlite>, StoreFault> {
+        // What is written into a file that has lost its name is lost: a revocation must not be acknowledged there.
+        self.file.check_still_there()?;
+        Ok(self.pool.begin_with(dialect::BEGIN_WRITING).await?)
     }
 }
 
-/// A file that SQLite would take for a new database, or that others can read, is no store of ours.
-fn check_file(file: &Path) -> Result<(), StoreFault> {
-    let mut opened = match File::open(file) {
-        Ok(opened) => opened,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(StoreFault::Missing),
-        Err(error) => return Err(error.into()),
-    };
-    let meta = opened.metadata()?;
-    if meta.mode() & 0o077 != 0 {
-        return Err(StoreFault::OthersCanRead { mode: meta.mode() & 0o777 });
+impl Deref for Change {
+    type Target = SqliteConnection;
+    fn deref(&self) -> &SqliteConnection {
+        &self.0
     }
-    if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(StoreFault::OtherOwner);
+}
+
+impl DerefMut for Change {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.0
     }
-    let mut header = [0; 16];
-    if opened.read_exact(&mut header).is_err() || header != *HEADER {
-        return Err(damaged("it is not an SQLite database"));
-    }
-    Ok(())
 }

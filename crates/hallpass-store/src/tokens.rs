@@ -1,14 +1,15 @@
 //! The tokens' rows: pending, then active, then replaced or revoked. Revoked is final.
 
+use crate::clients::require_client;
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::placements::upsert_placement;
 use crate::rows::{NewToken, PlacementRow, TokenRow};
-use crate::store::{Change, Store};
+use crate::store::Store;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, Subject, TokenDigest, UnixTime};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former FROM token";
 /// A UUIDv7 sorts by the time it was made.
@@ -45,6 +46,7 @@ impl Store {
     /// Notes a token that was just minted, before anybody sees it.
     pub async fn add_pending(&self, token: &NewToken) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
+        require_client(&mut change, token.client.as_str()).await?;
         insert_token(&mut change, token, "pending", false).await?;
         self.commit(change).await
     }
@@ -142,7 +144,7 @@ impl Store {
 }
 
 async fn insert_token(
-    change: &mut Change,
+    connection: &mut SqliteConnection,
     token: &NewToken,
     state: &str,
     adopted: bool,
@@ -159,20 +161,20 @@ async fn insert_token(
         .bind(token.digest.to_hex())
         .bind(state)
         .bind(adopted)
-        .execute(&mut **change)
+        .execute(connection)
         .await?;
     Ok(())
 }
 
 pub(crate) async fn revoke_live(
-    change: &mut Change,
+    connection: &mut SqliteConnection,
     client: &str,
     at: UnixTime,
     reason: &str,
 ) -> Result<u64, StoreFault> {
     let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
     let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(client);
-    Ok(query.execute(&mut **change).await?.rows_affected())
+    Ok(query.execute(connection).await?.rows_affected())
 }
 
 pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {

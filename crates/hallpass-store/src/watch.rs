@@ -1,59 +1,45 @@
 //! Sees that another connection or process changed what is in force.
 
-use crate::dialect::{data_version, options};
+use crate::dialect;
 use crate::fault::StoreFault;
+use crate::file::DatabaseFile;
 use crate::snapshot::revision;
 use crate::store::Store;
 use sqlx::{ConnectOptions, SqliteConnection};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
 /// A connection of its own that looks for changes.
 #[derive(Debug)]
 pub struct Watch {
     connection: SqliteConnection,
-    file: PathBuf,
-    identity: (u64, u64),
+    file: DatabaseFile,
     data_version: i64,
     revision: i64,
 }
 
 impl Store {
-    /// Starts to watch, from the present revision on.
+    /// Starts to watch.
     pub async fn watch(&self) -> Result<Watch, StoreFault> {
-        let mut connection = options(&self.file).connect().await?;
-        Ok(Watch {
-            identity: identity(&self.file)?,
-            file: self.file.clone(),
-            data_version: data_version(&mut connection).await?,
-            revision: revision(&mut connection).await?,
-            connection,
-        })
+        let mut connection = dialect::options(self.file.path()).connect().await?;
+        // In this order: what is committed between the two is in the revision, and at worst looked at again.
+        let data_version = dialect::data_version(&mut connection).await?;
+        let revision = revision(&mut connection).await?;
+        // The path may have got another file just before it was opened once more.
+        self.file.check_still_there()?;
+        Ok(Watch { connection, file: self.file.clone(), data_version, revision })
     }
 }
 
 impl Watch {
-    /// Whether what is in force changed since the last look. Events do not count.
-    pub async fn changed(&mut self) -> Result<bool, StoreFault> {
-        // An unlinked or replaced file goes on answering: its name has to be looked at too.
-        if identity(&self.file)? != self.identity {
-            return Err(StoreFault::Replaced);
+    /// Whether what is in force is something else than at the revision `shown`. Events do not count. It goes on
+    /// saying so until it is asked with the new revision: a snapshot that could not be taken is not forgotten.
+    pub async fn changed(&mut self, shown: i64) -> Result<bool, StoreFault> {
+        self.file.check_still_there()?;
+        // Cheap, and mostly the same: only if anybody has committed anything is the revision read.
+        let data_version = dialect::data_version(&mut self.connection).await?;
+        if data_version != self.data_version {
+            self.revision = revision(&mut self.connection).await?;
+            self.data_version = data_version;
         }
-        let data_version = data_version(&mut self.connection).await?;
-        if data_version == self.data_version {
-            return Ok(false);
-        }
-        let revision = revision(&mut self.connection).await?;
-        let changed = revision != self.revision;
-        (self.data_version, self.revision) = (data_version, revision);
-        Ok(changed)
-    }
-}
-
-fn identity(file: &std::path::Path) -> Result<(u64, u64), StoreFault> {
-    match std::fs::metadata(file) {
-        Ok(meta) => Ok((meta.dev(), meta.ino())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StoreFault::Replaced),
-        Err(error) => Err(error.into()),
+        Ok(self.revision != shown)
     }
 }

@@ -153,6 +153,16 @@ pub fn check_writable(path: &Path) -> Result<()> {
         })
 }
 
+/// Takes away a file that is as it was read.
+pub fn delete_unchanged(path: &Path, original: &Original) -> Result<(), ReplaceFault> {
+    original.permits_writing(path)?;
+    check_folder(folder_of(path))?;
+    if Original::read(path)? != *original {
+        return Err(ReplaceFault::Changed);
+    }
+    Ok(delete(path)?)
+}
+
 /// Takes away a file that we made, if it is still there.
 pub fn delete(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
@@ -170,7 +180,8 @@ pub fn sweep(folder: &Path, tag: &str) -> usize {
         entry
             .file_name()
             .to_str()
-            .is_some_and(|name| name.starts_with('.') && name.contains(&mark) && name.ends_with(".tmp"))
+            .and_then(|name| name.strip_suffix(".tmp"))
+            .is_some_and(|name| name.starts_with('.') && name.contains(&mark))
     });
     ours.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }

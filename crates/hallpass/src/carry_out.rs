@@ -167,6 +167,11 @@ impl Installation {
             .collect();
         let ours = self.ours(&plan.client.name).await?;
         edits::take_out(Path::new(&row.file), plan.target.app.dialect, &plan.stale, &ours, &self.tag, false)?;
+        if let Some(token_file) =
+            row.token_file.as_deref().filter(|file| !plan.target.shape.reads(Path::new(file)))
+        {
+            atomic_file::delete(Path::new(token_file))?;
+        }
         let row = PlacementRow { undo: self.seal_undo(&left)?, ..row };
         self.store.put_placement(&row).await.doing("cannot note the placement")
     }

@@ -1,6 +1,6 @@
 //! The edits of one client's configuration file: put in, put right, take out. Writes through `atomic_file` only.
 
-use crate::atomic_file::{Original, ReplaceFault, replace, target_of};
+use crate::atomic_file::{Original, ReplaceFault, delete_unchanged, replace, target_of};
 use crate::fault::{Fault, Result};
 use crate::standing::edit_fault;
 use crate::target::{BridgeEntry, Shape, Target};
@@ -62,7 +62,8 @@ pub async fn put_in(
         let draft = draft(target, &original.bytes, token, earlier)
             .map_err(|fault| edit_fault(&target.file, &fault))?;
         before_writing(&draft.placed).await?;
-        if !draft.changed && !(secret && original.is_open_to_others()) {
+        let needs_closing = secret && original.is_open_to_others();
+        if !(draft.changed || needs_closing) {
             return Ok(false);
         }
         match replace(&file, &original, &draft.text, secret, tag) {
@@ -94,7 +95,8 @@ pub fn take_out(
     tag: &str,
     dry: bool,
 ) -> Result<TakenOut> {
-    let file = target_of(file)?;
+    let named = file;
+    let file = target_of(named)?;
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
         if !original.exists() {
@@ -105,7 +107,14 @@ pub fn take_out(
         if dry || text == original.bytes {
             return Ok(outcome);
         }
-        match replace(&file, &original, &text, false, tag) {
+        // We made it, or it was empty, which no client can read: no file is better. A link must not lead nowhere.
+        let is_link = std::fs::symlink_metadata(named).is_ok_and(|meta| meta.is_symlink());
+        let taken = if text.is_empty() && !is_link {
+            delete_unchanged(&file, &original)
+        } else {
+            replace(&file, &original, &text, false, tag)
+        };
+        match taken {
             Ok(()) => return Ok(outcome),
             Err(ReplaceFault::Changed) => {}
             Err(ReplaceFault::Other(fault)) => return Err(fault),
@@ -140,7 +149,7 @@ fn draft(target: &Target, text: &[u8], token: &str, earlier: &Earlier<'_>) -> Re
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
         Shape::Variable(path) => {
-            draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?
+            draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?;
         }
         Shape::Bridge { entries, .. } => {
             for entry in entries {

@@ -79,12 +79,8 @@ impl Home {
 
     /// Whether an installation was in use there whose database is gone.
     pub fn has_lost_its_database(&self) -> bool {
-        let used = |folder: PathBuf| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-        !self.is_made()
-            && self.seal_key().exists()
-            && (self.endpoint().exists()
-                || self.folder.join("hallpass.db-wal").exists()
-                || used(self.tokens()))
+        // The configuration is the last thing that is made: where it is missing, the making was interrupted.
+        !self.is_made() && self.seal_key().exists() && self.roster_file().exists()
     }
 
     /// Makes the folder and `tokens/` in it, both 0700.

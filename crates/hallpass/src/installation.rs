@@ -216,7 +216,7 @@ fn write_roster(home: &Home, settings: &Settings, tag: &str) -> Result<()> {
 /// A new database would know none of the tokens that are out: nothing is made in the place of a lost one.
 fn lost_database(home: &Home) -> Fault {
     Fault::new(format!("the database `{}` is gone, and this home was in use", home.database().display()))
-        .hint("restore it from a backup, or start anew with another `--home`")
+        .hint("restore it from a backup, or start anew with another `--home` (if no token was ever issued, delete `seal.key`)")
 }
 
 fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
@@ -248,6 +248,9 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
         StoreFault::Missing | StoreFault::Replaced => said.hint("restore it from a backup"),
         StoreFault::Locked => said.hint("wait until the other command has ended, then run this one again"),
-        StoreFault::AlreadyThere | StoreFault::DuplicateSubject { .. } | StoreFault::Failed(_) => said,
+        StoreFault::AlreadyThere
+        | StoreFault::DuplicateSubject { .. }
+        | StoreFault::UnknownClient { .. }
+        | StoreFault::Failed(_) => said,
     }
 }

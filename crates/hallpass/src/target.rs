@@ -34,6 +34,16 @@ pub enum Shape {
     },
 }
 
+impl Shape {
+    /// Whether the client's token is read from that file.
+    pub fn reads(&self, file: &Path) -> bool {
+        match self {
+            Self::Variable(_) => false,
+            Self::Bridge { token_file, .. } => token_file == file,
+        }
+    }
+}
+
 /// An entry that starts `hallpass connect`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgeEntry {

@@ -7,11 +7,10 @@ use std::io::Write;
 use std::path::Path;
 
 /// The completion script of a shell, on standard output.
-pub(super) fn completions(shell: clap_complete::Shell) -> Result<()> {
+pub(super) fn completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "hallpass", &mut script);
     print(&script);
-    Ok(())
 }
 
 /// A reader who left early (`| head`) has what he wanted.

@@ -59,6 +59,7 @@ pub(super) async fn serve(
     let listener = bind(address)?;
     let mut watch = installation.store.watch().await.doing("the store")?;
     let snapshot = Arc::new(installation.snapshot().await?);
+    let shown = snapshot.revision();
     let (events, recorder) =
         recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
     let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events)
@@ -69,7 +70,7 @@ pub(super) async fn serve(
     note(&format!("listening on {address}"));
     tokio::select! {
         () = stop.wait() => note("stopping"),
-        () = follow(&installation, &gateway, &mut watch) => {}
+        () = follow(&installation, &gateway, &mut watch, shown) => {}
     }
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
@@ -77,16 +78,20 @@ pub(super) async fn serve(
     }
 }
 
-/// Publishes what is in force whenever the store changes, whichever process changed it.
-async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watch) {
+/// Publishes what is in force whenever the store changes, whichever process changed it. `shown`: the revision that is
+/// published; it moves only with what is, so that a snapshot that cannot be read is tried again.
+async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watch, mut shown: i64) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut said = String::new();
     loop {
         ticks.tick().await;
-        let news = match watch.changed().await {
+        let news = match watch.changed(shown).await {
             Ok(false) => continue,
-            Ok(true) => installation.snapshot().await.map(|snapshot| gateway.publish(Arc::new(snapshot))),
+            Ok(true) => installation.snapshot().await.map(|snapshot| {
+                shown = snapshot.revision();
+                gateway.publish(Arc::new(snapshot));
+            }),
             Err(fault) => Err(Fault::new(fault.to_string())),
         };
         let trouble =

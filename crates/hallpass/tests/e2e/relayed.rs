@@ -191,9 +191,13 @@ async fn a_server_that_refuses_the_gateway_is_a_bad_gateway() {
     exchange.cut();
     let reply = caller.reply().await;
     assert_eq!((reply.status(), &*reply.says("error")), (502, "upstream_broke_off"));
-    let Scene { server, gateway, token, installed } = scene;
-    drop(server);
-    let reply = Caller::new(&gateway, &token).await.ask(CALL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_a_bad_gateway() {
+    let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
+    let gateway = installed.serve().await;
+    let reply = Caller::new(&gateway, &installed.token("ann")).await.ask(CALL).await;
     assert_eq!((reply.status(), &*reply.says("error")), (502, "upstream_unreachable"));
     let event = installed.logged("the failure", |event| event["reason"] == "upstream_unreachable").await;
     assert_eq!((&event["outcome"], &event["client"]), (&"failed".into(), &"ann".into()), "{event}");

@@ -1,0 +1,22 @@
+//! What each command does to files, and what it says. No gateway is called here and no server runs.
+//!
+//! - `stage`: the origin's example in a folder of its own, and pictures of it before and after.
+//! - `example`: the main road: three clients, three tokens, three files; and the way back.
+//! - `refused`: bad input of every kind, each with its words, and nothing changed.
+//! - `places`: symlinks, git work trees, files of others, two ways to one file.
+//! - `bridge`: Claude Desktop and VS Code, whose configuration gets no secret.
+//! - `killed`: `kill -9` at every moment, and two and more commands at once.
+//! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
+//! - `words`: dry runs, JSON, colours, closed pipes, help.
+
+mod bridge;
+mod example;
+mod killed;
+mod places;
+#[expect(dead_code, reason = "it is shared with the end-to-end tests, which use more of it")]
+#[path = "../e2e/program.rs"]
+mod program;
+mod refused;
+mod stage;
+mod standing;
+mod words;

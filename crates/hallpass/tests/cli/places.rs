@@ -1,0 +1,154 @@
+//! Symlinks, git work trees, folders without write permission, two ways to one file.
+
+use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE1, mode, overwrite, run};
+use std::fs;
+use std::os::unix::fs::symlink;
+
+#[tokio::test]
+async fn through_a_symlink_the_file_behind_it_is_written_and_the_link_stays() {
+    let stage = Stage::founded().await;
+    fs::create_dir(stage.file("dotfiles")).expect("a folder");
+    fs::rename(stage.file(CLAUDE), stage.file("dotfiles/claude.json")).expect("a move");
+    symlink("../../dotfiles/claude.json", stage.file(CLAUDE)).expect("a link");
+    let said = stage.said(&["apply", "--yes"]).await;
+    assert!(said.stdout.contains("(a link to USER/dotfiles/claude.json)"), "{said:#?}");
+    assert!(fs::symlink_metadata(stage.file(CLAUDE)).expect("a link").is_symlink());
+    assert!(fs::symlink_metadata(stage.file("dotfiles/claude.json")).expect("a file").is_file());
+    assert!(stage.token(CLAUDE).is_some());
+    let before = stage.picture().await;
+    stage.hallpass.must(&["apply", "--yes"]).await;
+    stage.picture().await.assert_same(&before, "a second apply");
+}
+
+#[tokio::test]
+async fn a_link_that_leads_nowhere_or_stands_where_everybody_writes_is_refused() {
+    let stage = Stage::founded().await;
+    fs::rename(stage.file(CLAUDE), stage.file("claude.json")).expect("a move");
+    let nowhere = format!(
+        "error: `USER/{CLAUDE}` is a symlink that leads nowhere\n\
+         hint: make the link lead to the client's configuration file, or take it away\n"
+    );
+    fs::create_dir(stage.file("shared")).expect("a folder");
+    mode(&stage.file("shared"), 0o1777);
+    symlink("../claude.json", stage.file("shared/link")).expect("a link");
+    let open = "error: everybody may write in `USER/shared`\nhint: `chmod o-w USER/shared`\n".to_owned();
+    for (link, words) in
+        [("nowhere", &nowhere), (&format!("../../{CLAUDE}"), &nowhere), ("../../shared/link", &open)]
+    {
+        symlink(link, stage.file(CLAUDE)).expect("a link");
+        let before = stage.picture().await;
+        let said = stage.said(&["apply", "--yes"]).await;
+        assert_eq!((said.code, &said.stderr), (Some(1), words), "{link}");
+        stage.picture().await.assert_same(&before, link);
+        fs::remove_file(stage.file(CLAUDE)).expect("the link");
+    }
+}
+
+#[tokio::test]
+async fn two_ways_to_one_file_are_one_file() {
+    let stage = Stage::applied().await;
+    symlink("config", stage.file("other")).expect("a link");
+    let before = stage.token(CLAUDE);
+    stage.swap("hallpass.toml", "config/daemon/mcp-config.claude", "other/../other/daemon/mcp-config.claude");
+    stage.hallpass.must(&["apply", "--yes"]).await;
+    assert_eq!(stage.token(CLAUDE), before, "the token stays where it is");
+    // Two clients in one file by two ways, in one entry and variable.
+    stage.swap(
+        "hallpass.toml",
+        "other/../other/daemon/mcp-config.claude.json",
+        "other/daemon/mcp-config.augmentcode.vscode1.json",
+    );
+    stage.swap("hallpass.toml", "\"exai-mcp\"", "\"EXAI-WS-VSCode1\"");
+    let said = stage.said(&["apply", "--yes"]).await;
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("`claude` and `vscode1` would share one place"), "{said:#?}");
+}
+
+#[tokio::test]
+async fn a_token_is_not_written_where_git_would_publish_it() {
+    let refusal = |file: &str| {
+        let name = file.rsplit('/').next().expect("a name");
+        format!(
+            "error: git would commit `USER/{file}`, and a token is a secret\n\
+             hint: add `{name}` to .gitignore (and `git rm --cached` it if it is tracked), or say `--git-ok`\n"
+        )
+    };
+    let stage = Stage::founded().await;
+    run(&stage.hallpass.user(), "git", &["init", "-q"]);
+    let untouched = stage.picture().await;
+    let check = async |stage: &Stage, words: String| {
+        let said = stage.said(&["apply", "--yes"]).await;
+        assert_eq!((said.code, said.stderr), (Some(1), words));
+    };
+    check(&stage, refusal(CLAUDE)).await;
+    stage.picture().await.assert_same(&untouched, "a refusal");
+    // The folder is reached through a link that stands outside the work tree.
+    symlink(stage.file("config"), stage.hallpass.home().join("../link")).expect("a link");
+    stage.swap("hallpass.toml", "\"config/", "\"../link/");
+    check(&stage, refusal(CLAUDE)).await;
+    stage.swap("hallpass.toml", "\"../link/", "\"config/");
+    // Ignored, but tracked before that: it would be committed.
+    run(&stage.hallpass.user(), "git", &["add", "-f", VSCODE1]);
+    stage.hallpass.write(".gitignore", "config/\n");
+    check(&stage, refusal(VSCODE1)).await;
+    run(&stage.hallpass.user(), "git", &["rm", "-q", "--cached", VSCODE1]);
+    stage.hallpass.must(&["apply", "--yes"]).await;
+    for (_, file, _) in CLIENTS {
+        assert!(stage.token(file).is_some());
+    }
+}
+
+#[tokio::test]
+async fn git_ok_is_a_way_through_and_remove_needs_none() {
+    let stage = Stage::founded().await;
+    run(&stage.hallpass.user(), "git", &["init", "-q"]);
+    stage.hallpass.must(&["apply", "--yes", "--git-ok"]).await;
+    assert!(stage.token(CLAUDE).is_some());
+    let said = stage.said(&["issue", "claude", "--yes"]).await;
+    assert_eq!(said.code, Some(1), "a fresh token is asked about again: {said:#?}");
+    stage.hallpass.must(&["remove", "claude", "--yes"]).await;
+}
+
+/// Runs as root only by way of `setpriv`, because root writes wherever it likes.
+#[tokio::test]
+async fn a_folder_without_write_permission() {
+    let stage = Stage::founded().await;
+    let folder = stage.file("config/daemon");
+    mode(&folder, 0o555);
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = tokio::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--clear-groups", env!("CARGO_BIN_EXE_hallpass"), "apply", "--yes"]);
+        let around = stage.hallpass.home().join("..");
+        run(&around, "chown", &["-R", "65534", "."]);
+        command
+            .env("HOME", stage.hallpass.user())
+            .env("HALLPASS_HOME", stage.hallpass.home())
+            .current_dir(stage.hallpass.user());
+        command
+    } else {
+        stage.hallpass.command(&["apply", "--yes"])
+    };
+    let before = stage.picture().await;
+    let Ok(ran) = command.output().await else { return };
+    let words = stage.neutral(&String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(ran.status.code(), Some(1), "{words}");
+    let expect = "error: cannot write in `USER/config/daemon`: Permission denied (os error 13)\n\
+                  hint: the new file is made beside the old one: make the folder writable for you\n";
+    assert_eq!(words, expect);
+    stage.picture().await.assert_same(&before, "a refusal");
+    mode(&folder, 0o755);
+}
+
+#[tokio::test]
+async fn what_another_program_leaves_beside_the_file_is_not_ours_to_delete() {
+    let stage = Stage::founded().await;
+    for name in [
+        ".mcp-config.claude.json.tmp",
+        ".mcp-config.claude.json.hallpass-otherone-1.tmp",
+        "mcp-config.claude.json~",
+    ] {
+        overwrite(&stage.file("config/daemon").join(name), "theirs");
+    }
+    stage.hallpass.must(&["apply", "--yes"]).await;
+    assert_eq!(fs::read_dir(stage.file("config/daemon")).expect("a folder").count(), 6);
+}
