@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// The longest `kid`, in characters.
+pub const KID_MOST: usize = 128;
+
 /// A key's name in a token's header: at most 128 visible ASCII characters, `hp-...` for ours. A map key and nothing
 /// else: never a path, a query or a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,7 +20,7 @@ pub struct KeyId(Arc<str>);
 impl KeyId {
     /// Takes a key id, `None` if it is empty, too long or holds anything but visible ASCII.
     pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = (1..=KID_MOST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.into()))
     }
 
