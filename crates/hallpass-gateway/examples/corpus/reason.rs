@@ -21,6 +21,8 @@ pub(crate) fn class_of(denial: &Denial) -> Class {
         }
         Denial::TokenTooLong => unsigned("token_too_large"),
         Denial::MalformedToken => unsigned("malformed_token"),
+        // A header of JWE: not a signed token at all.
+        Denial::HeaderMember { member: "enc" | "epk" } => unsigned("unsupported_format"),
         Denial::HeaderMember { .. } => unsigned("header_rejected"),
         Denial::WrongType => unsigned("wrong_type"),
         Denial::UnknownKey => unsigned("unknown_key"),
