@@ -69,6 +69,9 @@ impl<'a> Run<'a> {
     }
 
     async fn end(self, report: &mut Report) {
+        if let Some(finding) = self.foreign_sockets() {
+            report.fault(finding);
+        }
         let late = match self.wire {
             Some(wire) => wire.end().await.len(),
             None => 0,
@@ -146,7 +149,20 @@ impl<'a> Run<'a> {
 
     fn seen_by(&mut self, canaries: &Canaries) -> Option<String> {
         self.canaries += canaries.count();
-        canaries.was_dialled().then(|| "a connection was opened to where the token's header points".to_owned())
+        if canaries.was_dialled() {
+            return Some("a connection was opened to where the token's header points".to_owned());
+        }
+        // The kernel's table takes a while to read, so it is looked at where there is a reason to.
+        if canaries.wanted { self.foreign_sockets() } else { None }
+    }
+
+    fn foreign_sockets(&self) -> Option<String> {
+        let wire = self.wire.as_ref()?;
+        match foreign_sockets(&[wire.address(), wire.upstream_address()]) {
+            Ok(foreign) if foreign.is_empty() => None,
+            Ok(foreign) => Some(format!("the process has other sockets: {}", foreign.join(", "))),
+            Err(error) => Some(format!("the process's sockets cannot be listed: {error}")),
+        }
     }
 
     async fn over_wire(
@@ -171,15 +187,10 @@ impl<'a> Run<'a> {
             }
         };
         self.accepted += exchange.forwarded.len();
-        let expected = [wire.address(), wire.upstream_address()];
         let mut findings = bounded("wire", exchange.took, &peak);
         findings.extend(let_in(case, &exchange));
         findings.extend(traces(secrets, &exchange));
         findings.extend(outcome.and_then(|outcome| same_reason(outcome, &exchange)));
-        match foreign_sockets(&expected) {
-            Ok(foreign) => findings.extend(foreign.iter().map(|socket| format!("wire: a connection {socket}"))),
-            Err(error) => findings.push(format!("wire: the process's sockets cannot be listed: {error}")),
-        }
         if outcome.is_some_and(|outcome| outcome.as_ref().is_err_and(|denial| !class_of(denial).vouched)) {
             findings.extend(self.is_uniform(&exchange));
         }

@@ -22,36 +22,42 @@ pub(crate) fn leaves_trace(secret: &[u8], text: &str) -> bool {
 }
 
 /// Listens where a token's header points to, as far as that is on this machine.
-pub(crate) struct Canaries(Vec<TcpListener>);
+pub(crate) struct Canaries {
+    listeners: Vec<TcpListener>,
+    /// Whether it points anywhere at all.
+    pub(crate) wanted: bool,
+}
 
 impl Canaries {
     pub(crate) fn for_tokens<'a>(tokens: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let addresses: HashSet<SocketAddr> = tokens.into_iter().flat_map(addresses_in).collect();
+        let urls: Vec<String> = tokens.into_iter().flat_map(urls_in).collect();
+        let addresses: HashSet<SocketAddr> = urls.iter().filter_map(|url| address_in(url)).collect();
         let listen = |address| {
             let listener = TcpListener::bind(address).ok()?;
             listener.set_nonblocking(true).ok()?;
             Some(listener)
         };
-        Self(addresses.into_iter().filter_map(listen).collect())
+        Self { listeners: addresses.into_iter().filter_map(listen).collect(), wanted: !urls.is_empty() }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.listeners.len()
     }
 
     pub(crate) fn was_dialled(&self) -> bool {
-        self.0.iter().any(|listener| listener.accept().is_ok())
+        self.listeners.iter().any(|listener| listener.accept().is_ok())
     }
 }
 
-/// Addresses of loopback in the URLs of a token's header.
-fn addresses_in(token: &[u8]) -> Vec<SocketAddr> {
+/// The URLs in a token's header, whatever the member.
+fn urls_in(token: &[u8]) -> Vec<String> {
     let header = token.split(|byte| *byte == b'.').next().filter(|part| part.len() < 8192);
     let header = header.and_then(decode_base64url).and_then(|json| serde_json::from_slice::<Value>(&json).ok());
     let Some(Value::Object(header)) = header else { return Vec::new() };
-    header.values().filter_map(Value::as_str).filter_map(address_in).collect()
+    header.values().filter_map(Value::as_str).filter(|text| text.contains("://")).map(str::to_owned).collect()
 }
 
+/// The address of loopback that a URL names.
 fn address_in(url: &str) -> Option<SocketAddr> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
