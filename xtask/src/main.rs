@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["test", names @ ..] => steps::test(names),
+        ["bench", what @ ..] => bench(what),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -28,10 +29,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// A workspace of its own: what is measured against is no dependency of the product.
+fn bench(what: &[&str]) -> ExitCode {
+    let arguments =
+        [&["run", "--release", "--quiet", "--manifest-path", "bench/Cargo.toml", "--"], what].concat();
+    match command::cargo(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn help() -> String {
     let usage = "\
 cargo xtask test            every check, in this order; the first that fails ends it
 cargo xtask test STEP...    only these
+cargo xtask bench tokens    what verifying a token costs, beside others in the same run
 cargo xtask help            this text
 
 Steps:

@@ -15,6 +15,7 @@ pub mod claims;
 pub mod denial;
 pub mod digest;
 pub mod encoding;
+pub mod env_file;
 pub mod envelope;
 pub mod event;
 pub mod judge;

@@ -1,11 +1,12 @@
 //! `hallpass.toml`: the authority, the gateway, the clients and the servers. Text in, checked settings out; reads no file.
 
 use crate::claims::LIFETIME_MOST;
+use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, ServerName, Subject};
+use core::net::SocketAddr;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 
 /// A checked `hallpass.toml`.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,8 @@ pub struct AuthoritySettings {
     pub audience: Option<Audience>,
     /// How long a token lives, in seconds.
     pub lifetime: Option<i64>,
+    /// What a new signing key signs with.
+    pub algorithm: Option<Algorithm>,
 }
 
 /// Where the gateway listens and what it takes for its own name.
@@ -242,6 +245,7 @@ struct RawAuthority {
     issuer: Option<String>,
     audience: Option<String>,
     lifetime: Option<String>,
+    algorithm: Option<String>,
 }
 
 impl RawAuthority {
@@ -250,8 +254,15 @@ impl RawAuthority {
             issuer: checked("authority.issuer", self.issuer, Issuer::new)?,
             audience: checked("authority.audience", self.audience, Audience::new)?,
             lifetime: self.lifetime.map(|text| check_lifetime(&text)).transpose()?,
+            algorithm: self.algorithm.map(|name| check_algorithm(&name)).transpose()?,
         })
     }
+}
+
+fn check_algorithm(name: &str) -> Result<Algorithm, RosterFault> {
+    Algorithm::from_name(name).ok_or_else(|| {
+        value("authority.algorithm", "it must be `ES256`, `EdDSA`, `Ed25519` or `HS256`, exactly so")
+    })
 }
 
 fn check_lifetime(text: &str) -> Result<i64, RosterFault> {
@@ -351,7 +362,8 @@ impl RawClient {
     }
 }
 
-fn is_variable_name(text: &str) -> bool {
+/// Whether an environment variable may be called that.
+pub fn is_variable_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -467,6 +479,7 @@ mod tests {
             ("[authority]\nissuer = \"\"", "`authority.issuer`: it is empty"),
             ("[authority]\nlifetime = \"10y\"", "`authority.lifetime`"),
             ("[authority]\nlifetime = \"400d\"", "from 60s to 366d"),
+            ("[authority]\nalgorithm = \"RS256\"", "`authority.algorithm`"),
             ("[gateway]\nlisten = \"4255\"", "`gateway.listen`"),
             ("[gateway]\norigins = [\"*\"]", "`gateway.origins`"),
             ("[gateway]\nport = 1", "unknown field `port`"),

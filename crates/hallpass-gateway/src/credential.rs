@@ -1,6 +1,7 @@
 //! From the `Authorization` header to a verified caller, by the snapshot in force. Caches signatures, never verdicts.
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use hallpass_core::{Bearer, Denial, Signed, Snapshot, TokenDigest, UnixTime, check_signature};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use quick_cache::sync::Cache;
@@ -14,18 +15,36 @@ pub(crate) struct InForce {
     edition: u64,
     snapshot: Arc<Snapshot>,
     signatures: Arc<Cache<TokenDigest, Arc<Signed>>>,
+    jwks: Arc<Jwks>,
+}
+
+/// The public keys as they are published.
+pub(crate) struct Jwks {
+    pub(crate) text: Bytes,
+    pub(crate) etag: HeaderValue,
+}
+
+impl Jwks {
+    fn of(snapshot: &Snapshot) -> Self {
+        let text = snapshot.authority().keys.to_jwks().to_string();
+        let etag = format!("\"{}\"", &TokenDigest::of(&text).to_hex()[..32]);
+        let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
+        Self { text: text.into(), etag }
+    }
 }
 
 impl InForce {
     fn new(edition: u64, snapshot: Arc<Snapshot>) -> Self {
-        Self { edition, snapshot, signatures: Arc::new(Cache::new(SIGNATURES_MOST)) }
+        let jwks = Arc::new(Jwks::of(&snapshot));
+        Self { edition, snapshot, signatures: Arc::new(Cache::new(SIGNATURES_MOST)), jwks }
     }
 
     /// What was in force until now is replaced. Another issuer or other keys make the old signatures worthless.
     fn followed_by(&self, snapshot: Arc<Snapshot>) -> Self {
         let edition = self.edition + 1;
         if same_authority(&self.snapshot, &snapshot) {
-            Self { edition, snapshot, signatures: Arc::clone(&self.signatures) }
+            let (signatures, jwks) = (Arc::clone(&self.signatures), Arc::clone(&self.jwks));
+            Self { edition, snapshot, signatures, jwks }
         } else {
             Self::new(edition, snapshot)
         }
@@ -34,6 +53,11 @@ impl InForce {
     /// The snapshot itself.
     pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    /// The public keys as they are published.
+    pub(crate) fn jwks(&self) -> &Jwks {
+        &self.jwks
     }
 
     /// Counts what was published.

@@ -1,11 +1,12 @@
 //! The answers that the gateway itself gives: the only place that turns a refusal into a status and words.
 
+use crate::credential::Jwks;
 use crate::failure::Failure;
 use crate::line::Cut;
 use crate::payload::Payload;
 use hallpass_core::ServerName;
 use hallpass_core::denial::{Answer, Denial};
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 /// Carries the request id on every answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("hallpass-request-id");
@@ -18,6 +19,26 @@ pub(crate) fn healthy() -> Response<Payload> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// How long a verifier may go on with the keys that it has, in seconds. A key is announced before it signs.
+const KEYS_MAX_AGE: &str = "public, max-age=300";
+
+/// `/.well-known/jwks.json`: the public keys (RFC 7517), or that they are the same as before.
+pub(crate) fn jwks(jwks: &Jwks, headers: &HeaderMap) -> Response<Payload> {
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| *value == jwks.etag);
+    let mut response = if known {
+        let mut response = Response::new(Payload::own(""));
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        Response::new(Payload::own(jwks.text.clone()))
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(KEYS_MAX_AGE));
+    headers.insert(header::ETAG, jwks.etag.clone());
     response
 }
 

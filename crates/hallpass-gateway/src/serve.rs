@@ -56,9 +56,8 @@ pub(crate) async fn answer(
 
 /// Opens the record, takes the steps, and closes the record unless the answer carries it on.
 async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id: &str) -> Response<Payload> {
-    // Asked every few seconds by whoever watches the process: no call, no record.
-    if is_health_check(line, &head) {
-        return respond::healthy();
+    if let Some(response) = open_answer(line, &head) {
+        return response;
     }
     let mut flight = match Flight::begin(line, &head.method, request_id).await {
         Ok(flight) => flight,
@@ -70,11 +69,20 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
     }
 }
 
-fn is_health_check(line: &Line, head: &Parts) -> bool {
-    head.method == Method::GET
-        && Target::of(&head.uri) == Ok(Target::Health)
-        && framing::check(head).is_ok()
-        && line.shared().door.check(head).is_ok()
+/// The two answers that need no token. They say nothing of clients and servers, so they are no calls and have no
+/// record.
+fn open_answer(line: &Line, head: &Parts) -> Option<Response<Payload>> {
+    if head.method != Method::GET {
+        return None;
+    }
+    let target = Target::of(&head.uri).ok()?;
+    let shared = line.shared();
+    framing::check(head).and_then(|()| shared.door.check(head)).ok()?;
+    match target {
+        Target::Health => Some(respond::healthy()),
+        Target::Jwks => Some(respond::jwks(shared.gate.in_force().jwks(), &head.headers)),
+        Target::OnlyServer | Target::Server { .. } => None,
+    }
 }
 
 fn stopped(stop: &Stop, mut flight: Flight, request_id: &str) -> Response<Payload> {
@@ -157,7 +165,7 @@ fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Caller, Denia
     let (server, path_client) = match Target::of(&head.uri)? {
         Target::Server { server, path_client } => (server, path_client),
         Target::OnlyServer => (shared.routes.only().cloned().ok_or(Denial::NoSuchPath)?, None),
-        Target::Health => return Err(Denial::MethodNotAllowed),
+        Target::Health | Target::Jwks => return Err(Denial::MethodNotAllowed),
     };
     flight.server(&server);
     let (verified, edition) = verify(line, flight, &head.headers)?;

@@ -8,6 +8,8 @@ use http::Uri;
 pub(crate) enum Target {
     /// `/healthz`
     Health,
+    /// `/.well-known/jwks.json`
+    Jwks,
     /// `/mcp`: the only server.
     OnlyServer,
     /// `/s/SERVER/mcp` and `/c/CLIENT/s/SERVER/mcp`
@@ -22,6 +24,7 @@ impl Target {
         }
         match uri.path() {
             "/healthz" => Ok(Self::Health),
+            "/.well-known/jwks.json" => Ok(Self::Jwks),
             "/mcp" => Ok(Self::OnlyServer),
             path => server(path).ok_or(Denial::NoSuchPath),
         }
@@ -45,7 +48,7 @@ mod tests {
 
     #[test]
     fn only_the_published_paths_are_on_the_map() {
-        for good in ["/healthz", "/mcp", "/s/docs/mcp", "/c/vscode1/s/docs/mcp"] {
+        for good in ["/healthz", "/.well-known/jwks.json", "/mcp", "/s/docs/mcp", "/c/vscode1/s/docs/mcp"] {
             assert!(Target::of(&good.parse().unwrap()).is_ok(), "{good}");
         }
         for bad in [

@@ -200,7 +200,8 @@ impl Drop for Watched {
         } else if self.progress.end == End::Broken {
             self.flight.ended(Outcome::Failed, Some("upstream_broke_off"));
         } else {
-            self.flight.ended(Outcome::Gone, None);
+            // Some clients hang up on a stream as soon as they have what they asked for.
+            self.flight.ended(self.sniff.answered().unwrap_or(Outcome::Gone), None);
         }
     }
 }

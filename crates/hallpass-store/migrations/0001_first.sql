@@ -14,8 +14,10 @@ CREATE TABLE signing_key (
     algorithm TEXT NOT NULL,
     public_hex TEXT NOT NULL,
     sealed_hex TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('active', 'verify-only', 'retired')),
-    created_at BIGINT NOT NULL
+    state TEXT NOT NULL CHECK (state IN ('next', 'active', 'verify-only', 'retired')),
+    former BOOLEAN NOT NULL, -- the secret of a former set-up: its tokens count only if they were adopted
+    created_at BIGINT NOT NULL,
+    reason TEXT -- why it was revoked
 );
 
 CREATE TABLE client (
@@ -43,7 +45,11 @@ CREATE TABLE token (
     digest TEXT NOT NULL UNIQUE,
     state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'replaced', 'revoked')),
     ended_at BIGINT,
-    reason TEXT
+    reason TEXT,
+    subject TEXT NOT NULL, -- its `sub`: a client whose subject changed needs a new token
+    placed BOOLEAN NOT NULL DEFAULT FALSE, -- FALSE: not yet, or printed instead
+    adopted BOOLEAN NOT NULL DEFAULT FALSE, -- minted by a former set-up and taken over: known by its digest
+    former BOOLEAN NOT NULL DEFAULT FALSE -- issued before the client was removed: its name may be another's now
 );
 CREATE INDEX token_client ON token (client);
 

@@ -20,5 +20,6 @@ pub use fault::StoreFault;
 pub use rows::{ClientRow, KeyRow, KeyState, NewKey, NewToken, PlacementKind, PlacementRow, TokenRow};
 pub use seal::{SealFault, SealKey};
 pub use signing::SigningKey;
+pub use snapshot::ADOPTED_UNTIL;
 pub use store::Store;
 pub use watch::Watch;

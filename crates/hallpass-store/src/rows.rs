@@ -1,5 +1,6 @@
 //! The rows as types.
 
+use hallpass_core::keys::Algorithm;
 use hallpass_core::snapshot::{ServerScope, TokenState};
 use hallpass_core::{ClientName, Subject, TokenDigest, UnixTime};
 use std::fmt;
@@ -40,6 +41,8 @@ pub struct TokenRow {
     pub client: ClientName,
     /// The key that signed it.
     pub kid: String,
+    /// `sub`
+    pub subject: Subject,
     /// `iat`
     pub issued_at: UnixTime,
     /// `exp`
@@ -50,6 +53,12 @@ pub struct TokenRow {
     pub state: TokenState,
     /// Why it was revoked.
     pub reason: Option<String>,
+    /// It was put where the client reads it. `false`: not yet, or it was printed instead.
+    pub placed: bool,
+    /// It was issued before the client was removed: it says nothing about who bears the name now.
+    pub former: bool,
+    /// Minted by a former set-up and taken over.
+    pub adopted: bool,
 }
 
 /// A token that was just minted.
@@ -61,6 +70,8 @@ pub struct NewToken {
     pub client: ClientName,
     /// The key that signed it.
     pub kid: String,
+    /// `sub`
+    pub subject: Subject,
     /// `iat`
     pub issued_at: UnixTime,
     /// `exp`
@@ -72,6 +83,8 @@ pub struct NewToken {
 /// Where a signing key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
+    /// Published and verifies; it will sign after the next rotation.
+    Next,
     /// Signs and verifies.
     Active,
     /// Verifies what it signed.
@@ -81,8 +94,10 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The word in the store and on the screen.
+    pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Next => "next",
             Self::Active => "active",
             Self::VerifyOnly => "verify-only",
             Self::Retired => "retired",
@@ -90,7 +105,9 @@ impl KeyState {
     }
 
     pub(crate) fn from_word(word: &str) -> Option<Self> {
-        [Self::Active, Self::VerifyOnly, Self::Retired].into_iter().find(|state| state.as_str() == word)
+        [Self::Next, Self::Active, Self::VerifyOnly, Self::Retired]
+            .into_iter()
+            .find(|state| state.as_str() == word)
     }
 }
 
@@ -99,16 +116,20 @@ impl KeyState {
 pub struct KeyRow {
     /// Its name.
     pub kid: String,
-    /// `ES256`
-    pub algorithm: String,
-    /// The public key; for ES256 the uncompressed point.
+    /// `ES256`, `EdDSA`, `Ed25519` or `HS256`
+    pub algorithm: Algorithm,
+    /// The public key; for ES256 the uncompressed point, for HS256 nothing.
     pub public: Vec<u8>,
     /// The private key, sealed.
     pub sealed: Vec<u8>,
     /// Where it stands.
     pub state: KeyState,
+    /// The secret of a former set-up: its tokens count only if they were adopted.
+    pub former: bool,
     /// When it was made.
     pub created_at: UnixTime,
+    /// Why it was revoked.
+    pub reason: Option<String>,
 }
 
 /// A key to be kept.

@@ -1,42 +1,69 @@
 //! What is in force, read in one transaction, for the gateway.
 
 use crate::fault::{StoreFault, damaged};
-use crate::rows::KeyState;
+use crate::rows::{ClientRow, KeyRow, KeyState};
+use crate::seal::SealKey;
+use crate::signing::SigningKey;
 use crate::store::Store;
 use crate::{clients, keys, tokens};
-use hallpass_core::Snapshot;
 use hallpass_core::claims::LEEWAY;
-use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
+use hallpass_core::keys::{Algorithm, JtiRule, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenType};
+use hallpass_core::{Snapshot, UnixTime};
 use sqlx::{Row, SqliteConnection};
+use std::collections::HashMap;
 
 impl Store {
-    /// The snapshot at the store's present revision. `lifetime_most`: the longest life of a token, in seconds.
-    pub async fn snapshot(&self, lifetime_most: i64) -> Result<Snapshot, StoreFault> {
+    /// The snapshot at the store's present revision. `seal` opens the secrets that HS256 tokens are verified with;
+    /// `lifetime_most` is the longest life of a token, in seconds.
+    pub async fn snapshot(&self, seal: &SealKey, lifetime_most: i64) -> Result<Snapshot, StoreFault> {
         let mut view = self.pool.begin().await?;
         let revision = revision(&mut view).await?;
-        let authority = authority(&mut view, lifetime_most).await?;
+        let settings = settings(&mut view).await?;
+        let keys = sqlx::query(keys::COLUMNS).fetch_all(&mut *view).await?;
+        let keys = keys.iter().map(keys::read).collect::<Result<Vec<_>, _>>()?;
         let clients = sqlx::query("SELECT * FROM client").fetch_all(&mut *view).await?;
         let clients = clients.iter().map(clients::read).collect::<Result<Vec<_>, _>>()?;
         let tokens = sqlx::query(tokens::COLUMNS).fetch_all(&mut *view).await?;
         let tokens = tokens.iter().map(tokens::read).collect::<Result<Vec<_>, _>>()?;
         view.rollback().await?;
-        // A removed client stays known, so that its revoked tokens can be told what they are.
-        let clients = clients.into_iter().map(|row| Client {
-            enabled: row.enabled && !row.removed,
-            name: row.name,
-            subject: row.subject,
-            servers: row.servers,
-        });
-        let tokens = tokens.into_iter().map(|row| TokenRecord {
+        let authority = Authority {
+            issuer: Issuer::new(setting(&settings, "issuer")?).map_err(damaged)?,
+            audience: Audience::new(setting(&settings, "audience")?).map_err(damaged)?,
+            keys: key_set(&keys, seal)?,
+            token_type: TokenType::Jwt,
+            lifetime_most,
+            leeway: LEEWAY,
+        };
+        let records = tokens.into_iter().map(|row| TokenRecord {
             jti: row.jti.into(),
             client: row.client,
             digest: row.digest,
             state: row.state,
-            adopted: false,
+            adopted: row.adopted,
         });
-        Ok(Snapshot::new(revision, authority, clients, tokens))
+        let snapshot = Snapshot::new(revision, authority, clients.into_iter().map(client), records);
+        match settings.get(ADOPTED_UNTIL) {
+            Some(cut_off) => {
+                let cut_off = cut_off.parse().map_err(|_| damaged("the cut-off for adopted tokens"))?;
+                Ok(snapshot.with_adopted_until(UnixTime::from_seconds(cut_off)))
+            }
+            None => Ok(snapshot),
+        }
+    }
+}
+
+/// The setting that says until when (`iat`, seconds) a token of the former set-up may have been issued.
+pub const ADOPTED_UNTIL: &str = "adopted_until";
+
+/// A removed client stays known, so that its revoked tokens can be told what they are.
+fn client(row: ClientRow) -> Client {
+    Client {
+        enabled: row.enabled && !row.removed,
+        name: row.name,
+        subject: row.subject,
+        servers: row.servers,
     }
 }
 
@@ -44,40 +71,39 @@ pub(crate) async fn revision(connection: &mut SqliteConnection) -> Result<i64, S
     Ok(sqlx::query_scalar("SELECT number FROM revision").fetch_one(connection).await?)
 }
 
-async fn authority(connection: &mut SqliteConnection, lifetime_most: i64) -> Result<Authority, StoreFault> {
-    let mut settings = (None, None);
-    for row in sqlx::query("SELECT name, value FROM setting").fetch_all(&mut *connection).await? {
-        let value: String = row.try_get("value")?;
-        match row.try_get("name")? {
-            "issuer" => settings.0 = Some(Issuer::new(&value).map_err(damaged)?),
-            "audience" => settings.1 = Some(Audience::new(&value).map_err(damaged)?),
-            _ => {}
-        }
-    }
-    let (Some(issuer), Some(audience)) = settings else {
-        return Err(damaged("issuer or audience is missing"));
-    };
-    let mut verifying = Vec::new();
-    for row in sqlx::query(keys::COLUMNS).fetch_all(connection).await? {
-        let key = keys::read(&row)?;
-        if key.state == KeyState::Retired {
-            continue;
-        }
-        if key.algorithm != Algorithm::Es256.as_str() {
-            return Err(damaged("a key of an unknown algorithm"));
-        }
-        let kid = KeyId::new(&key.kid).ok_or_else(|| damaged("a key's name"))?;
-        verifying.push(VerifyingKey::public(kid, Algorithm::Es256, &key.public).map_err(damaged)?);
-    }
-    if verifying.is_empty() {
+async fn settings(connection: &mut SqliteConnection) -> Result<HashMap<String, String>, StoreFault> {
+    let rows = sqlx::query("SELECT name, value FROM setting").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("value")?))).collect()
+}
+
+fn setting<'a>(settings: &'a HashMap<String, String>, name: &str) -> Result<&'a str, StoreFault> {
+    settings.get(name).map(String::as_str).ok_or_else(|| damaged(format!("`{name}` is missing")))
+}
+
+fn key_set(rows: &[KeyRow], seal: &SealKey) -> Result<KeySet, StoreFault> {
+    let verifying: Vec<VerifyingKey> = rows
+        .iter()
+        .filter(|row| row.state != KeyState::Retired)
+        .map(|row| verifying_key(row, seal))
+        .collect::<Result<_, _>>()?;
+    let former = rows.iter().find(|row| row.former && row.state != KeyState::Retired);
+    let keys = KeySet::new(verifying);
+    if keys.is_empty() {
         return Err(damaged("there is no key that verifies"));
     }
-    Ok(Authority {
-        issuer,
-        audience,
-        keys: KeySet::new(verifying),
-        token_type: TokenType::Jwt,
-        lifetime_most,
-        leeway: LEEWAY,
+    Ok(match former {
+        Some(row) => keys.with_unnamed(&row.kid),
+        None => keys,
     })
+}
+
+/// What verifies the tokens of a key.
+pub(crate) fn verifying_key(row: &KeyRow, seal: &SealKey) -> Result<VerifyingKey, StoreFault> {
+    let kid = KeyId::new(&row.kid).ok_or_else(|| damaged("a key's name"))?;
+    if row.algorithm != Algorithm::Hs256 {
+        return VerifyingKey::public(kid, row.algorithm, &row.public).map_err(damaged);
+    }
+    let key = SigningKey::from_sealed(kid, row.algorithm, &row.sealed, seal).map_err(damaged)?;
+    let key = key.verifying_key().map_err(damaged)?;
+    Ok(if row.former { key.with_jti(JtiRule::AdoptedWithout) } else { key })
 }

@@ -6,12 +6,11 @@ use crate::placements::upsert_placement;
 use crate::rows::{NewToken, PlacementRow, TokenRow};
 use crate::store::{Change, Store};
 use hallpass_core::snapshot::TokenState;
-use hallpass_core::{ClientName, Event, TokenDigest, UnixTime};
+use hallpass_core::{ClientName, Event, Subject, TokenDigest, UnixTime};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-pub(crate) const COLUMNS: &str =
-    "SELECT jti, client, kid, issued_at, expires_at, digest, state, ended_at, reason FROM token";
+pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former FROM token";
 /// A UUIDv7 sorts by the time it was made.
 const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
 
@@ -46,21 +45,32 @@ impl Store {
     /// Notes a token that was just minted, before anybody sees it.
     pub async fn add_pending(&self, token: &NewToken) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
-        let sql = "INSERT INTO token (jti, client, kid, issued_at, expires_at, digest, state) VALUES ($1, $2, $3, $4, $5, $6, 'pending')";
-        sqlx::query(sql)
-            .bind(&token.jti)
-            .bind(token.client.as_str())
-            .bind(&token.kid)
-            .bind(token.issued_at.seconds())
-            .bind(token.expires_at.seconds())
-            .bind(token.digest.to_hex())
-            .execute(&mut *change)
-            .await?;
+        insert_token(&mut change, token, "pending", false).await?;
         self.commit(change).await
     }
 
-    /// The token has reached its place: it is active, and every other live token of the client is replaced. Does
-    /// nothing to a token that is not pending any more (somebody revoked it meanwhile).
+    /// Takes over a token that a former set-up minted: active at once, known by its digest. What its client had before
+    /// is superseded. Refuses one that is known already.
+    pub async fn adopt(&self, token: &NewToken, at: UnixTime, act: &Event) -> Result<bool, StoreFault> {
+        let mut change = self.change().await?;
+        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM token WHERE digest = $1 OR jti = $2")
+            .bind(token.digest.to_hex())
+            .bind(&token.jti)
+            .fetch_optional(&mut *change)
+            .await?;
+        if known.is_some() {
+            return Ok(false);
+        }
+        let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE state IN ('pending', 'active') AND client = $2";
+        sqlx::query(sql).bind(at.seconds()).bind(token.client.as_str()).execute(&mut *change).await?;
+        insert_token(&mut change, token, "active", true).await?;
+        insert_event(&mut change, act).await?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+
+    /// The token has reached its place (`None`: it is handed out instead): it is active, and every other live token of
+    /// the client is replaced. Does nothing to a token that is not pending any more (somebody revoked it meanwhile).
     pub async fn activate(
         &self,
         jti: &str,
@@ -69,8 +79,9 @@ impl Store {
         act: &Event,
     ) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
-        let sql = "UPDATE token SET state = 'active' WHERE jti = $1 AND state = 'pending'";
-        if sqlx::query(sql).bind(jti).execute(&mut *change).await?.rows_affected() == 1 {
+        let sql = "UPDATE token SET state = 'active', placed = $2 WHERE jti = $1 AND state = 'pending'";
+        let activated = sqlx::query(sql).bind(jti).bind(placement.is_some()).execute(&mut *change).await?;
+        if activated.rows_affected() == 1 {
             let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE jti <> $2 AND state IN ('pending', 'active')
                 AND client = (SELECT client FROM token WHERE jti = $2)";
             sqlx::query(sql).bind(at.seconds()).bind(jti).execute(&mut *change).await?;
@@ -118,7 +129,8 @@ impl Store {
         act: &Event,
     ) -> Result<bool, StoreFault> {
         let mut change = self.change().await?;
-        let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE jti = $3 AND state IN ('pending', 'active')";
+        let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE jti = $3
+            AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
         let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(jti);
         let revoked = query.execute(&mut *change).await?.rows_affected() == 1;
         if revoked {
@@ -129,13 +141,36 @@ impl Store {
     }
 }
 
+async fn insert_token(
+    change: &mut Change,
+    token: &NewToken,
+    state: &str,
+    adopted: bool,
+) -> Result<(), StoreFault> {
+    let sql = "INSERT INTO token (jti, client, kid, subject, issued_at, expires_at, digest, state, adopted)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    sqlx::query(sql)
+        .bind(&token.jti)
+        .bind(token.client.as_str())
+        .bind(&token.kid)
+        .bind(token.subject.as_str())
+        .bind(token.issued_at.seconds())
+        .bind(token.expires_at.seconds())
+        .bind(token.digest.to_hex())
+        .bind(state)
+        .bind(adopted)
+        .execute(&mut **change)
+        .await?;
+    Ok(())
+}
+
 pub(crate) async fn revoke_live(
     change: &mut Change,
     client: &str,
     at: UnixTime,
     reason: &str,
 ) -> Result<u64, StoreFault> {
-    let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND state IN ('pending', 'active')";
+    let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
     let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(client);
     Ok(query.execute(&mut **change).await?.rows_affected())
 }
@@ -154,10 +189,14 @@ pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {
         jti: row.try_get("jti")?,
         client: ClientName::new(row.try_get("client")?).map_err(damaged)?,
         kid: row.try_get("kid")?,
+        subject: Subject::new(row.try_get("subject")?).map_err(damaged)?,
         issued_at: UnixTime::from_seconds(row.try_get("issued_at")?),
         expires_at: UnixTime::from_seconds(row.try_get("expires_at")?),
         digest: TokenDigest::from_hex(row.try_get("digest")?).ok_or_else(|| damaged("a token's digest"))?,
         state,
         reason: row.try_get("reason")?,
+        adopted: row.try_get("adopted")?,
+        placed: row.try_get("placed")?,
+        former: row.try_get("former")?,
     })
 }

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+const ROOT: u32 = 0;
 /// The largest configuration file that is looked at.
 const MOST: u64 = 8 << 20;
 
@@ -48,7 +49,8 @@ impl Original {
         };
         // Looked at before it is opened: opening a pipe would wait for ever.
         if !meta.is_file() {
-            return Err(Fault::new(format!("`{shown}` is {}, not a file", kind_of(&meta))));
+            return Err(Fault::new(format!("`{shown}` is {}, not a file", kind_of(&meta)))
+                .hint("name the client's configuration file itself"));
         }
         if meta.len() > MOST {
             return Err(Fault::new(format!("`{shown}` is larger than {MOST} bytes")));
@@ -85,14 +87,34 @@ impl Original {
     }
 }
 
-/// The file behind symlinks: that one is written, every link stays a link.
+/// How many symlinks may lead to one another.
+const LINKS_MOST: usize = 16;
+
+/// The file behind symlinks: that one is written, every link stays a link. Two ways to one file give one answer.
 pub fn target_of(path: &Path) -> Result<PathBuf> {
-    let shown = path.display();
-    match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_symlink() => {
-            fs::canonicalize(path).doing(format!("`{shown}` is a symlink that leads nowhere"))
+    let mut file = in_real_folder(path);
+    for _ in 0..LINKS_MOST {
+        match fs::symlink_metadata(&file) {
+            Ok(meta) if meta.is_symlink() => {}
+            Ok(_) => return Ok(file),
+            Err(_) if file == in_real_folder(path) => return Ok(file),
+            Err(_) => break,
         }
-        _ => Ok(path.to_owned()),
+        let folder = folder_of(&file);
+        // Whoever may write there could make the link lead anywhere.
+        check_folder(folder)?;
+        let next = fs::read_link(&file).doing(format!("cannot read the symlink `{}`", file.display()))?;
+        file = in_real_folder(&folder.join(next));
+    }
+    Err(Fault::new(format!("`{}` is a symlink that leads nowhere", path.display()))
+        .hint("make the link lead to the client's configuration file, or take it away"))
+}
+
+/// The path without links and `..` on the way to the file. A folder that is not there stays as it is written.
+fn in_real_folder(path: &Path) -> PathBuf {
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
     }
 }
 
@@ -125,7 +147,10 @@ pub fn check_writable(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     check_folder(folder)?;
     rustix::fs::accessat(rustix::fs::CWD, folder, rustix::fs::Access::WRITE_OK, rustix::fs::AtFlags::EACCESS)
-        .map_err(|error| Fault::new(format!("cannot write in `{}`: {error}", folder.display())))
+        .map_err(|error| {
+            Fault::new(format!("cannot write in `{}`: {error}", folder.display()))
+                .hint("the new file is made beside the old one: make the folder writable for you")
+        })
 }
 
 /// Takes away a file that we made, if it is still there.
@@ -205,13 +230,17 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// In a folder where everybody may write, the file could be swapped under our hands.
+/// In a folder that others own, or where everybody may write, the file could be swapped under our hands.
 fn check_folder(folder: &Path) -> Result<()> {
     let shown = folder.display();
     let meta = fs::metadata(folder).map_err(|error| {
         Fault::new(format!("the folder `{shown}` cannot be used: {error}"))
             .hint("start the client once, or make the folder")
     })?;
+    if meta.uid() != effective_user() && meta.uid() != ROOT {
+        return Err(Fault::new(format!("the folder `{shown}` belongs to another user (uid {})", meta.uid()))
+            .hint("run hallpass as the user whose client it is"));
+    }
     if meta.mode() & 0o002 != 0 {
         return Err(
             Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {shown}`"))

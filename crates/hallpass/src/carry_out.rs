@@ -2,12 +2,13 @@
 
 use crate::atomic_file::{self, Original, replace};
 use crate::clock;
-use crate::edits::{self, Placed};
+use crate::edits::{self, Earlier, Placed};
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
-use crate::plan::{ClientPlan, Known, Registration, TokenStep};
-use crate::target::{Shape, Target, find_app, utf8};
+use crate::plan::{ClientPlan, Known, Registration, TokenStep, is_same_file};
+use crate::target::{Shape, Target, find_app, is_bridge_of, utf8};
+use hallpass_core::claims::LEEWAY;
 use hallpass_core::{ClientName, Event, Outcome, TokenDigest};
 use hallpass_store::{ClientRow, NewToken, PlacementKind, PlacementRow, TokenRow};
 use serde_json::Value;
@@ -59,7 +60,9 @@ impl Installation {
                 .doing("cannot register the client")?;
         }
         match &plan.step {
-            TokenStep::Keep { .. } | TokenStep::LeftRevoked { .. } => Ok(Done::default()),
+            TokenStep::Keep { .. } | TokenStep::KeepPrinted { .. } | TokenStep::LeftRevoked { .. } => {
+                Ok(Done::default())
+            }
             TokenStep::PutRight => self.put_right(plan).await,
             TokenStep::Issue { why } => self.issue(plan, authority, why).await,
         }
@@ -127,12 +130,16 @@ impl Installation {
         self.take_out_stale(plan).await?;
         let target = &plan.target;
         let known = self.known(&plan.client.name).await?.placement;
-        let kept: Vec<Placed> =
-            known.filter(|(file, _)| *file == target.file).map(|(_, placed)| placed).unwrap_or_default();
+        let kept = match known {
+            Some((file, placed)) if is_same_file(&file, &target.file)? => placed,
+            _ => Vec::new(),
+        };
+        let ours = self.ours(&plan.client.name).await?;
+        let earlier = Earlier { placed: &kept, is_ours: &ours };
         let mut row = placement_row(&plan.client.name, target)?;
         let file_changed = {
             let row = &mut row;
-            edits::put_in(target, token, &kept, &self.tag, async |placed: &[Placed]| {
+            edits::put_in(target, token, &earlier, &self.tag, async |placed: &[Placed]| {
                 row.undo = self.seal_undo(placed)?;
                 self.store.put_placement(row).await.doing("cannot note the placement")
             })
@@ -171,11 +178,7 @@ impl Installation {
         let name = client.to_string();
         Ok(move |value: &Value| match value {
             Value::String(text) => digests.contains(&TokenDigest::of(text)),
-            entry => {
-                let arguments = entry.get("args").and_then(Value::as_array).into_iter().flatten();
-                let first: Vec<&str> = arguments.take(4).filter_map(Value::as_str).collect();
-                matches!(first[..], ["connect", _, "--client", named] if named == name)
-            }
+            entry => is_bridge_of(entry, &name),
         })
     }
 
@@ -197,52 +200,59 @@ impl Installation {
             let placement = self.store.placement(token.client.as_str()).await.doing("the placement")?;
             let reached = match &placement {
                 Some(row) => self.holds(row, &token).await?,
-                None => false,
+                None => Some(false),
             };
-            if reached {
-                let issued = Event {
-                    jti: Some(token.jti.clone()),
-                    reason: Some("mended".into()),
-                    ..act("issue", &token.client)
-                };
-                self.store
-                    .activate(&token.jti, clock::now(), placement.as_ref(), &issued)
-                    .await
-                    .doing("cannot mend a token")?;
-            } else {
-                self.store.drop_pending(&token.jti).await.doing("cannot mend a token")?;
+            match reached {
+                Some(true) => {
+                    let issued = Event {
+                        jti: Some(token.jti.clone()),
+                        reason: Some("mended".into()),
+                        ..act("issue", &token.client)
+                    };
+                    let activated =
+                        self.store.activate(&token.jti, clock::now(), placement.as_ref(), &issued).await;
+                    activated.doing("cannot mend a token")?;
+                }
+                Some(false) => self.store.drop_pending(&token.jti).await.doing("cannot mend a token")?,
+                None => {}
             }
         }
+        let spent = clock::now().plus(-LEEWAY);
+        self.store.retire_spent_keys(spent).await.doing("cannot retire the spent keys")?;
         self.sweep().await
     }
 
-    async fn holds(&self, row: &PlacementRow, token: &TokenRow) -> Result<bool> {
+    /// Whether the token stands in its place. `None`: its file cannot be read now, so it stays as it is.
+    async fn holds(&self, row: &PlacementRow, token: &TokenRow) -> Result<Option<bool>> {
         let text = match (&row.kind, &row.token_file) {
-            (PlacementKind::Bridge, Some(file)) => {
-                String::from_utf8(Original::read(Path::new(file))?.bytes).ok()
-            }
-            (PlacementKind::Bridge, None) => None,
+            (PlacementKind::Bridge, Some(file)) => Original::read(Path::new(file))
+                .ok()
+                .and_then(|original| String::from_utf8(original.bytes).ok()),
+            (PlacementKind::Bridge, None) => Some(String::new()),
             (PlacementKind::Env, _) => self.placed_text(row).await?,
         };
-        Ok(text.is_some_and(|text| TokenDigest::of(text.trim_end()).matches(&token.digest)))
+        Ok(text.map(|text| TokenDigest::of(text.trim_end()).matches(&token.digest)))
     }
 
+    /// What stands in the place of a variable; empty if nothing does. `None`: the file cannot be read now.
     async fn placed_text(&self, row: &PlacementRow) -> Result<Option<String>> {
-        let Some(client) = self.store.client(row.client.as_str()).await.doing("the client")? else {
-            return Ok(None);
-        };
-        let Some(place) = self.open_undo(row)?.into_iter().next() else { return Ok(None) };
+        let client = self.store.client(row.client.as_str()).await.doing("the client")?;
+        let places = self.open_undo(row)?;
+        let (Some(client), Some(place)) = (client, places.first()) else { return Ok(Some(String::new())) };
         let Ok(original) =
             atomic_file::target_of(Path::new(&row.file)).and_then(|file| Original::read(&file))
         else {
             return Ok(None);
         };
-        let found = hallpass_clients::read(&original.bytes, find_app(&client.app)?.dialect, &place.path);
-        Ok(match found {
+        if !original.exists() {
+            return Ok(Some(String::new()));
+        }
+        Ok(match hallpass_clients::read(&original.bytes, find_app(&client.app)?.dialect, &place.path) {
             Ok(hallpass_clients::Found::Present(present)) => {
-                present.value.and_then(|value| value.as_str().map(str::to_owned))
+                Some(present.value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned())
             }
-            Ok(hallpass_clients::Found::Absent(_)) | Err(_) => None,
+            Ok(hallpass_clients::Found::Absent(_)) => Some(String::new()),
+            Err(_) => None,
         })
     }
 

@@ -75,6 +75,9 @@ pub enum Command {
     },
     /// Make the home: configuration, keys, database
     Init {
+        /// Take over a former set-up: its environment file, with `JWT_SECRET_KEY` and the rest
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        from_env: Option<PathBuf>,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
@@ -99,7 +102,8 @@ pub enum Command {
     Issue {
         #[command(flatten)]
         who: Who,
-        /// Print the token instead of placing it (one client only)
+        /// Print the token instead of placing it (one client only): its place is then yours to choose, and `hallpass
+        /// apply` leaves the client alone while that token is good
         #[arg(long, conflicts_with = "all")]
         print: bool,
         #[command(flatten)]
@@ -107,7 +111,7 @@ pub enum Command {
         #[command(flatten)]
         roster: Roster,
     },
-    /// Cut a client or one token off: final, in force at once, open streams are cut
+    /// Cut a client or one token off: final, in force within 300 ms, open streams are cut
     Revoke {
         /// A client's name, or a token's `jti`
         #[arg(value_name = "NAME|JTI")]
@@ -124,6 +128,24 @@ pub enum Command {
         name: String,
         #[command(flatten)]
         consent: Consent,
+    },
+    /// Take over a token that a former set-up made: it goes on to work until it is replaced
+    Adopt {
+        /// A file that holds the token, or `-` for standard input
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Whose it is [default: the client with the token's subject]
+        #[arg(long, value_name = "NAME")]
+        client: Option<String>,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// The authority's keys: list, rotate, revoke
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+        #[command(flatten)]
+        roster: Roster,
     },
     /// The clients
     List,
@@ -142,6 +164,8 @@ pub enum Command {
         /// A file that holds the token, or `-` for standard input
         #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
         file: PathBuf,
+        #[command(flatten)]
+        offline: Offline,
     },
     /// What happened, one line a call
     Log(Log),
@@ -185,6 +209,53 @@ pub struct Listen {
     /// Write the log's lines as JSON
     #[arg(long)]
     pub log_json: bool,
+}
+
+/// Against what a token is verified without this home.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Offline {
+    /// Only against the public keys of this JWK Set, without this home's registry
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "secret_env")]
+    pub jwks: Option<PathBuf>,
+    /// Only against the HS256 secret in this environment variable
+    #[arg(long, value_name = "NAME")]
+    pub secret_env: Option<String>,
+    /// The `iss` that an offline check expects [default: the token's own]
+    #[arg(long)]
+    pub issuer: Option<String>,
+    /// The `aud` that an offline check expects [default: the token's own]
+    #[arg(long)]
+    pub audience: Option<String>,
+}
+
+/// `hallpass keys`
+#[derive(Subcommand, Debug, Clone)]
+pub enum KeysCommand {
+    /// Every key: where it stands, and how many tokens hang on it
+    List,
+    /// Sign with a new key; the one before verifies until its last token ends
+    Rotate {
+        /// ES256, EdDSA, Ed25519 or HS256 [default: `authority.algorithm`, else ES256]
+        #[arg(long, value_name = "ALG")]
+        algorithm: Option<String>,
+        /// Only publish the new key in the JWK Set; the next `keys rotate` signs with it
+        #[arg(long)]
+        announce: bool,
+        /// How to go about it
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Stop a key and every token that it signed, at once, and issue new tokens
+    Revoke {
+        /// The key
+        kid: String,
+        /// Why; kept in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// How to go about it
+        #[command(flatten)]
+        consent: Consent,
+    },
 }
 
 /// Which clients.

@@ -23,6 +23,14 @@ pub struct Placed {
     pub undo: Undo,
 }
 
+/// What an earlier placement left: its undo holds only while what it wrote still stands there.
+pub struct Earlier<'a> {
+    /// What it kept.
+    pub placed: &'a [Placed],
+    /// Tells what we wrote from what somebody else wrote.
+    pub is_ours: &'a dyn Fn(&Value) -> bool,
+}
+
 /// An edited text, not yet written.
 struct Draft {
     text: Vec<u8>,
@@ -33,15 +41,17 @@ struct Draft {
 /// Whether the target's file could be edited, tried with a text of a token's form. Writes nothing.
 pub fn rehearse(target: &Target, file: &Path) -> Result<()> {
     let original = Original::read(file)?;
-    draft(target, &original.bytes, "a-token", &[]).map(drop).map_err(|fault| edit_fault(&target.file, &fault))
+    draft(target, &original.bytes, "a-token", &Earlier { placed: &[], is_ours: &|_| false })
+        .map(drop)
+        .map_err(|fault| edit_fault(&target.file, &fault))
 }
 
 /// Puts the token (or the bridge entries) into the file. `before_writing` keeps the undo first, so that a crash
-/// after the write finds it. `placed` is what an earlier placement kept. Returns whether the file changed.
+/// after the write finds it. Returns whether the file changed.
 pub async fn put_in(
     target: &Target,
     token: &str,
-    placed: &[Placed],
+    earlier: &Earlier<'_>,
     tag: &str,
     mut before_writing: impl AsyncFnMut(&[Placed]) -> Result<()>,
 ) -> Result<bool> {
@@ -49,7 +59,7 @@ pub async fn put_in(
     let secret = matches!(target.shape, Shape::Variable(_));
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
-        let draft = draft(target, &original.bytes, token, placed)
+        let draft = draft(target, &original.bytes, token, earlier)
             .map_err(|fault| edit_fault(&target.file, &fault))?;
         before_writing(&draft.placed).await?;
         if !draft.changed && !(secret && original.is_open_to_others()) {
@@ -125,20 +135,38 @@ fn without(
     Ok((text, outcome))
 }
 
-fn draft(target: &Target, text: &[u8], token: &str, kept: &[Placed]) -> Result<Draft, EditError> {
+fn draft(target: &Target, text: &[u8], token: &str, earlier: &Earlier<'_>) -> Result<Draft, EditError> {
     let mut draft = Draft { text: text.to_vec(), changed: false, placed: Vec::new() };
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
         Shape::Variable(path) => {
-            draft.put(target, path, &Value::from(token), path.segments().len() - 2, kept)?
+            draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?
         }
         Shape::Bridge { entries, .. } => {
             for entry in entries {
-                draft.put_bridge(target, entry, kept)?;
+                draft.put_bridge(target, entry, earlier)?;
             }
         }
     }
     Ok(draft)
+}
+
+impl Earlier<'_> {
+    /// The undo that holds for what stands at `path` now. `None`: it is not ours, so the edit's own undo counts.
+    fn undo_of(&self, text: &[u8], dialect: Dialect, path: &KeyPath) -> Option<Undo> {
+        match read(text, dialect, path) {
+            // Ours: the first undo holds; a later one would bring back our own old value.
+            Ok(Found::Present(present)) if present.value.as_ref().is_some_and(self.is_ours) => {
+                Some(self.kept(path))
+            }
+            _ => None,
+        }
+    }
+
+    fn kept(&self, path: &KeyPath) -> Undo {
+        let placed = self.placed.iter().find(|placed| placed.path == *path);
+        placed.map_or_else(Undo::without_record, |placed| placed.undo.clone())
+    }
 }
 
 impl Draft {
@@ -148,30 +176,32 @@ impl Draft {
         path: &KeyPath,
         value: &Value,
         must_exist: usize,
-        kept: &[Placed],
+        earlier: &Earlier<'_>,
     ) -> Result<(), EditError> {
+        let kept = earlier.undo_of(&self.text, target.app.dialect, path);
         let edit = upsert(&self.text, target.app.dialect, path, value, must_exist)?;
         self.text = edit.text;
         self.changed |= edit.changed;
-        // The first undo holds; a later one would bring back our own old value.
-        let undo =
-            kept.iter().find(|placed| placed.path == *path).map_or(edit.undo, |placed| placed.undo.clone());
-        self.placed.push(Placed { path: path.clone(), undo });
+        self.placed.push(Placed { path: path.clone(), undo: kept.unwrap_or(edit.undo) });
         Ok(())
     }
 
-    fn put_bridge(&mut self, target: &Target, entry: &BridgeEntry, kept: &[Placed]) -> Result<(), EditError> {
+    fn put_bridge(
+        &mut self,
+        target: &Target,
+        entry: &BridgeEntry,
+        earlier: &Earlier<'_>,
+    ) -> Result<(), EditError> {
         let there = match read(&self.text, target.app.dialect, &entry.path) {
             Ok(Found::Present(present)) => present.value.filter(|value| entry.is_ours(value)),
             _ => None,
         };
         let whole = bridge_entry(target.app, &entry.program, &entry.arguments);
         if there.is_none() {
-            return self.put(target, &entry.path, &whole, 0, kept);
+            return self.put(target, &entry.path, &whole, 0, earlier);
         }
         // Ours is there and started another program, say: what a person added to it stays.
-        let undo = kept.iter().find(|placed| placed.path == entry.path);
-        let undo = undo.map_or_else(Undo::without_record, |placed| placed.undo.clone());
+        let undo = earlier.kept(&entry.path);
         for (member, value) in [("command", &whole["command"]), ("args", &whole["args"])] {
             let edit = upsert(&self.text, target.app.dialect, &entry.path.clone().join(member), value, 2)?;
             self.text = edit.text;

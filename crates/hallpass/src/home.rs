@@ -77,8 +77,21 @@ impl Home {
         self.database().exists()
     }
 
+    /// Whether an installation was in use there whose database is gone.
+    pub fn has_lost_its_database(&self) -> bool {
+        let used = |folder: PathBuf| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        !self.is_made()
+            && self.seal_key().exists()
+            && (self.endpoint().exists()
+                || self.folder.join("hallpass.db-wal").exists()
+                || used(self.tokens()))
+    }
+
     /// Makes the folder and `tokens/` in it, both 0700.
     pub fn make_folders(&self) -> Result<()> {
+        if self.folder.exists() {
+            check_private(&self.folder)?;
+        }
         for folder in [self.folder.as_path(), &self.tokens()] {
             DirBuilder::new()
                 .recursive(true)
@@ -91,21 +104,8 @@ impl Home {
 
     /// Refuses a folder that is not ours alone: whoever can write there could put keys of theirs in.
     pub fn check_private(&self) -> Result<()> {
-        for folder in [self.folder.as_path(), &self.tokens()] {
-            let shown = folder.display();
-            let meta = fs::metadata(folder).doing(format!("cannot look at `{shown}`"))?;
-            if !meta.is_dir() {
-                return Err(Fault::new(format!("`{shown}` is not a folder")));
-            }
-            if meta.mode() & 0o077 != 0 {
-                return Err(Fault::new(format!(
-                    "`{shown}` is open to others (mode {:o})",
-                    meta.mode() & 0o777
-                ))
-                .hint(format!("look who put what there, then `chmod 700 {shown}`")));
-            }
-        }
-        Ok(())
+        check_private(&self.folder)?;
+        check_private(&self.tokens())
     }
 
     /// Waits until no other command changes this home, and keeps others waiting until the lock is dropped.
@@ -164,6 +164,23 @@ impl Home {
             .open(&path)
             .doing(format!("cannot open `{}`", path.display()))
     }
+}
+
+fn check_private(folder: &Path) -> Result<()> {
+    let shown = folder.display();
+    let meta = fs::metadata(folder).doing(format!("cannot look at `{shown}`"))?;
+    if !meta.is_dir() {
+        return Err(Fault::new(format!("`{shown}` is not a folder")).hint("name another: `--home DIR`"));
+    }
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Fault::new(format!("`{shown}` belongs to another user (uid {})", meta.uid()))
+            .hint("run hallpass as that user, or name another `--home`"));
+    }
+    if meta.mode() & 0o077 != 0 {
+        return Err(Fault::new(format!("`{shown}` is open to others (mode {:o})", meta.mode() & 0o777))
+            .hint(format!("look who put what there, then `chmod 700 {shown}`")));
+    }
+    Ok(())
 }
 
 fn no_home_folder() -> Fault {

@@ -7,7 +7,7 @@ use crate::home::Home;
 use crate::mint::Authority;
 use crate::settings::Settings;
 use hallpass_core::claims::LIFETIME_MOST;
-use hallpass_core::keys::KeyId;
+use hallpass_core::keys::{Algorithm, KeyId};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
 use hallpass_store::{KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
@@ -37,6 +37,8 @@ pub struct Founding {
     pub issuer: Issuer,
     /// `aud` of all its tokens.
     pub audience: Audience,
+    /// What its first key signs with.
+    pub algorithm: Algorithm,
 }
 
 impl Founding {
@@ -51,13 +53,16 @@ impl Founding {
             Some(audience) => audience.clone(),
             None => Audience::new(DEFAULT_AUDIENCE).doing("the default audience")?,
         };
-        Ok(Self { issuer, audience })
+        Ok(Self { issuer, audience, algorithm: authority.algorithm.unwrap_or(Algorithm::Es256) })
     }
 }
 
 impl Installation {
     /// Makes what is missing of a home: folders, seal, database, signing key, configuration. An interrupted run is gone on with.
     pub async fn found(home: &Home, founding: &Founding, settings: &Settings) -> Result<Self> {
+        if home.has_lost_its_database() {
+            return Err(lost_database(home));
+        }
         home.make_folders()?;
         let _lock = home.lock()?;
         if home.is_made() {
@@ -83,6 +88,9 @@ impl Installation {
 
     /// Opens a home that was made before.
     pub async fn open(home: &Home) -> Result<Self> {
+        if home.has_lost_its_database() {
+            return Err(lost_database(home));
+        }
         if !home.is_made() {
             return Err(Fault::new(format!(
                 "there is no Hallpass home at `{}` yet",
@@ -130,7 +138,7 @@ impl Installation {
             .find(|key| key.state == KeyState::Active)
             .ok_or_else(|| Fault::new("there is no active signing key in the database"))?;
         let kid = KeyId::new(&row.kid).ok_or_else(|| Fault::new("the signing key's name is damaged"))?;
-        let key = SigningKey::from_sealed(kid, &row.sealed, &self.seal).map_err(|fault| {
+        let key = SigningKey::from_sealed(kid, row.algorithm, &row.sealed, &self.seal).map_err(|fault| {
             Fault::new(format!("the signing key cannot be opened: {fault}"))
                 .hint("`seal.key` and `hallpass.db` belong together: restore both from the same backup")
         })?;
@@ -144,7 +152,7 @@ impl Installation {
 
     /// What is in force now.
     pub async fn snapshot(&self) -> Result<hallpass_core::Snapshot> {
-        self.store.snapshot(LIFETIME_MOST).await.doing("the store")
+        self.store.snapshot(&self.seal, LIFETIME_MOST).await.doing("the store")
     }
 }
 
@@ -156,17 +164,8 @@ async fn setting(store: &Store, key: &str) -> Result<String> {
 async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<String> {
     let store = Store::create(database).await.doing("cannot make the database")?;
     let tag = uuid::Uuid::now_v7().simple().to_string().split_off(24);
-    let kid = KeyId::new(&format!("hp-{tag}-1")).ok_or_else(|| Fault::new("the key's name"))?;
-    let key = SigningKey::generate(kid).doing("cannot make a signing key")?;
-    let row = NewKey {
-        kid: key.kid().to_string(),
-        algorithm: key.algorithm().as_str().to_owned(),
-        public: key.verifying_key().doing("the new signing key")?.public_bytes().unwrap_or_default().to_vec(),
-        sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
-        state: KeyState::Active,
-        created_at: clock::now(),
-    };
-    store.add_key(&row).await.doing("cannot keep the signing key")?;
+    let row = new_key(&format!("hp-{tag}-1"), founding.algorithm, KeyState::Active, seal)?;
+    store.add_key(&row, None).await.doing("cannot keep the signing key")?;
     let settings = [
         ("issuer", founding.issuer.as_str()),
         ("audience", founding.audience.as_str()),
@@ -177,6 +176,23 @@ async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<St
     }
     store.close().await;
     Ok(tag)
+}
+
+/// A new key, its private half sealed.
+pub fn new_key(kid: &str, algorithm: Algorithm, state: KeyState, seal: &SealKey) -> Result<NewKey> {
+    let name = KeyId::new(kid).ok_or_else(|| Fault::new("the key's name"))?;
+    let key = SigningKey::generate(name, algorithm).doing("cannot make a signing key")?;
+    let verifying = key.verifying_key().doing("the new signing key")?;
+    Ok(NewKey {
+        kid: kid.to_owned(),
+        algorithm,
+        public: verifying.public_bytes().unwrap_or_default().to_vec(),
+        sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
+        state,
+        former: false,
+        created_at: clock::now(),
+        reason: None,
+    })
 }
 
 /// The home's own hallpass.toml: one that follows the file in use, or a commented start.
@@ -197,6 +213,12 @@ fn write_roster(home: &Home, settings: &Settings, tag: &str) -> Result<()> {
         .map_err(|_| Fault::new("cannot write hallpass.toml"))
 }
 
+/// A new database would know none of the tokens that are out: nothing is made in the place of a lost one.
+fn lost_database(home: &Home) -> Fault {
+    Fault::new(format!("the database `{}` is gone, and this home was in use", home.database().display()))
+        .hint("restore it from a backup, or start anew with another `--home`")
+}
+
 fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
     let path = home.seal_key();
     let shown = path.display();
@@ -208,7 +230,10 @@ fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
         SealFault::OthersCanRead { .. } => {
             said.hint(format!("if nobody else can have read it, `chmod 600 {shown}`; else start a new home"))
         }
-        _ => said,
+        SealFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
+        SealFault::WrongSize | SealFault::NotOpened | SealFault::Failed(_) => {
+            said.hint("restore it from a backup")
+        }
     }
 }
 
@@ -220,6 +245,9 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::Newer { .. } => said.hint("use the newer hallpass that made it, or another `--home`"),
         StoreFault::Damaged(_) => said.hint("restore it from a backup; nothing was changed"),
         StoreFault::OthersCanRead { .. } => said.hint(format!("`chmod 600 {shown}`")),
-        _ => said,
+        StoreFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
+        StoreFault::Missing | StoreFault::Replaced => said.hint("restore it from a backup"),
+        StoreFault::Locked => said.hint("wait until the other command has ended, then run this one again"),
+        StoreFault::AlreadyThere | StoreFault::DuplicateSubject { .. } | StoreFault::Failed(_) => said,
     }
 }

@@ -8,9 +8,13 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
+        Err(error) if error.use_stderr() => {
+            output::note(error.render().ansi().to_string().trim_end());
+            return ExitCode::from(64);
+        }
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     // Whatever is made, nobody else may read it.

@@ -69,6 +69,7 @@ pub fn mint(
         jti: jti.clone(),
         client: client.clone(),
         kid: authority.key.kid().to_string(),
+        subject: subject.clone(),
         issued_at: now,
         expires_at: draft.expires_at(),
         digest: TokenDigest::of(&text),

@@ -62,17 +62,30 @@ impl Output {
     }
 }
 
-/// One line on standard output. A reader who left early (`| head`) ends the program quietly.
-pub fn print_line(text: &str) {
+/// One line on standard output. Returns whether somebody took it: a reader may have left early (`| head`), and that
+/// must not stop a command half-way.
+pub fn print_line(text: &str) -> bool {
     let mut out = anstream::stdout();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
-    }
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
-/// One line on standard error.
+/// One line on standard error. What has the look of a token is not repeated, wherever it came from.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", without_tokens(text));
+}
+
+/// A token typed as an argument, or standing in a line of a file that is refused, is in errors about it otherwise.
+fn without_tokens(text: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(start) = rest.find("eyJ") {
+        let (before, from) = rest.split_at(start);
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let (word, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        shown += before;
+        shown += if word.contains('.') { "(a token)" } else { word };
+        rest = after;
+    }
+    shown + rest
 }
 
 /// `error: ...` and, if there is one, `hint: ...`.
@@ -97,11 +110,12 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// `in 89 days`, `3 hours ago`: how far `then` is from `now`, in the largest unit that fits.
+/// `in 89 days`, `3 hours ago`: how far `then` is from `now`, in the largest unit that fits; `just now` if it is not.
 pub fn distance(then: i64, now: i64) -> String {
     let seconds = then.abs_diff(now);
     let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
+        0 => return "just now".into(),
+        1..60 => (seconds, "second"),
         60..3600 => (seconds / 60, "minute"),
         3600..172_800 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
@@ -112,12 +126,19 @@ pub fn distance(then: i64, now: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::distance;
+    use super::{distance, without_tokens};
+
+    #[test]
+    fn what_has_the_look_of_a_token_is_not_repeated() {
+        let said = "`eyJhbGciOi.eyJzdWIiOi-_.c2ln` is no name, but `eyJ` and `a.b.c` are: eyJx.y.";
+        assert_eq!(without_tokens(said), "`(a token)` is no name, but `eyJ` and `a.b.c` are: (a token)");
+    }
 
     #[test]
     fn distances_use_the_largest_unit_that_fits() {
         assert_eq!(distance(90 * 86_400, 0), "in 90 days");
         assert_eq!(distance(0, 3600), "1 hour ago");
         assert_eq!(distance(0, 59), "59 seconds ago");
+        assert_eq!(distance(7, 7), "just now");
     }
 }

@@ -31,6 +31,11 @@ pub enum TokenStep {
         /// When it ends.
         expires_at: UnixTime,
     },
+    /// It has one that was printed, not placed: whoever asked for it keeps it.
+    KeepPrinted {
+        /// When it ends.
+        expires_at: UnixTime,
+    },
     /// The token stays, entries of the configuration are put right.
     PutRight,
     /// A fresh one is issued and placed.
@@ -94,42 +99,21 @@ impl ClientPlan {
         now: UnixTime,
     ) -> Result<Self> {
         let target = Target::of(&wanted, around)?;
-        let registration = match &known.client {
-            None => Registration::New,
-            Some(stored) if stored.removed => Registration::New,
-            Some(stored) if *stored == wanted => Registration::Same,
-            Some(_) => Registration::Changed,
-        };
-        let stale = stale(&target, known);
-        let tokens = if registration == Registration::New { &[] } else { known.tokens.as_slice() };
-        if let Some(at) = revoked_by_a_person(tokens).filter(|_| wish != Wish::FreshToken) {
-            let step = TokenStep::LeftRevoked { at };
-            return Ok(Self {
-                client: wanted,
-                registration,
-                target,
-                standing: Standing::default(),
-                step,
-                stale: Vec::new(),
-            });
+        let registration = registration(&wanted, known.client.as_ref());
+        // Those of an earlier client of that name say nothing about this one.
+        let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
+        let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
+        if let Some(step) = left_alone(&tokens, live, wish) {
+            let standing = Standing::default();
+            return Ok(Self { client: wanted, registration, target, standing, step, stale: Vec::new() });
         }
-        let standing = look(&target, &wanted.name)?;
-        let step = match (wish, live(tokens, now)) {
+        let mut standing = look(&target, &wanted.name, around.leaving)?;
+        standing.foreign &= !known.tokens.iter().any(|token| standing.holds(token));
+        let stale = stale(&target, known)?;
+        let step = match (wish, live) {
             (Wish::FreshToken | Wish::FreshUnlessRevoked, _) => TokenStep::Issue { why: "asked for" },
-            (Wish::WhatIsMissing, None) if tokens.is_empty() => TokenStep::Issue { why: "the first one" },
-            (Wish::WhatIsMissing, None) => TokenStep::Issue { why: "the one before has expired" },
-            (Wish::WhatIsMissing, Some(token)) if standing.is_complete_for(token) && stale.is_empty() => {
-                TokenStep::Keep { expires_at: token.expires_at }
-            }
-            (Wish::WhatIsMissing, Some(token)) if standing.holds(token) && !standing.open_to_others => {
-                TokenStep::PutRight
-            }
-            (Wish::WhatIsMissing, Some(token)) if standing.holds(token) => {
-                TokenStep::Issue { why: "others could read the one before" }
-            }
-            (Wish::WhatIsMissing, Some(_)) => {
-                TokenStep::Issue { why: "its place does not hold the one before" }
-            }
+            (Wish::WhatIsMissing, None) => TokenStep::Issue { why: why_none(&tokens, now) },
+            (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.is_empty()),
         };
         Ok(Self { client: wanted, registration, target, standing, step, stale })
     }
@@ -179,23 +163,76 @@ pub fn check_distinct(plans: &[ClientPlan]) -> Result<()> {
     Ok(())
 }
 
+fn registration(wanted: &ClientRow, stored: Option<&ClientRow>) -> Registration {
+    match stored {
+        None => Registration::New,
+        Some(stored) if stored.removed => Registration::New,
+        Some(stored) if stored == wanted => Registration::Same,
+        Some(_) => Registration::Changed,
+    }
+}
+
+/// A client that a person cut off, or whose token a person took into his own hands, is left as it is.
+fn left_alone(tokens: &[&TokenRow], live: Option<&TokenRow>, wish: Wish) -> Option<TokenStep> {
+    let revoked = revoked_by_a_person(tokens).map(|at| TokenStep::LeftRevoked { at });
+    match wish {
+        Wish::FreshToken => None,
+        Wish::FreshUnlessRevoked => revoked,
+        Wish::WhatIsMissing => revoked.or_else(|| {
+            let printed = live.filter(|token| !token.placed)?;
+            Some(TokenStep::KeepPrinted { expires_at: printed.expires_at })
+        }),
+    }
+}
+
 /// The newest token counts: if a person revoked it, the client is cut off.
-fn revoked_by_a_person(tokens: &[TokenRow]) -> Option<UnixTime> {
+fn revoked_by_a_person(tokens: &[&TokenRow]) -> Option<UnixTime> {
     match tokens.first()?.state {
         TokenState::Revoked { at } => Some(at),
         TokenState::Pending | TokenState::Active | TokenState::Superseded { .. } => None,
     }
 }
 
-/// Places of an earlier placement that the new one does not write.
-fn stale(target: &Target, known: &Known) -> Vec<Placed> {
-    let Some((file, placed)) = &known.placement else { return Vec::new() };
-    let kept = |place: &&Placed| *file != target.file || !target.paths().contains(&&place.path);
-    placed.iter().filter(kept).cloned().collect()
+fn why_none(tokens: &[&TokenRow], now: UnixTime) -> &'static str {
+    if tokens.is_empty() {
+        "the first one"
+    } else if live(tokens, now).is_some() {
+        "the one before has another subject"
+    } else if tokens.first().is_some_and(|token| matches!(token.state, TokenState::Superseded { .. })) {
+        "the one before was stopped"
+    } else {
+        "the one before has expired"
+    }
 }
 
-fn live(tokens: &[TokenRow], now: UnixTime) -> Option<&TokenRow> {
-    tokens.iter().find(|token| token.state == TokenState::Active && token.expires_at > now)
+fn step_of_live(token: &TokenRow, standing: &Standing, nothing_stale: bool) -> TokenStep {
+    if standing.is_complete_for(token) && nothing_stale {
+        TokenStep::Keep { expires_at: token.expires_at }
+    } else if !standing.holds(token) {
+        TokenStep::Issue { why: "its place does not hold the one before" }
+    } else if standing.open_to_others {
+        TokenStep::Issue { why: "others could read the one before" }
+    } else {
+        TokenStep::PutRight
+    }
+}
+
+/// Places of an earlier placement that the new one does not write.
+fn stale(target: &Target, known: &Known) -> Result<Vec<Placed>> {
+    let Some((file, placed)) = &known.placement else { return Ok(Vec::new()) };
+    let elsewhere = !is_same_file(file, &target.file)?;
+    let kept = |place: &&Placed| elsewhere || !target.paths().contains(&&place.path);
+    Ok(placed.iter().filter(kept).cloned().collect())
+}
+
+/// Whether two paths lead to one file. One that leads nowhere any more is another.
+pub fn is_same_file(earlier: &Path, now: &Path) -> Result<bool> {
+    let now = target_of(now)?;
+    Ok(target_of(earlier).is_ok_and(|earlier| earlier == now))
+}
+
+fn live<'a>(tokens: &[&'a TokenRow], now: UnixTime) -> Option<&'a TokenRow> {
+    tokens.iter().copied().find(|token| token.state == TokenState::Active && token.expires_at > now)
 }
 
 fn check_git(file: &Path, git_ok: bool) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::atomic_file::{Original, target_of};
 use crate::fault::{Fault, Result};
-use crate::target::{BridgeEntry, Shape, Target};
+use crate::target::{BridgeEntry, Shape, Target, is_bridge_of};
 use hallpass_clients::{EditError, Found};
 use hallpass_core::{ClientName, TokenDigest};
 use hallpass_store::TokenRow;
@@ -33,8 +33,8 @@ impl Standing {
     }
 }
 
-/// Looks at the files of a target.
-pub fn look(target: &Target, client: &ClientName) -> Result<Standing> {
+/// Looks at the files of a target. `leaving`: clients that are removed before anything is written.
+pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Result<Standing> {
     let file = target_of(&target.file)?;
     let original = Original::read(&file)?;
     match &target.shape {
@@ -54,7 +54,7 @@ pub fn look(target: &Target, client: &ClientName) -> Result<Standing> {
         Shape::Bridge { entries, token_file } => {
             let mut entries_in_place = true;
             for entry in entries {
-                entries_in_place &= look_at_entry(target, &original, entry, client)?;
+                entries_in_place &= look_at_entry(target, &original, entry, client, leaving)?;
             }
             let token_file = Original::read(token_file)?;
             let text = std::str::from_utf8(&token_file.bytes).unwrap_or_default().trim_end();
@@ -75,6 +75,7 @@ fn look_at_entry(
     original: &Original,
     entry: &BridgeEntry,
     client: &ClientName,
+    leaving: &[ClientName],
 ) -> Result<bool> {
     let found = hallpass_clients::read(&original.bytes, target.app.dialect, &entry.path);
     match found {
@@ -84,7 +85,7 @@ fn look_at_entry(
             if entry.is_in_place(&value) {
                 return Ok(true);
             }
-            if entry.is_ours(&value) {
+            if entry.is_ours(&value) || leaving.iter().any(|client| is_bridge_of(&value, client.as_str())) {
                 return Ok(false);
             }
             Err(Fault::new(format!(
@@ -114,7 +115,8 @@ fn read_text(
     match hallpass_clients::read(&original.bytes, target.app.dialect, path) {
         Ok(Found::Present(present)) => match present.value {
             Some(serde_json::Value::String(text)) => Ok(Some(text)),
-            _ => Err(Fault::new(format!("`{}`: `{path}` is not a text", target.file.display()))),
+            _ => Err(Fault::new(format!("`{}`: `{path}` is not a text", target.file.display()))
+                .hint("a token goes where nothing or a text stands: name another variable, or take out what is there")),
         },
         Ok(Found::Absent(_)) => Ok(None),
         Err(fault) => Err(edit_fault(&target.file, &fault)),

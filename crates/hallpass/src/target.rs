@@ -4,8 +4,8 @@ use crate::environment;
 use crate::fault::{Fault, Result, did_you_mean};
 use crate::home::Home;
 use hallpass_clients::{App, KeyPath, Os, Place, PlaceRoot};
-use hallpass_core::ServerName;
 use hallpass_core::snapshot::ServerScope;
+use hallpass_core::{ClientName, ServerName};
 use hallpass_store::ClientRow;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,12 @@ pub struct Surroundings<'a> {
     pub servers: &'a [ServerName],
     /// This program, absolute.
     pub program: &'a str,
+    /// Clients that are removed in the same run, before anything is written.
+    pub leaving: &'a [ClientName],
 }
+
+/// The `app` of a client that was taken over with a token and that no configuration describes: a person places its token.
+pub const UNPLACED: &str = "none";
 
 /// The program called `id`, or a refusal that names the near ones.
 pub fn find_app(id: &str) -> Result<&'static App> {
@@ -143,10 +148,7 @@ fn bridge_arguments(client: &ClientRow, server: &ServerName, home: &Home) -> Vec
 impl BridgeEntry {
     /// Whether `entry` starts the bridge for the same client, from wherever.
     pub fn is_ours(&self, entry: &serde_json::Value) -> bool {
-        let arguments = entry.get("args").and_then(|arguments| arguments.as_array());
-        let first: Vec<&str> =
-            arguments.into_iter().flatten().take(4).filter_map(|argument| argument.as_str()).collect();
-        matches!(first[..], ["connect", _, "--client", name] if name == self.arguments[3])
+        is_bridge_of(entry, &self.arguments[3])
     }
 
     /// Whether `entry` starts exactly this. Members that a person added are theirs.
@@ -154,6 +156,14 @@ impl BridgeEntry {
         entry.get("command").and_then(|command| command.as_str()) == Some(self.program.as_str())
             && entry.get("args") == Some(&self.arguments.clone().into())
     }
+}
+
+/// Whether `entry` starts the bridge for that client.
+pub fn is_bridge_of(entry: &serde_json::Value, client: &str) -> bool {
+    let arguments = entry.get("args").and_then(|arguments| arguments.as_array());
+    let first: Vec<&str> =
+        arguments.into_iter().flatten().take(4).filter_map(|argument| argument.as_str()).collect();
+    matches!(first[..], ["connect", _, "--client", name] if name == client)
 }
 
 fn own_place(app: &App, client: &ClientRow) -> Result<PathBuf> {

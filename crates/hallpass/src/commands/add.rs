@@ -1,6 +1,6 @@
 //! `hallpass add`
 
-use super::roster::{default_subject, scope};
+use super::roster::{check_subjects, default_subject, scope};
 use super::{Context, changes};
 use crate::cli::Add;
 use crate::clock;
@@ -8,6 +8,7 @@ use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::plan::{ClientPlan, Wish, check_distinct};
 use crate::settings::Settings;
 use crate::target::{Surroundings, find_app, own_program, utf8};
+use hallpass_core::roster::is_variable_name;
 use hallpass_core::{ClientName, ServerName, Subject};
 use hallpass_store::ClientRow;
 
@@ -18,6 +19,7 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
             .hint("a-z, 0-9 and `-`, at most 63 characters, like `vscode1`")
     })?;
     find_app(&add.app)?;
+    check_texts(add)?;
     let settings = context.settings(None)?;
     let installation = context.installation().await?;
     let _lock = installation.home.lock()?;
@@ -32,7 +34,7 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
     let client = wanted(add, name, &settings, known.client.as_ref())?;
     let program = own_program()?;
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings { home: &context.home, servers: &servers, program: &program };
+    let around = Surroundings { home: &context.home, servers: &servers, program: &program, leaving: &[] };
     let plan = ClientPlan::make(client, &known, &around, Wish::WhatIsMissing, clock::now())?;
     let mut all = super::roster::plans(
         &context.home,
@@ -45,11 +47,31 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
     all.retain(|other| other.client.name != plan.client.name);
     all.push(plan);
     check_distinct(&all)?;
+    check_subjects(&all.iter().map(|plan| (&plan.client, None)).collect::<Vec<_>>())?;
     let plans = all.split_off(all.len() - 1);
-    if changes::agree(context, &plans, add.consent)? {
-        changes::carry_out(context, &installation, &settings, &plans).await?;
+    if changes::agree(context, &plans, &[], add.consent)? {
+        changes::carry_out(context, &installation, &settings, &plans, &[]).await?;
     }
     Ok(())
+}
+
+/// As in hallpass.toml: nothing empty, and a variable that a shell could set.
+fn check_texts(add: &Add) -> Result<()> {
+    let config = add.config.as_deref().and_then(std::path::Path::to_str);
+    for (option, text) in
+        [("--config", config), ("--entry", add.entry.as_deref()), ("--env", add.env.as_deref())]
+    {
+        if text == Some("") {
+            return Err(Fault::usage(format!("`{option}` is empty")).hint("name it, or leave the option out"));
+        }
+    }
+    match &add.env {
+        Some(env) if !is_variable_name(env) => {
+            Err(Fault::usage(format!("`{}` is not the name of an environment variable", env.escape_debug()))
+                .hint("letters, digits and `_`, like `EXAI_JWT_TOKEN`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn wanted(add: &Add, name: ClientName, settings: &Settings, stored: Option<&ClientRow>) -> Result<ClientRow> {

@@ -1,12 +1,14 @@
 //! `hallpass apply`
 
+use super::remove::Removal;
 use super::roster::{Chosen, plans};
-use super::{Context, changes, remove};
+use super::{Context, changes};
 use crate::cli::Consent;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::plan::Wish;
 use crate::settings::Settings;
+use hallpass_core::ClientName;
 use std::path::Path;
 
 /// Makes the store and the clients' files match the configuration.
@@ -19,39 +21,48 @@ pub(super) async fn run(context: &Context, file: Option<&Path>, prune: bool, con
     let installation = context.installation().await?;
     installation.check_authority(&settings).await?;
     let _lock = installation.home.lock()?;
-    if prune {
-        prune_clients(context, &installation, &settings, consent).await?;
+    if !consent.dry_run {
+        installation.mend().await?;
     }
-    apply(context, &installation, &settings, consent).await
+    let removals = if prune { unnamed(&installation, &settings).await? } else { Vec::new() };
+    apply(context, &installation, &settings, removals, consent).await
 }
 
-/// Plan, show, ask, do. The home is locked by the caller.
+/// Plan, show, ask, do. The home is locked and mended by the caller.
 pub(super) async fn apply(
     context: &Context,
     installation: &Installation,
     settings: &Settings,
+    removals: Vec<Removal>,
     consent: Consent,
 ) -> Result<()> {
-    if !consent.dry_run {
-        installation.mend().await?;
-    }
-    let plans = plans(&context.home, Some(installation), settings, Chosen::All, Wish::WhatIsMissing).await?;
-    if changes::agree(context, &plans, consent)? {
-        changes::carry_out(context, installation, settings, &plans).await?;
+    let leaving: Vec<ClientName> = removals.iter().map(|removal| removal.client.name.clone()).collect();
+    let chosen = Chosen::Without(&leaving);
+    let plans = plans(&context.home, Some(installation), settings, chosen, Wish::WhatIsMissing).await?;
+    if changes::agree(context, &plans, &removals, consent)? {
+        changes::carry_out(context, installation, settings, &plans, &removals).await?;
     }
     Ok(())
 }
 
-async fn prune_clients(
+/// What was agreed to already: no plan is shown, nobody is asked. The home is locked by the caller.
+pub(super) async fn apply_agreed(
     context: &Context,
     installation: &Installation,
     settings: &Settings,
-    consent: Consent,
 ) -> Result<()> {
+    installation.mend().await?;
+    let plans = plans(&context.home, Some(installation), settings, Chosen::All, Wish::WhatIsMissing).await?;
+    changes::carry_out(context, installation, settings, &plans, &[]).await
+}
+
+/// The clients that the configuration does not name.
+async fn unnamed(installation: &Installation, settings: &Settings) -> Result<Vec<Removal>> {
+    let mut removals = Vec::new();
     for client in installation.store.clients().await.doing("the clients")? {
         if !client.removed && !settings.roster.clients.contains_key(&client.name) {
-            remove::remove(context, installation, &client, consent).await?;
+            removals.push(Removal::plan(installation, client).await?);
         }
     }
-    Ok(())
+    Ok(removals)
 }

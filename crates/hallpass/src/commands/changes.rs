@@ -1,6 +1,8 @@
 //! Plan, show, ask, do: the way of every command that places tokens.
 
 use super::Context;
+use super::remove::Removal;
+use crate::carry_out::Done;
 use crate::cli::Consent;
 use crate::fault::{Fault, Result};
 use crate::installation::Installation;
@@ -9,22 +11,31 @@ use crate::plan::{ClientPlan, Registration, TokenStep};
 use crate::settings::Settings;
 use crate::target::Shape;
 use hallpass_clients::Reload;
+use hallpass_core::ClientName;
 use serde_json::{Value, json};
 
 /// Refuses what cannot be carried out, shows the plan and asks. `false`: there is nothing to do, or it was a dry run.
-pub(super) fn agree(context: &Context, plans: &[ClientPlan], consent: Consent) -> Result<bool> {
+pub(super) fn agree(
+    context: &Context,
+    plans: &[ClientPlan],
+    removals: &[Removal],
+    consent: Consent,
+) -> Result<bool> {
     for plan in plans {
         plan.check_feasible(consent.git_ok)?;
+    }
+    for removal in removals {
+        context.output.line(removal.describe());
     }
     for plan in plans {
         context.output.line(describe(plan));
     }
-    let changes = plans.iter().any(ClientPlan::changes_something);
+    let changes = !removals.is_empty() || plans.iter().any(ClientPlan::changes_something);
     if !changes {
         context.output.line("nothing to change");
     }
     if !changes || consent.dry_run {
-        context.output.document(&document(plans, consent.dry_run, changes, &[]));
+        context.output.document(&document(plans, removals, consent.dry_run, &Vec::new()));
         return Ok(false);
     }
     if consent.yes || context.output.confirm("do this?")? {
@@ -39,29 +50,51 @@ pub(super) async fn carry_out(
     installation: &Installation,
     settings: &Settings,
     plans: &[ClientPlan],
+    removals: &[Removal],
 ) -> Result<()> {
     let authority = installation.authority(settings).await?;
+    let mut done = Vec::new();
     let mut failed = Vec::new();
+    for removal in removals {
+        let name = &removal.client.name;
+        match removal.carry_out(installation).await {
+            Ok(said) => {
+                context.output.line(said);
+                done.push(name.clone());
+            }
+            Err(fault) => failed.push(not_done(context, name, &fault)),
+        }
+    }
     for plan in plans.iter().filter(|plan| plan.changes_something()) {
         let name = &plan.client.name;
         match installation.carry_out(plan, &authority).await {
-            Ok(done) => {
-                let said = if done.issued.is_some() { "issued and placed" } else { "put right" };
-                context.output.line(format!("{name}: {said}{}", restart(plan)));
+            Ok(outcome) => {
+                context.output.line(format!("{name}: {}", said(plan, &outcome)));
+                done.push(name.clone());
             }
-            Err(fault) => {
-                context.output.note(format!("{name}: not done"));
-                print_fault(&fault);
-                failed.push(name.to_string());
-            }
+            Err(fault) => failed.push(not_done(context, name, &fault)),
         }
     }
-    context.output.document(&document(plans, false, true, &failed));
+    context.output.document(&document(plans, removals, false, &done));
     if failed.is_empty() {
         return Ok(());
     }
     Err(Fault::new(format!("not done for {}: see above", failed.join(", ")))
         .hint("mend the cause, then run the same command again"))
+}
+
+fn not_done(context: &Context, name: &ClientName, fault: &Fault) -> String {
+    context.output.note(format!("{name}: not done"));
+    print_fault(fault);
+    name.to_string()
+}
+
+fn said(plan: &ClientPlan, done: &Done) -> String {
+    match (&done.issued, done.file_changed) {
+        (Some(_), _) => format!("issued and placed{}", restart(plan)),
+        (None, true) => format!("put right{}", restart(plan)),
+        (None, false) => "registered".into(),
+    }
 }
 
 fn describe(plan: &ClientPlan) -> String {
@@ -73,6 +106,9 @@ fn describe(plan: &ClientPlan) -> String {
     };
     match &plan.step {
         TokenStep::Keep { expires_at } => format!("{name}: {registered}keep its token (until {expires_at})"),
+        TokenStep::KeepPrinted { expires_at } => format!(
+            "{name}: {registered}keep the token that a person placed (until {expires_at}; `hallpass issue {name}` places one)"
+        ),
         TokenStep::LeftRevoked { at } => {
             format!(
                 "{name}: left alone, it was revoked on {at} (`hallpass issue {name}` gives it a new token)"
@@ -115,14 +151,19 @@ fn restart(plan: &ClientPlan) -> String {
     }
 }
 
-fn document(plans: &[ClientPlan], dry_run: bool, changes: bool, failed: &[String]) -> Value {
-    let clients: Vec<Value> = plans.iter().map(|plan| client_document(plan, failed)).collect();
-    json!({ "dry_run": dry_run, "changed": changes && !dry_run, "clients": clients })
+fn document(plans: &[ClientPlan], removals: &[Removal], dry_run: bool, done: &[ClientName]) -> Value {
+    let clients: Vec<Value> = plans.iter().map(|plan| client_document(plan, done)).collect();
+    let removed: Vec<Value> = removals
+        .iter()
+        .map(|removal| removal.document(done.contains(&removal.client.name), dry_run))
+        .collect();
+    json!({ "dry_run": dry_run, "changed": !done.is_empty(), "clients": clients, "removed": removed })
 }
 
-fn client_document(plan: &ClientPlan, failed: &[String]) -> Value {
+fn client_document(plan: &ClientPlan, done: &[ClientName]) -> Value {
     let (action, why) = match &plan.step {
         TokenStep::Keep { .. } => ("keep", None),
+        TokenStep::KeepPrinted { .. } => ("keep_printed", None),
         TokenStep::LeftRevoked { .. } => ("left_revoked", None),
         TokenStep::PutRight => ("put_right", None),
         TokenStep::Issue { why } => ("issue", Some(*why)),
@@ -138,6 +179,6 @@ fn client_document(plan: &ClientPlan, failed: &[String]) -> Value {
         },
         "file": plan.target.file,
         "entries": plan.target.paths().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "done": plan.changes_something() && !failed.contains(&plan.client.name.to_string()),
+        "done": done.contains(&plan.client.name),
     })
 }

@@ -1,35 +1,113 @@
 //! `hallpass init`
 
-use super::Context;
+use super::{Context, adopt};
 use crate::cli::Consent;
-use crate::fault::Result;
+use crate::clock;
+use crate::fault::{Fault, Result};
+use crate::former::Former;
 use crate::installation::{Founding, Installation};
+use crate::settings::Settings;
+use hallpass_core::UnixTime;
 use serde_json::json;
 use std::path::Path;
 
-/// Makes the home. It touches nothing outside it, so it does not ask.
-pub(super) async fn run(context: &Context, consent: Consent, config: Option<&Path>) -> Result<()> {
+/// Makes the home, alone or as the heir of a former set-up. It touches nothing outside the home, so it does not ask.
+pub(super) async fn run(
+    context: &Context,
+    consent: Consent,
+    config: Option<&Path>,
+    from_env: Option<&Path>,
+) -> Result<()> {
     let settings = context.settings(config)?;
-    let home = context.home.folder().display();
-    let document = |made: bool, founding: &Founding| {
-        json!({ "home": context.home.folder(), "made": made, "dry_run": consent.dry_run,
-                "issuer": founding.issuer, "audience": founding.audience })
+    let former = from_env.map(Former::read).transpose()?;
+    if let Some(former) = &former {
+        former.check_against(&settings)?;
+    }
+    let founding = match &former {
+        Some(former) => Founding {
+            issuer: former.issuer.clone(),
+            audience: former.audience.clone(),
+            ..Founding::plan(&settings)?
+        },
+        None => Founding::plan(&settings)?,
     };
-    let founding = Founding::plan(&settings)?;
-    if context.home.is_made() {
-        context.installation().await?.check_authority(&settings).await?;
-        context.output.line(format!("the home `{home}` is there already: nothing to change"));
-        context.output.document(&document(false, &founding));
-        return Ok(());
+    let made = !context.home.is_made();
+    let stored_grace = if made {
+        check_founding(context, &founding)
+    } else {
+        check_made(context, &settings, former.as_ref()).await?
+    };
+    let now = clock::now();
+    let grace = stored_grace.or_else(|| former.as_ref().and_then(|former| former.grace_until(now)));
+    if let Some(former) = &former {
+        describe(context, former, stored_grace, grace);
     }
-    context.output.line(format!(
-        "a home at `{home}`: hallpass.toml, a database, an ES256 signing key (sealed by seal.key)\n    issuer `{}`, audience `{}`",
-        founding.issuer, founding.audience
-    ));
-    if !consent.dry_run {
-        Installation::found(&context.home, &founding, &settings).await?;
-        context.output.line("made. Next: name your clients and servers in hallpass.toml, then `hallpass up`");
+    if !consent.dry_run && (made || former.is_some()) {
+        let installation = Installation::found(&context.home, &founding, &settings).await?;
+        if let Some(former) = &former {
+            let _lock = installation.home.lock()?;
+            adopt::take_over(context, &installation, &settings, former, now).await?;
+        }
+        context.output.line("done. Next: name your clients and servers in hallpass.toml, then `hallpass up`");
     }
-    context.output.document(&document(!consent.dry_run, &founding));
+    context.output.document(&json!({
+        "home": context.home.folder(), "made": made && !consent.dry_run, "dry_run": consent.dry_run,
+        "issuer": founding.issuer, "audience": founding.audience, "algorithm": founding.algorithm.as_str(),
+        "grace_until": grace.map(|until| until.to_string()),
+        "former_tokens": former.map(|former| former.tokens.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()),
+    }));
     Ok(())
+}
+
+fn check_founding(context: &Context, founding: &Founding) -> Option<UnixTime> {
+    context.output.line(format!(
+        "a home at `{}`: hallpass.toml, a database, an {} signing key (sealed by seal.key)\n    issuer `{}`, audience `{}`",
+        context.home.folder().display(),
+        founding.algorithm.as_str(),
+        founding.issuer,
+        founding.audience
+    ));
+    None
+}
+
+/// A home that is there has to be of the same authority. Returns the end of the grace period that it holds.
+async fn check_made(
+    context: &Context,
+    settings: &Settings,
+    former: Option<&Former>,
+) -> Result<Option<UnixTime>> {
+    let installation = context.installation().await?;
+    installation.check_authority(settings).await?;
+    let snapshot = installation.snapshot().await?;
+    let authority = snapshot.authority();
+    if former.is_some_and(|former| former.issuer != authority.issuer || former.audience != authority.audience)
+    {
+        return Err(Fault::new("this home has another issuer or audience than the former set-up")
+            .hint("every token carries them: use another `--home`"));
+    }
+    context.output.line(format!("the home `{}` is there already", context.home.folder().display()));
+    if former.is_none() {
+        context.output.line("nothing to change");
+    }
+    adopt::grace_until(&installation).await
+}
+
+fn describe(context: &Context, former: &Former, stored: Option<UnixTime>, grace: Option<UnixTime>) {
+    let names: Vec<&str> = former.tokens.iter().map(|(name, _)| name.as_str()).collect();
+    context.output.line(format!(
+        "    the former secret verifies tokens that are taken over, and no others: {}",
+        if names.is_empty() {
+            "none is named in the file (`hallpass adopt FILE` takes one over)".into()
+        } else {
+            names.join(", ")
+        }
+    ));
+    context.output.line(match (stored, grace) {
+        (Some(until), _) => {
+            format!("    the grace period ends on {until}: it was set before and is not moved")
+        }
+        (None, Some(until)) => format!("    the shared token's grace period ends on {until}"),
+        (None, None) if former.grace_days > 0 => "    no grace period: the shared token is empty".into(),
+        (None, None) => "    no grace period".into(),
+    });
 }

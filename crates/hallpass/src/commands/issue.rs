@@ -57,8 +57,8 @@ async fn issue(
     plans: &[ClientPlan],
     consent: Consent,
 ) -> Result<()> {
-    if changes::agree(context, plans, consent)? {
-        changes::carry_out(context, installation, settings, plans).await?;
+    if changes::agree(context, plans, &[], consent)? {
+        changes::carry_out(context, installation, settings, plans, &[]).await?;
     }
     Ok(())
 }
@@ -85,7 +85,9 @@ async fn print_token(
     consent: Consent,
 ) -> Result<()> {
     let client = super::roster::find_client(installation, name.as_str()).await?;
-    context.output.note(format!("{name}: issue a token and print it; the one before it ends"));
+    context.output.note(format!(
+        "{name}: issue a token and print it; the one before it ends, and `hallpass apply` places none while this one is good"
+    ));
     if consent.dry_run {
         return Ok(());
     }
@@ -98,8 +100,9 @@ async fn print_token(
         context.output.document(&serde_json::json!({
             "client": name, "jti": row.jti, "expires_at": row.expires_at.to_string(), "token": token.expose(),
         }));
-    } else {
-        print_line(token.expose());
+    } else if !print_line(token.expose()) {
+        return Err(Fault::new("the token could not be printed, and nobody has it")
+            .hint(format!("`hallpass issue {name}` issues another one")));
     }
     Ok(())
 }

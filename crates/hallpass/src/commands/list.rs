@@ -75,7 +75,7 @@ fn plain(value: &Value) -> String {
 
 /// Where the client's newest token stands, in a few words.
 pub(super) fn token_word(client: &ClientRow, tokens: &[TokenRow]) -> String {
-    let Some(token) = tokens.first() else { return "none yet".into() };
+    let Some(token) = newest(tokens) else { return "none yet".into() };
     let now = clock::now();
     match token.state {
         _ if !client.enabled => "disabled".into(),
@@ -84,19 +84,40 @@ pub(super) fn token_word(client: &ClientRow, tokens: &[TokenRow]) -> String {
         TokenState::Active | TokenState::Superseded { .. } if token.expires_at <= now => {
             format!("expired {}", ago(token.expires_at, now))
         }
-        TokenState::Active => format!("good, ends {}", ago(token.expires_at, now)),
+        TokenState::Active => {
+            format!(
+                "good, ends {}{}",
+                ago(token.expires_at, now),
+                match (token.placed, token.adopted) {
+                    (true, _) => "",
+                    (false, true) => " (taken over)",
+                    (false, false) => " (printed)",
+                }
+            )
+        }
         TokenState::Superseded { until: at } => format!("replaced {}", ago(at, now)),
     }
 }
 
-fn state_word(token: &TokenRow) -> String {
+/// Those of an earlier client of that name do not count.
+pub(super) fn newest(tokens: &[TokenRow]) -> Option<&TokenRow> {
+    tokens.iter().find(|token| !token.former)
+}
+
+pub(super) fn state_word(token: &TokenRow) -> String {
+    let (state, ended_at) = state_of(token);
+    let at = ended_at.map(|at| format!(" {at}")).unwrap_or_default();
     let reason = token.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{state}{at}{reason}")
+}
+
+fn state_of(token: &TokenRow) -> (&'static str, Option<UnixTime>) {
     match token.state {
-        TokenState::Pending => "pending".into(),
-        TokenState::Active if token.expires_at <= clock::now() => "expired".into(),
-        TokenState::Active => "active".into(),
-        TokenState::Superseded { until: at } => format!("replaced {at}"),
-        TokenState::Revoked { at } => format!("revoked {at}{reason}"),
+        TokenState::Pending => ("pending", None),
+        TokenState::Active if token.expires_at <= clock::now() => ("expired", None),
+        TokenState::Active => ("active", None),
+        TokenState::Superseded { until: at } => ("replaced", Some(at)),
+        TokenState::Revoked { at } => ("revoked", Some(at)),
     }
 }
 
@@ -112,15 +133,7 @@ pub(super) async fn client_document(
 ) -> Result<Value> {
     let placement = installation.store.placement(client.name.as_str()).await.doing("the placement")?;
     let entries = placement.as_ref().map(|row| installation.open_undo(row)).transpose()?;
-    let tokens: Vec<Value> = tokens
-        .iter()
-        .map(|token| {
-            json!({
-                "jti": token.jti, "state": state_word(token), "kid": token.kid,
-                "issued_at": token.issued_at.to_string(), "expires_at": token.expires_at.to_string(),
-            })
-        })
-        .collect();
+    let tokens: Vec<Value> = tokens.iter().map(token_document).collect();
     Ok(json!({
         "client": client.name,
         "subject": client.subject,
@@ -135,4 +148,20 @@ pub(super) async fn client_document(
         "entries": entries.map(|entries| entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>()),
         "tokens": tokens,
     }))
+}
+
+/// A token without the token.
+pub(super) fn token_document(token: &TokenRow) -> Value {
+    let (state, ended_at) = state_of(token);
+    json!({
+        "jti": token.jti,
+        "kid": token.kid,
+        "subject": token.subject,
+        "state": state,
+        "placed": token.placed,
+        "issued_at": token.issued_at.to_string(),
+        "expires_at": token.expires_at.to_string(),
+        "ended_at": ended_at.map(|at| at.to_string()),
+        "reason": token.reason,
+    })
 }

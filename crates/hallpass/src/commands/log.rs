@@ -32,7 +32,9 @@ pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
     loop {
         let events = store.events(&filter).await.doing("the log")?;
         for (id, event) in &events {
-            print_line(&line(context, event));
+            if !print_line(&line(context, event)) {
+                return Ok(());
+            }
             filter.after_id = Some(*id);
         }
         if !log.follow {

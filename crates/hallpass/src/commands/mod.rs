@@ -1,11 +1,13 @@
 //! One module a command. Each takes what was typed, and returns what it ended with.
 
 mod add;
+mod adopt;
 mod apply;
 mod changes;
 mod connect;
 mod init;
 mod issue;
+mod keys;
 mod list;
 mod log;
 mod manual;
@@ -59,7 +61,13 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Up { consent, listen, roster } => {
             up::run(&context, consent, &listen, roster.config.as_deref()).await
         }
-        Command::Init { consent, roster } => init::run(&context, consent, roster.config.as_deref()).await,
+        Command::Init { from_env, consent, roster } => {
+            init::run(&context, consent, roster.config.as_deref(), from_env.as_deref()).await
+        }
+        Command::Adopt { file, client, consent } => {
+            adopt::run(&context, client.as_deref(), &file, consent).await
+        }
+        Command::Keys { command, roster } => keys::run(&context, &command, roster.config.as_deref()).await,
         Command::Add(add) => add::run(&context, &add).await,
         Command::Apply { file, prune, consent, roster } => {
             apply::run(&context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
@@ -72,7 +80,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::List => list::list(&context).await,
         Command::Show { name } => list::show(&context, &name).await,
         Command::Status { roster } => status::run(&context, roster.config.as_deref()).await,
-        Command::Verify { file } => verify::run(&context, &file).await,
+        Command::Verify { file, offline } => verify::run(&context, &file, &offline).await,
         Command::Log(log) => log::run(&context, &log).await,
         Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,
         Command::Connect { server, client, url } => {

@@ -17,6 +17,10 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
         return Err(Fault::usage("the reason is empty")
             .hint("say why: `--reason \"laptop lost\"`; it is kept in the log"));
     }
+    if reason.chars().any(char::is_control) {
+        return Err(Fault::usage("the reason holds control characters")
+            .hint("one line of plain text: it is shown in lists and logs"));
+    }
     let installation = context.installation().await?;
     let _lock = installation.home.lock()?;
     if uuid::Uuid::try_parse(what).is_ok() {

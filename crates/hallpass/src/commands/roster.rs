@@ -4,7 +4,7 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::plan::{ClientPlan, Known, Wish, check_distinct};
 use crate::settings::Settings;
-use crate::target::{Surroundings, find_app, own_program, utf8};
+use crate::target::{Surroundings, UNPLACED, find_app, own_program, utf8};
 use crate::{home::Home, installation::Installation};
 use hallpass_core::roster::ClientSettings;
 use hallpass_core::snapshot::ServerScope;
@@ -66,8 +66,26 @@ pub(super) fn default_subject(name: &ClientName) -> Result<Subject> {
 pub(super) enum Chosen<'a> {
     /// All of them.
     All,
+    /// All but these, which are removed in the same run.
+    Without(&'a [ClientName]),
     /// This one.
     One(&'a ClientName),
+}
+
+impl<'a> Chosen<'a> {
+    fn leaving(self) -> &'a [ClientName] {
+        match self {
+            Self::Without(leaving) => leaving,
+            Self::All | Self::One(_) => &[],
+        }
+    }
+
+    fn takes(self, client: &ClientName) -> bool {
+        match self {
+            Self::All | Self::Without(_) => true,
+            Self::One(name) => name == client,
+        }
+    }
 }
 
 /// Plans for the clients of the configuration and those that were added by hand.
@@ -80,10 +98,16 @@ pub(super) async fn plans(
 ) -> Result<Vec<ClientPlan>> {
     let program = own_program()?;
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings { home, servers: &servers, program: &program };
+    let around = Surroundings { home, servers: &servers, program: &program, leaving: chosen.leaving() };
     let mut plans = Vec::new();
-    for (client, known) in clients(installation, settings).await? {
-        if matches!(chosen, Chosen::All) || matches!(chosen, Chosen::One(name) if *name == client.name) {
+    for (client, known) in clients(installation, settings, chosen.leaving()).await? {
+        if client.app == UNPLACED {
+            if let Chosen::One(name) = chosen
+                && *name == client.name
+            {
+                return Err(by_hand(name));
+            }
+        } else if chosen.takes(&client.name) {
             plans.push(ClientPlan::make(client, &known, &around, wish, clock::now())?);
         }
     }
@@ -91,10 +115,16 @@ pub(super) async fn plans(
     Ok(plans)
 }
 
+fn by_hand(name: &ClientName) -> Fault {
+    Fault::new(format!("where the token of `{name}` goes is not known here: it was taken over"))
+        .hint(format!("`hallpass issue {name} --print`, or describe it in hallpass.toml: `[clients.{name}]`"))
+}
+
 /// All clients there are, as they shall be, with what the store knows of them.
 async fn clients(
     installation: Option<&Installation>,
     settings: &Settings,
+    leaving: &[ClientName],
 ) -> Result<Vec<(ClientRow, Known)>> {
     let mut clients = Vec::new();
     for (name, client) in &settings.roster.clients {
@@ -106,25 +136,33 @@ async fn clients(
     }
     let Some(installation) = installation else { return Ok(clients) };
     for stored in installation.store.clients().await.doing("the clients")? {
-        if !stored.removed && !settings.roster.clients.contains_key(&stored.name) {
+        if !stored.removed
+            && !settings.roster.clients.contains_key(&stored.name)
+            && !leaving.contains(&stored.name)
+        {
             let known = installation.known(&stored.name).await?;
             clients.push((stored, known));
         }
     }
-    check_subjects(&clients)?;
+    let rows: Vec<_> = clients.iter().map(|(client, known)| (client, known.client.as_ref())).collect();
+    check_subjects(&rows)?;
     Ok(clients)
 }
 
-fn check_subjects(clients: &[(ClientRow, Known)]) -> Result<()> {
-    for (position, (client, _)) in clients.iter().enumerate() {
+/// Refuses two clients with one subject, in the end or on the way there (two that swap theirs).
+pub(super) fn check_subjects(clients: &[(&ClientRow, Option<&ClientRow>)]) -> Result<()> {
+    for (client, _) in clients {
+        let bears = |other: &ClientRow| {
+            other.name != client.name && !other.removed && other.subject == client.subject
+        };
         if let Some((other, _)) =
-            clients[..position].iter().find(|(other, _)| other.subject == client.subject)
+            clients.iter().find(|(other, stored)| bears(other) || stored.is_some_and(bears))
         {
             return Err(Fault::new(format!(
                 "`{}` and `{}` have the same subject `{}`",
                 other.name, client.name, client.subject
             ))
-            .hint("give each client its own `subject`"));
+            .hint("give each client its own `subject` (to hand one on, take it from the other first)"));
         }
     }
     Ok(())

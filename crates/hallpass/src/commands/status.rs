@@ -1,10 +1,11 @@
 //! `hallpass status`
 
 use super::Context;
-use super::list::token_word;
+use super::list::{newest, token_document, token_word};
 use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::output::{distance, table};
+use hallpass_core::UnixTime;
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::Path;
@@ -33,10 +34,11 @@ pub(super) async fn run(context: &Context, config: Option<&Path>) -> Result<()> 
         let tokens = installation.store.tokens_of(client.name.as_str()).await.doing("the client's tokens")?;
         let seen = last.get(client.name.as_str()).map(|ms| ms / 1000);
         let seen_word = seen.map_or_else(|| "never".into(), |seen| distance(seen, clock::now().seconds()));
-        let word = token_word(&client, &tokens);
-        rows.push(vec![client.name.to_string(), client.app.clone(), word.clone(), seen_word]);
+        rows.push(vec![client.name.to_string(), client.app.clone(), token_word(&client, &tokens), seen_word]);
         documents.push(json!({
-            "client": client.name, "app": client.app, "enabled": client.enabled, "token": word, "last_call_at": seen,
+            "client": client.name, "app": client.app, "enabled": client.enabled,
+            "token": newest(&tokens).map(token_document),
+            "last_call_at": seen.map(|seen| UnixTime::from_seconds(seen).to_string()),
         }));
     }
     context.output.line("");

@@ -17,19 +17,25 @@ pub(super) async fn run(
     config: Option<&Path>,
 ) -> Result<()> {
     let settings = context.settings(config)?;
-    let installation = if context.home.is_made() {
-        context.installation().await?
+    let (installation, agreed) = if context.home.is_made() || context.home.has_lost_its_database() {
+        (context.installation().await?, false)
     } else {
         match found(context, &settings, consent).await? {
-            Some(installation) => installation,
+            Some(installation) => (installation, true),
             None => return Ok(()),
         }
     };
     installation.check_authority(&settings).await?;
     {
         let _lock = installation.home.lock()?;
-        // What was agreed to above is not asked for again.
-        apply::apply(context, &installation, &settings, consent).await?;
+        if agreed {
+            apply::apply_agreed(context, &installation, &settings).await?;
+        } else {
+            if !consent.dry_run {
+                installation.mend().await?;
+            }
+            apply::apply(context, &installation, &settings, Vec::new(), consent).await?;
+        }
     }
     if consent.dry_run {
         return Ok(());
@@ -51,7 +57,7 @@ async fn found(context: &Context, settings: &Settings, consent: Consent) -> Resu
         founding.audience
     ));
     let plans = plans(&context.home, None, settings, Chosen::All, Wish::WhatIsMissing).await?;
-    let agreed = if plans.is_empty() { true } else { changes::agree(context, &plans, consent)? };
+    let agreed = if plans.is_empty() { true } else { changes::agree(context, &plans, &[], consent)? };
     if consent.dry_run {
         return Ok(None);
     }

@@ -1,11 +1,20 @@
 //! `hallpass verify`
 
 use super::Context;
+use crate::cli::Offline;
 use crate::clock;
+use crate::environment;
 use crate::fault::{Doing, Fault, Result};
+use crate::former::FORMER_KID;
+use hallpass_core::claims::{LEEWAY, LIFETIME_MOST};
 use hallpass_core::encoding::decode_base64url;
+use hallpass_core::judge::check_claims;
+use hallpass_core::jwks;
+use hallpass_core::keys::{JtiRule, KeyId, KeySet, VerifyingKey};
+use hallpass_core::name::{Audience, Issuer};
+use hallpass_core::snapshot::{Authority, TokenType};
 use hallpass_core::strict_json::Json;
-use hallpass_core::{Bearer, Denial, check_signature, judge};
+use hallpass_core::{Bearer, Denial, TokenDigest, UnixTime, check_signature, judge};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
@@ -15,41 +24,119 @@ use zeroize::Zeroizing;
 /// The longest text that is read: a token is at most 8 KiB.
 const MOST: u64 = 64 << 10;
 
+/// What came out of the checks.
+struct Verdict {
+    /// The client, where the registry was asked and the token is good.
+    client: Option<String>,
+    /// Where the registry has it, in words, whether it is good or not.
+    state: Option<String>,
+    refusal: Option<Denial>,
+    ends: Option<UnixTime>,
+}
+
 /// Says what a token is, whether it would pass here and now, and why not.
-pub(super) async fn run(context: &Context, file: &Path) -> Result<()> {
+pub(super) async fn run(context: &Context, file: &Path, offline: &Offline) -> Result<()> {
     let text = read(file)?;
     let token = text.trim();
-    let installation = context.installation().await?;
-    let snapshot = installation.snapshot().await?;
-    let authority = snapshot.authority();
-    let verdict = Bearer::new(token)
-        .and_then(|bearer| check_signature(&bearer, authority))
-        .and_then(|signed| judge(&Arc::new(signed), &snapshot, clock::now()));
     let (header, claims) = (part(token, 0), part(token, 1));
+    let verdict = if offline.jwks.is_some() || offline.secret_env.is_some() {
+        check_offline(token, &offline_authority(offline, header.as_ref(), claims.as_ref())?)
+    } else {
+        check_here(context, token).await?
+    };
     show(context, "header", header.as_ref());
     show(context, "claims", claims.as_ref());
-    let client = verdict.as_ref().ok().map(|verified| verified.client().name.to_string());
+    if let Some(state) = &verdict.state {
+        context.output.line(format!("state: {state}"));
+    }
     context.output.document(&json!({
-        "passes": verdict.is_ok(),
-        "client": client,
-        "reason": verdict.as_ref().err().map(Denial::code),
-        "message": verdict.as_ref().err().map(Denial::log_text),
+        "passes": verdict.refusal.is_none(),
+        "client": verdict.client,
+        "state": verdict.state,
+        "reason": verdict.refusal.as_ref().map(Denial::code),
+        "message": verdict.refusal.as_ref().map(Denial::log_text),
         "header": header,
         "claims": claims,
     }));
-    match verdict {
-        Ok(verified) => {
-            let ends = verified.signed().claims().expires_at;
-            context
-                .output
-                .line(format!("passes: it is the token of `{}`, good until {ends}", verified.client().name));
-            Ok(())
-        }
-        Err(denial) => Err(explain(&denial)),
+    let ends = verdict.ends.map(|ends| format!(", good until {ends}")).unwrap_or_default();
+    match (verdict.refusal, verdict.client) {
+        (Some(denial), _) => return Err(explain(&denial)),
+        (None, Some(client)) => context.output.line(format!("passes: it is the token of `{client}`{ends}")),
+        (None, None) => context.output.line(format!(
+            "passes offline{ends}: whether it was revoked, only the home that issued it knows"
+        )),
     }
+    Ok(())
 }
 
-fn read(file: &Path) -> Result<Zeroizing<String>> {
+async fn check_here(context: &Context, token: &str) -> Result<Verdict> {
+    let installation = context.installation().await?;
+    let snapshot = installation.snapshot().await?;
+    let digest = TokenDigest::of(token);
+    let rows = installation.store.tokens().await.doing("the tokens")?;
+    let state = rows.iter().find(|row| row.digest.matches(&digest)).map(|row| {
+        let adopted = if row.adopted { ", taken over from a former set-up" } else { "" };
+        format!("{} token of `{}`{adopted}", super::list::state_word(row), row.client)
+    });
+    let verified = Bearer::new(token)
+        .and_then(|bearer| check_signature(&bearer, snapshot.authority()))
+        .and_then(|signed| judge(&Arc::new(signed), &snapshot, clock::now()));
+    Ok(match verified {
+        Ok(verified) => Verdict {
+            client: Some(verified.client().name.to_string()),
+            state,
+            refusal: None,
+            ends: Some(verified.signed().claims().expires_at),
+        },
+        Err(denial) => Verdict { client: None, state, refusal: Some(denial), ends: None },
+    })
+}
+
+fn check_offline(token: &str, authority: &Authority) -> Verdict {
+    let signed = Bearer::new(token)
+        .and_then(|bearer| check_signature(&bearer, authority))
+        .and_then(|signed| check_claims(&signed, authority, clock::now()).map(|()| signed));
+    let ends = signed.as_ref().ok().map(|signed| signed.claims().expires_at);
+    Verdict { client: None, state: None, refusal: signed.err(), ends }
+}
+
+/// What an offline check goes by: the keys given, and issuer and audience as named, else the token's own.
+fn offline_authority(offline: &Offline, header: Option<&Value>, claims: Option<&Value>) -> Result<Authority> {
+    let own = |claim: &str| {
+        let value = claims.and_then(|claims| claims.get(claim));
+        let value = value.and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()));
+        value.unwrap_or("(none)").to_owned()
+    };
+    let issuer = offline.issuer.clone().unwrap_or_else(|| own("iss"));
+    let audience = offline.audience.clone().unwrap_or_else(|| own("aud"));
+    Ok(Authority {
+        issuer: Issuer::new(&issuer).doing("the issuer")?,
+        audience: Audience::new(&audience).doing("the audience")?,
+        keys: offline_keys(offline, header)?,
+        token_type: TokenType::Jwt,
+        lifetime_most: LIFETIME_MOST,
+        leeway: LEEWAY,
+    })
+}
+
+fn offline_keys(offline: &Offline, header: Option<&Value>) -> Result<KeySet> {
+    if let Some(file) = &offline.jwks {
+        let shown = file.display();
+        let bytes = std::fs::read(file).doing(format!("cannot read `{shown}`"))?;
+        let keys = jwks::parse_set(&bytes).doing(format!("`{shown}` is refused"))?;
+        return Ok(KeySet::new(keys));
+    }
+    let name = offline.secret_env.as_deref().unwrap_or_default();
+    let secret = environment::text(name).map(Zeroizing::new);
+    let secret = secret.ok_or_else(|| Fault::new(format!("the variable `{name}` is empty or not set")))?;
+    // One secret was named for one token, so it is the key that the token names, whatever its name.
+    let kid = header.and_then(|header| header.get("kid")).and_then(Value::as_str).unwrap_or(FORMER_KID);
+    let kid = KeyId::new(kid).ok_or_else(|| Fault::new("the token's `kid` is not a key's name"))?;
+    let key = VerifyingKey::secret(kid, secret.as_bytes()).doing(format!("the variable `{name}`"))?;
+    Ok(KeySet::new([key.with_jti(JtiRule::AdoptedWithout)]).with_unnamed(FORMER_KID))
+}
+
+pub(super) fn read(file: &Path) -> Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     if file == Path::new("-") {
         std::io::stdin().lock().take(MOST).read_to_string(&mut text).doing("cannot read standard input")?;

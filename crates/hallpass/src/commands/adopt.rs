@@ -1,0 +1,253 @@
+//! `hallpass adopt`, and the taking over of a whole former set-up.
+
+use super::Context;
+use super::roster::{find_client, wanted};
+use crate::carry_out::act;
+use crate::cli::Consent;
+use crate::clock;
+use crate::fault::{Doing, Fault, Result};
+use crate::former::{FORMER_KID, Former, former_kid};
+use crate::installation::Installation;
+use crate::settings::Settings;
+use crate::target::UNPLACED;
+use hallpass_core::judge::check_claims;
+use hallpass_core::snapshot::{Authority, ServerScope};
+use hallpass_core::{Bearer, ClientName, Event, Signed, Subject, UnixTime, check_signature};
+use hallpass_store::{ADOPTED_UNTIL, ClientRow, KeyState, NewKey, NewToken, SigningKey};
+use serde_json::json;
+use std::path::Path;
+
+/// The setting with the instant at which the grace period ends. Set once.
+pub(super) const GRACE_UNTIL: &str = "grace_until";
+/// The setting with the shared token, sealed.
+const SHARED_TOKEN: &str = "shared_token";
+
+/// Takes over one token that exists already.
+pub(super) async fn run(
+    context: &Context,
+    client: Option<&str>,
+    file: &Path,
+    consent: Consent,
+) -> Result<()> {
+    let text = super::verify::read(file)?;
+    let settings = context.settings(None)?;
+    let installation = context.installation().await?;
+    let _lock = installation.home.lock()?;
+    let snapshot = installation.snapshot().await?;
+    let signed = check_former(text.trim(), snapshot.authority(), clock::now())?;
+    check_cut_off(&installation, &signed).await?;
+    let name = match client {
+        Some(name) => find_client(&installation, name).await?.name,
+        None => whose(&installation, &settings, &signed).await?,
+    };
+    let ends = signed.claims().expires_at;
+    context
+        .output
+        .line(format!("{name}: take over its token (ends {ends}); one it had from us before ends now"));
+    let adopted = if consent.dry_run {
+        false
+    } else {
+        if !consent.yes && !context.output.confirm("do this?")? {
+            return Err(Fault::new("nothing was changed: the answer was no"));
+        }
+        adopt(&installation, &settings, &name, &signed).await?
+    };
+    if !consent.dry_run {
+        context.output.line(if adopted { "taken over" } else { "it was known already: nothing to change" });
+    }
+    context.output.document(&json!({
+        "client": name, "adopted": adopted, "dry_run": consent.dry_run, "expires_at": ends.to_string(),
+    }));
+    Ok(())
+}
+
+/// Takes over a former set-up: its secret as a key that only adopted tokens pass, the end of the grace period, the
+/// copies of its tokens. A second run adds what is new and moves nothing.
+pub(super) async fn take_over(
+    context: &Context,
+    installation: &Installation,
+    settings: &Settings,
+    former: &Former,
+    now: UnixTime,
+) -> Result<()> {
+    keep_secret(installation, former, now).await?;
+    keep_grace(installation, former, now).await?;
+    let snapshot = installation.snapshot().await?;
+    for (name, token) in &former.tokens {
+        let taken = async {
+            let signed = check_former(token, snapshot.authority(), now)?;
+            check_cut_off(installation, &signed).await?;
+            adopt(installation, settings, name, &signed).await
+        };
+        match taken.await {
+            Ok(true) => context.output.line(format!("{name}: its token is taken over")),
+            Ok(false) => context.output.line(format!("{name}: its token was taken over before")),
+            Err(fault) => context.output.note(format!("{name}: its token is not taken over: {fault}")),
+        }
+    }
+    Ok(())
+}
+
+/// The end of the grace period that is stored, if there is one.
+pub(super) async fn grace_until(installation: &Installation) -> Result<Option<UnixTime>> {
+    let stored = installation.store.setting(GRACE_UNTIL).await.doing("the grace period")?;
+    stored
+        .map(|text| {
+            text.parse()
+                .map(UnixTime::from_seconds)
+                .map_err(|_| Fault::new("the stored end of the grace period is damaged"))
+        })
+        .transpose()
+}
+
+async fn keep_secret(installation: &Installation, former: &Former, now: UnixTime) -> Result<()> {
+    let keys = installation.store.keys().await.doing("the keys")?;
+    let key = SigningKey::from_secret(former_kid()?, former.secret.as_bytes()).doing("`JWT_SECRET_KEY`")?;
+    if let Some(known) = keys.iter().find(|key| key.kid == FORMER_KID) {
+        let known =
+            SigningKey::from_sealed(former_kid()?, known.algorithm, &known.sealed, &installation.seal);
+        let known = known.and_then(|key| key.verifying_key()).doing("the former secret in the database")?;
+        let same = key.verifying_key().doing("`JWT_SECRET_KEY`")?.is_same(&known);
+        return if same { Ok(()) } else { Err(other_secret()) };
+    }
+    let row = NewKey {
+        kid: FORMER_KID.into(),
+        algorithm: key.algorithm(),
+        public: Vec::new(),
+        sealed: key.to_sealed(&installation.seal).doing("cannot seal the former secret")?,
+        state: KeyState::VerifyOnly,
+        former: true,
+        created_at: now,
+        reason: None,
+    };
+    // The cut-off first: with the key but without it, nothing passes either.
+    let cut_off = now.seconds().to_string();
+    installation.store.put_setting(ADOPTED_UNTIL, &cut_off).await.doing("cannot keep the cut-off")?;
+    let imported = Event {
+        reason: Some("the secret of the former set-up".into()),
+        ..Event::new(clock::now_ms(), "import-key", hallpass_core::Outcome::Done)
+    };
+    installation.store.add_key(&row, Some(&imported)).await.doing("cannot keep the former secret")
+}
+
+fn other_secret() -> Fault {
+    Fault::new("another former secret was taken over before")
+        .hint("one home takes over one set-up: use another `--home`")
+}
+
+async fn keep_grace(installation: &Installation, former: &Former, now: UnixTime) -> Result<()> {
+    let (Some(until), Some(token)) = (former.grace_until(now), &former.shared_token) else { return Ok(()) };
+    if grace_until(installation).await?.is_some() {
+        return Ok(());
+    }
+    let sealed =
+        installation.seal.seal(SHARED_TOKEN, token.as_bytes()).doing("cannot seal the shared token")?;
+    let sealed = hallpass_core::encoding::hex(&sealed);
+    installation.store.put_setting(SHARED_TOKEN, &sealed).await.doing("cannot keep the shared token")?;
+    installation
+        .store
+        .put_setting(GRACE_UNTIL, &until.seconds().to_string())
+        .await
+        .doing("cannot keep the grace period")
+}
+
+/// A token that the former secret signed and that is good now, apart from being known.
+fn check_former(token: &str, authority: &Authority, now: UnixTime) -> Result<Signed> {
+    let signed = Bearer::new(token)
+        .and_then(|bearer| check_signature(&bearer, authority))
+        .and_then(|signed| check_claims(&signed, authority, now).map(|()| signed));
+    let signed = signed.map_err(|denial| Fault::new(format!("the token is refused: {denial}")))?;
+    if signed.key().kid().as_str() == FORMER_KID {
+        return Ok(signed);
+    }
+    Err(Fault::new("the token was not made by a former set-up: it is one of ours already"))
+}
+
+/// A leaked secret must not mint tokens that could be adopted later.
+async fn check_cut_off(installation: &Installation, signed: &Signed) -> Result<()> {
+    let cut_off = installation.store.setting(ADOPTED_UNTIL).await.doing("the cut-off")?;
+    let cut_off = cut_off.and_then(|text| text.parse().ok()).map(UnixTime::from_seconds);
+    if cut_off.is_some_and(|cut_off| signed.claims().issued_at <= cut_off) {
+        return Ok(());
+    }
+    Err(Fault::new("the token was issued after the former secret was taken over")
+        .hint("issue one of ours: `hallpass issue NAME`"))
+}
+
+/// The client whose subject the token has.
+async fn whose(installation: &Installation, settings: &Settings, signed: &Signed) -> Result<ClientName> {
+    let subject = &signed.claims().subject;
+    let stored = installation.store.clients().await.doing("the clients")?;
+    let stored = stored.into_iter().find(|client| !client.removed && client.subject.as_str() == subject);
+    if let Some(client) = stored {
+        return Ok(client.name);
+    }
+    let described = settings.roster.clients.iter();
+    let mut described = described
+        .filter(|(_, client)| client.subject.as_ref().is_some_and(|known| known.as_str() == subject));
+    described.next().map(|(name, _)| name.clone()).ok_or_else(|| {
+        Fault::new(format!("no client has the subject `{}`", subject.escape_debug()))
+            .hint("describe the client in hallpass.toml with that `subject`, or name it: `--client NAME`")
+    })
+}
+
+async fn adopt(
+    installation: &Installation,
+    settings: &Settings,
+    name: &ClientName,
+    signed: &Signed,
+) -> Result<bool> {
+    let claims = signed.claims();
+    let client = registered(installation, settings, name, &claims.subject).await?;
+    if client.subject.as_str() != claims.subject {
+        return Err(Fault::new(format!("the token's subject is not that of `{name}`"))
+            .hint(format!("`{name}` has the subject `{}`", client.subject)));
+    }
+    let row = NewToken {
+        jti: claims.jti.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
+        client: name.clone(),
+        subject: client.subject.clone(),
+        kid: FORMER_KID.into(),
+        issued_at: claims.issued_at,
+        expires_at: claims.expires_at,
+        digest: signed.digest(),
+    };
+    let adopted = Event { jti: Some(row.jti.clone()), ..act("adopt", name) };
+    installation.store.adopt(&row, clock::now(), &adopted).await.doing("cannot take over the token")
+}
+
+/// The client, registered now if it was not: as the configuration describes it, else as one that a person places for.
+async fn registered(
+    installation: &Installation,
+    settings: &Settings,
+    name: &ClientName,
+    subject: &str,
+) -> Result<ClientRow> {
+    let stored =
+        installation.store.client(name.as_str()).await.doing("the client")?.filter(|client| !client.removed);
+    if let Some(client) = stored {
+        return Ok(client);
+    }
+    let client = match settings.roster.clients.get(name) {
+        Some(described) => wanted(name, described, settings, None)?,
+        None => ClientRow {
+            name: name.clone(),
+            subject: Subject::new(subject).doing("the token's subject")?,
+            app: UNPLACED.into(),
+            enabled: true,
+            removed: false,
+            from_roster: false,
+            servers: ServerScope::All,
+            config: None,
+            entry: None,
+            env: None,
+            created_at: clock::now(),
+        },
+    };
+    installation
+        .store
+        .put_client(&client, Some(&act("register", name)))
+        .await
+        .doing("cannot register the client")?;
+    Ok(client)
+}

@@ -1,0 +1,234 @@
+//! `hallpass keys`
+
+use super::Context;
+use super::changes;
+use super::roster::{Chosen, plans};
+use crate::cli::{Consent, KeysCommand};
+use crate::clock;
+use crate::fault::{Doing, Fault, Result, did_you_mean};
+use crate::installation::{Installation, new_key};
+use crate::output::{distance, table};
+use crate::plan::{ClientPlan, Wish};
+use hallpass_core::keys::Algorithm;
+use hallpass_core::snapshot::TokenState;
+use hallpass_core::{Event, Outcome, UnixTime};
+use hallpass_store::{KeyRow, KeyState, TokenRow};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Runs one of the commands about keys.
+pub(super) async fn run(context: &Context, command: &KeysCommand, config: Option<&Path>) -> Result<()> {
+    let installation = context.installation().await?;
+    match command {
+        KeysCommand::List => list(context, &installation).await,
+        KeysCommand::Rotate { algorithm, announce, consent } => {
+            let settings = context.settings(config)?;
+            let algorithm = match algorithm {
+                Some(name) => find_algorithm(name)?,
+                None => settings.roster.authority.algorithm.unwrap_or(Algorithm::Es256),
+            };
+            rotate(context, &installation, algorithm, *announce, *consent).await
+        }
+        KeysCommand::Revoke { kid, reason, consent } => {
+            revoke(context, &installation, kid, reason, *consent, config).await
+        }
+    }
+}
+
+fn find_algorithm(name: &str) -> Result<Algorithm> {
+    Algorithm::from_name(name).ok_or_else(|| {
+        Fault::usage(format!("`{}` is no algorithm that is served", name.escape_debug()))
+            .hint("one of ES256, EdDSA, Ed25519, HS256 (exactly so)")
+    })
+}
+
+async fn list(context: &Context, installation: &Installation) -> Result<()> {
+    let keys = installation.store.keys().await.doing("the keys")?;
+    let tokens = installation.store.tokens().await.doing("the tokens")?;
+    let now = clock::now();
+    let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    for key in &keys {
+        let (live, last) = live_tokens(key, &tokens, now);
+        let last_word = last.map_or_else(|| "-".into(), |last| distance(last.seconds(), now.seconds()));
+        let made = distance(key.created_at.seconds(), now.seconds());
+        let state = if key.former {
+            format!("{} (former set-up)", key.state.as_str())
+        } else {
+            key.state.as_str().into()
+        };
+        rows.push(vec![
+            key.kid.clone(),
+            key.algorithm.as_str().into(),
+            state,
+            made,
+            live.to_string(),
+            last_word,
+        ]);
+        documents.push(json!({
+            "kid": key.kid, "alg": key.algorithm.as_str(), "state": key.state.as_str(), "former": key.former,
+            "created_at": key.created_at.to_string(), "live_tokens": live, "last_token_ends_at": last.map(|last| last.to_string()),
+            "reason": key.reason,
+        }));
+    }
+    context.output.line(table(&["KEY (kid)", "ALG", "STATE", "MADE", "LIVE TOKENS", "LAST ONE ENDS"], &rows));
+    context.output.document(&json!({ "keys": documents }));
+    Ok(())
+}
+
+fn live_tokens(key: &KeyRow, tokens: &[TokenRow], now: UnixTime) -> (usize, Option<UnixTime>) {
+    let live = tokens.iter().filter(|token| token.kid == key.kid && is_live(token, now));
+    live.fold((0, None), |(count, last), token| (count + 1, last.max(Some(token.expires_at))))
+}
+
+fn is_live(token: &TokenRow, now: UnixTime) -> bool {
+    let counts = match token.state {
+        TokenState::Pending | TokenState::Active => true,
+        TokenState::Superseded { until } => until > now,
+        TokenState::Revoked { .. } => false,
+    };
+    counts && token.expires_at > now
+}
+
+/// The next key signs from now on; the one before verifies until its last token ends. No call fails.
+async fn rotate(
+    context: &Context,
+    installation: &Installation,
+    algorithm: Algorithm,
+    announce: bool,
+    consent: Consent,
+) -> Result<()> {
+    let _lock = installation.home.lock()?;
+    let keys = installation.store.keys().await.doing("the keys")?;
+    let next = keys.iter().find(|key| key.state == KeyState::Next);
+    let active = keys.iter().find(|key| key.state == KeyState::Active).map(|key| key.kid.clone());
+    if let (true, Some(next)) = (announce, next) {
+        return Err(Fault::new(format!("`{}` is announced already", next.kid))
+            .hint("`hallpass keys rotate` makes it sign"));
+    }
+    let kid = next.map_or_else(|| next_kid(installation, &keys), |next| next.kid.clone());
+    let what = if announce {
+        "publish it now, sign with it after the next `hallpass keys rotate`"
+    } else {
+        "sign with it from now on"
+    };
+    context.output.line(format!("{kid}: {what}"));
+    if let (false, Some(active)) = (announce, &active) {
+        context.output.line(format!("{active}: verify only, until its last token ends"));
+    }
+    if !consent.dry_run {
+        agree(context, consent)?;
+        let act = act("rotate-key", &kid);
+        if next.is_some() {
+            installation.store.promote_key(&kid, &act).await.doing("cannot rotate")?;
+        } else {
+            let state = if announce { KeyState::Next } else { KeyState::Active };
+            let row = new_key(&kid, algorithm, state, &installation.seal)?;
+            installation.store.add_key(&row, Some(&act)).await.doing("cannot rotate")?;
+        }
+        context.output.line("done. Tokens that are in use stay good; new ones are signed with the new key");
+    }
+    context.output.document(&json!({
+        "kid": kid, "announced": announce, "before": active, "dry_run": consent.dry_run,
+    }));
+    Ok(())
+}
+
+/// Stops a key and all its tokens at once, then gives the clients that lost theirs new ones.
+async fn revoke(
+    context: &Context,
+    installation: &Installation,
+    kid: &str,
+    reason: &str,
+    consent: Consent,
+    config: Option<&Path>,
+) -> Result<()> {
+    if reason.trim().is_empty() {
+        return Err(Fault::usage("the reason is empty").hint("say why: `--reason \"copied from a backup\"`"));
+    }
+    let settings = context.settings(config)?;
+    let _lock = installation.home.lock()?;
+    let keys = installation.store.keys().await.doing("the keys")?;
+    let names: Vec<&str> = keys.iter().map(|key| key.kid.as_str()).collect();
+    let Some(key) = keys.iter().find(|key| key.kid == kid) else {
+        return Err(
+            Fault::new(format!("no key named `{}`", kid.escape_debug())).hint(did_you_mean(kid, &names))
+        );
+    };
+    if key.state == KeyState::Retired {
+        context.output.line(format!("{kid}: it is retired already, nothing to change"));
+        context.output.document(&json!({ "kid": kid, "stopped": 0, "dry_run": consent.dry_run }));
+        return Ok(());
+    }
+    let tokens = installation.store.tokens().await.doing("the tokens")?;
+    let lost: BTreeSet<String> = tokens
+        .iter()
+        .filter(|token| token.kid == kid && is_live(token, clock::now()))
+        .map(|token| token.client.to_string())
+        .collect();
+    context
+        .output
+        .line(format!("{kid}: stop it and its tokens at once; new tokens for {} clients", lost.len()));
+    if consent.dry_run {
+        context.output.document(&json!({ "kid": kid, "stopped": 0, "clients": lost, "dry_run": true }));
+        return Ok(());
+    }
+    if key.state == KeyState::Active {
+        let row =
+            new_key(&next_kid(installation, &keys), key.algorithm, KeyState::Active, &installation.seal)?;
+        installation
+            .store
+            .add_key(&row, Some(&act("rotate-key", &row.kid)))
+            .await
+            .doing("cannot make a new key")?;
+    }
+    let event = Event { reason: Some(format!("{kid}: {reason}")), ..act("revoke-key", kid) };
+    let stopped = installation
+        .store
+        .revoke_key(kid, clock::now(), reason, &event)
+        .await
+        .doing("cannot revoke the key")?;
+    context.output.line(format!("{kid}: stopped, with {stopped} tokens"));
+    reissue(context, installation, &settings, &lost, consent).await
+}
+
+async fn reissue(
+    context: &Context,
+    installation: &Installation,
+    settings: &crate::settings::Settings,
+    lost: &BTreeSet<String>,
+    consent: Consent,
+) -> Result<()> {
+    let all = plans(&context.home, Some(installation), settings, Chosen::All, Wish::WhatIsMissing).await?;
+    let plans: Vec<ClientPlan> =
+        all.into_iter().filter(|plan| lost.contains(plan.client.name.as_str())).collect();
+    for name in
+        lost.iter().filter(|name| !plans.iter().any(|plan| plan.client.name.as_str() == name.as_str()))
+    {
+        context.output.note(format!("{name}: its token is placed by hand: `hallpass issue {name} --print`"));
+    }
+    if changes::agree(context, &plans, &[], consent)? {
+        changes::carry_out(context, installation, settings, &plans, &[]).await?;
+    }
+    Ok(())
+}
+
+fn next_kid(installation: &Installation, keys: &[KeyRow]) -> String {
+    let mut number = 1;
+    let name = |number| format!("hp-{}-{number}", installation.tag);
+    while keys.iter().any(|key| key.kid == name(number)) {
+        number += 1;
+    }
+    name(number)
+}
+
+fn act(kind: &'static str, kid: &str) -> Event {
+    Event { reason: Some(kid.to_owned()), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
+}
+
+fn agree(context: &Context, consent: Consent) -> Result<()> {
+    if consent.yes || context.output.confirm("do this?")? {
+        return Ok(());
+    }
+    Err(Fault::new("nothing was changed: the answer was no"))
+}
