@@ -114,7 +114,7 @@ pub struct VerifyingKey {
 
 enum Material {
     Public { bytes: Vec<u8>, parsed: ParsedPublicKey },
-    Secret { fingerprint: Fingerprint, key: hmac::Key },
+    Secret { fingerprint: Fingerprint, key: Box<hmac::Key> },
 }
 
 impl VerifyingKey {
@@ -142,7 +142,7 @@ impl VerifyingKey {
         if secret.len() < 32 {
             return Err(KeyFault::SecretTooShort);
         }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let key = Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret));
         let material = Material::Secret { fingerprint: Fingerprint::of(secret), key };
         Ok(Self { kid, algorithm: Algorithm::Hs256, jti: JtiRule::Required, material })
     }

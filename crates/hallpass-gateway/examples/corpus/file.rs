@@ -164,7 +164,8 @@ impl Corpus {
         let corpus: Self = serde_json::from_slice(&bytes_of(path)?)
             .map_err(|error| Failure::Unreadable { path: path.into(), why: error.to_string() })?;
         if corpus.format != FORMAT || corpus.version != 1 {
-            let why = format!("it is `{}` version {}, not `{FORMAT}` version 1", corpus.format, corpus.version);
+            let why =
+                format!("it is `{}` version {}, not `{FORMAT}` version 1", corpus.format, corpus.version);
             return Err(Failure::Unreadable { path: path.into(), why });
         }
         Ok(corpus)
@@ -175,7 +176,8 @@ impl Corpus {
         let mut notes = Vec::new();
         for (name, profile) in &self.profiles {
             let registry = profile.registry.iter().flat_map(|registry| registry.rest.keys());
-            let unread = profile.rest.keys().chain(registry).filter(|key| !["desc", "note"].contains(&key.as_str()));
+            let unread =
+                profile.rest.keys().chain(registry).filter(|key| !["desc", "note"].contains(&key.as_str()));
             notes.extend(unread.map(|key| format!("`{key}` of the profile `{name}` is not known here")));
         }
         notes
@@ -188,7 +190,9 @@ impl TokenText {
         match (&self.value, &self.value_b64, &self.pieces) {
             (Some(text), None, None) => Some(text.clone().into_bytes()),
             (None, Some(text), None) => from_base64(text),
-            (None, None, Some(pieces)) => Some(pieces.iter().map(Piece::text).collect::<String>().into_bytes()),
+            (None, None, Some(pieces)) => {
+                Some(pieces.iter().map(Piece::text).collect::<String>().into_bytes())
+            }
             _ => None,
         }
     }

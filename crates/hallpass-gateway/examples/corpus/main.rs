@@ -22,7 +22,7 @@ mod wire;
 
 use failure::Failure;
 use file::{Corpus, Keys};
-use report::Report;
+use report::{Report, note};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -51,7 +51,7 @@ async fn run_file(file: &Path, keys: Option<&Path>, report: &mut Report) -> Resu
     println!("{}", file.display());
     let corpus = Corpus::read(file)?;
     let keys = Keys::read(&keys.map_or_else(|| Keys::beside(file), Path::to_owned))?;
-    corpus.not_read().into_iter().chain(limits::differing(&corpus.limits)).for_each(|note| report.note(note));
+    corpus.not_read().into_iter().chain(limits::differing(&corpus.limits)).for_each(note);
     run::Run::start(&corpus, &keys).await?.all(report).await;
     Ok(())
 }

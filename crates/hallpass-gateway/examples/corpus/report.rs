@@ -36,11 +36,12 @@ pub(crate) struct Report {
     faults: usize,
 }
 
-impl Report {
-    pub(crate) fn note(&self, note: impl AsRef<str>) {
-        println!("note: {}", note.as_ref());
-    }
+/// Something to know that is not wrong.
+pub(crate) fn note(note: impl AsRef<str>) {
+    println!("note: {}", note.as_ref());
+}
 
+impl Report {
     /// Something that belongs to no case, and is wrong.
     pub(crate) fn fault(&mut self, what: impl AsRef<str>) {
         println!("NOT AS EXPECTED: {}", what.as_ref());

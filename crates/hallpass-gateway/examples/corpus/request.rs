@@ -68,7 +68,8 @@ pub(crate) fn tokens(case: &HttpRequest) -> Vec<&str> {
 
 /// What must not be seen anywhere else: the values of headers that carry credentials, and the query.
 pub(crate) fn secrets(case: &HttpRequest) -> Vec<&str> {
-    let open = |name: &str| ["host", "origin", "content-type"].iter().any(|open| name.eq_ignore_ascii_case(open));
+    let open =
+        |name: &str| ["host", "origin", "content-type"].iter().any(|open| name.eq_ignore_ascii_case(open));
     let values = case.headers.iter().filter(|(name, _)| !open(name)).map(|(_, value)| value.as_str());
     values.chain(case.target.split_once('?').map(|(_, query)| query)).collect()
 }

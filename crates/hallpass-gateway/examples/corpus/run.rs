@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::file::{Case, Corpus, Expect, HttpRequest, Input, Keys, TokenText};
 use crate::library::{verdict, verdict_on_headers};
 use crate::reason::class_of;
-use crate::report::{Report, Result as CaseResult};
+use crate::report::{Report, Result as CaseResult, note};
 use crate::request;
 use crate::stage::Stage;
 use crate::watch::{Canaries, Peak, foreign_sockets, leaves_trace};
@@ -58,7 +58,7 @@ impl<'a> Run<'a> {
     pub(crate) async fn all(mut self, report: &mut Report) {
         for (profile, stage) in &self.stages {
             if let Err(why) = stage {
-                report.note(format!("the profile `{profile}` lets nobody in: {why}"));
+                note(format!("the profile `{profile}` lets nobody in: {why}"));
             }
         }
         for case in &self.corpus.cases {
@@ -79,11 +79,11 @@ impl<'a> Run<'a> {
         if late > 0 {
             report.fault(format!("the server behind saw {late} requests after their answers"));
         }
-        report.note(format!("{} calls were accepted over the wire", self.accepted));
-        report.note(format!("{} canaries listened where headers point to this machine", self.canaries));
+        note(format!("{} calls were accepted over the wire", self.accepted));
+        note(format!("{} canaries listened where headers point to this machine", self.canaries));
         if !self.not_carried.is_empty() {
             let ids = self.not_carried.join(" ");
-            report.note(format!("over the library only, for no header can carry them: {ids}"));
+            note(format!("over the library only, for no header can carry them: {ids}"));
         }
     }
 
@@ -120,7 +120,8 @@ impl<'a> Run<'a> {
             if let Some(wire) = &self.wire {
                 let request = request::with_token(&wire.address().to_string(), &token);
                 let secrets = [token.as_slice()];
-                findings.extend(self.over_wire(case, stage, &shown, &request, &secrets, Some(&outcome)).await);
+                findings
+                    .extend(self.over_wire(case, stage, &shown, &request, &secrets, Some(&outcome)).await);
             }
         } else {
             self.not_carried.push(&case.id);
@@ -179,7 +180,9 @@ impl<'a> Run<'a> {
         let mut takes = TAKES;
         let exchange = loop {
             takes -= 1;
-            let Ok(snapshot) = stage.snapshot(shown) else { return vec!["its registry cannot be built".into()] };
+            let Ok(snapshot) = stage.snapshot(shown) else {
+                return vec!["its registry cannot be built".into()];
+            };
             match wire.exchange(snapshot, request).await {
                 Ok(exchange) if exchange.took < TIME_MOST || takes == 0 => break exchange,
                 Ok(exchange) => self.accepted += exchange.forwarded.len(),
@@ -214,7 +217,9 @@ fn not(why: &str) -> CaseResult {
 fn not_started(case: &Case, why: &str) -> CaseResult {
     match case.expect {
         Expect::Reject => CaseResult::AsExpected,
-        Expect::Accept => CaseResult::Not(vec![format!("expected accept, but its profile lets nobody in: {why}")]),
+        Expect::Accept => {
+            CaseResult::Not(vec![format!("expected accept, but its profile lets nobody in: {why}")])
+        }
     }
 }
 
@@ -289,7 +294,8 @@ fn traces(secrets: &[&[u8]], exchange: &Exchange) -> Vec<String> {
     let event = exchange.event.as_ref().map(|event| format!("{}\n{}", event.json_line(), event.text_line()));
     let behind = exchange.forwarded.iter().map(|head| ("request to the server behind", head.clone()));
     let texts = answer.map(|text| ("answer", text)).into_iter().chain(event.map(|text| ("record", text)));
-    let left = texts.chain(behind).filter(|(_, text)| secrets.iter().any(|secret| leaves_trace(secret, text)));
+    let left =
+        texts.chain(behind).filter(|(_, text)| secrets.iter().any(|secret| leaves_trace(secret, text)));
     left.map(|(place, _)| format!("wire: a piece of the token is in the {place}")).collect()
 }
 
@@ -304,7 +310,9 @@ fn same_reason(outcome: &Verdict, exchange: &Exchange) -> Option<String> {
 fn bounded(place: &str, took: Duration, peak: &Peak) -> Vec<String> {
     let slow = (took >= TIME_MOST).then(|| format!("{place}: it took {took:?}"));
     let growth = peak.growth_kib().filter(|growth| *growth > GROWTH_MOST_KIB);
-    slow.into_iter().chain(growth.map(|growth| format!("{place}: the process grew by {growth} KiB"))).collect()
+    slow.into_iter()
+        .chain(growth.map(|growth| format!("{place}: the process grew by {growth} KiB")))
+        .collect()
 }
 
 fn timed<T>(work: impl Fn() -> T) -> (T, Duration) {

@@ -52,7 +52,8 @@ impl Canaries {
 /// The URLs in a token's header, whatever the member.
 fn urls_in(token: &[u8]) -> Vec<String> {
     let header = token.split(|byte| *byte == b'.').next().filter(|part| part.len() < 8192);
-    let header = header.and_then(decode_base64url).and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+    let header =
+        header.and_then(decode_base64url).and_then(|json| serde_json::from_slice::<Value>(&json).ok());
     let Some(Value::Object(header)) = header else { return Vec::new() };
     header.values().filter_map(Value::as_str).filter(|text| text.contains("://")).map(str::to_owned).collect()
 }
@@ -96,7 +97,8 @@ pub(crate) fn foreign_sockets(expected: &[SocketAddr]) -> io::Result<Vec<String>
 }
 
 fn own_sockets() -> io::Result<HashSet<String>> {
-    let links = std::fs::read_dir("/proc/self/fd")?.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    let links =
+        std::fs::read_dir("/proc/self/fd")?.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     let inode = |link: std::path::PathBuf| {
         Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
     };
