@@ -56,7 +56,9 @@ pub(crate) struct Profile {
     #[serde(default)]
     pub(crate) kid_required: bool,
     pub(crate) default_key: Option<String>,
+    #[serde(default = "any_jwt")]
     pub(crate) typ: Vec<Option<String>>,
+    #[serde(default)]
     pub(crate) required: Vec<String>,
     #[serde(default)]
     pub(crate) jti_required_unless_legacy: bool,
@@ -67,6 +69,10 @@ pub(crate) struct Profile {
     pub(crate) leeway: Option<i64>,
     #[serde(flatten)]
     rest: Map<String, Value>,
+}
+
+fn any_jwt() -> Vec<Option<String>> {
+    vec![None, Some("JWT".to_owned())]
 }
 
 /// What is registered.

@@ -66,10 +66,11 @@ pub(crate) fn tokens(case: &HttpRequest) -> Vec<&str> {
     tokens
 }
 
-/// What must not be seen anywhere else: the values of headers that carry credentials, and the query.
+/// What must not be seen anywhere else: tokens, the values of headers that are there to carry them, and the query.
 pub(crate) fn secrets(case: &HttpRequest) -> Vec<&str> {
-    let open =
-        |name: &str| ["host", "origin", "content-type"].iter().any(|open| name.eq_ignore_ascii_case(open));
-    let values = case.headers.iter().filter(|(name, _)| !open(name)).map(|(_, value)| value.as_str());
-    values.chain(case.target.split_once('?').map(|(_, query)| query)).collect()
+    let closed = ["authorization", "proxy-authorization", "cookie"];
+    let is_closed = |name: &str| closed.iter().any(|closed| name.eq_ignore_ascii_case(closed));
+    let values = case.headers.iter().filter(|(name, _)| is_closed(name)).map(|(_, value)| value.as_str());
+    let query = case.target.split_once('?').map(|(_, query)| query);
+    tokens(case).into_iter().chain(values).chain(query).collect()
 }

@@ -6,7 +6,7 @@ use crate::library::{verdict, verdict_on_headers};
 use crate::reason::class_of;
 use crate::report::{Report, Result as CaseResult, note};
 use crate::request;
-use crate::stage::Stage;
+use crate::stage::{Stage, not_told};
 use crate::watch::{Canaries, Peak, foreign_sockets, leaves_trace};
 use crate::wire::{Exchange, Wire};
 use hallpass_core::{Denial, Signed};
@@ -56,6 +56,9 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) async fn all(mut self, report: &mut Report) {
+        for (name, profile) in &self.corpus.profiles {
+            not_told(profile).iter().for_each(|what| note(format!("the profile `{name}`: {what}")));
+        }
         for (profile, stage) in &self.stages {
             if let Err(why) = stage {
                 note(format!("the profile `{profile}` lets nobody in: {why}"));

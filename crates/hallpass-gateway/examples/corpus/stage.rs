@@ -30,7 +30,6 @@ impl Stage {
     /// A server that would not start with this is an error: it lets nobody in.
     pub(crate) fn new(corpus: &Corpus, profile: &Profile, keys: &Keys) -> Result<Self, String> {
         let token_type = token_type(profile)?;
-        check_required(profile, token_type)?;
         let issuer = profile.issuer.as_deref().unwrap_or(&corpus.issuer);
         let audience = profile.audience.as_deref().unwrap_or(&corpus.audience);
         let authority = Authority {
@@ -127,26 +126,30 @@ fn adopted_record(signed: &Signed, registry: &Registry) -> Option<TokenRecord> {
 }
 
 fn token_type(profile: &Profile) -> Result<TokenType, String> {
-    let has = |wanted: Option<&str>| {
-        profile.typ.iter().any(|typ| match (typ.as_deref(), wanted) {
-            (Some(typ), Some(wanted)) => typ.eq_ignore_ascii_case(wanted),
-            (typ, wanted) => typ == wanted,
-        })
+    let all_of = |known: &[&str]| {
+        profile.typ.iter().flatten().all(|typ| known.iter().any(|known| typ.eq_ignore_ascii_case(known)))
     };
-    match profile.typ.len() {
-        2 if has(None) && has(Some("JWT")) => Ok(TokenType::Jwt),
-        1 if has(Some("at+jwt")) => Ok(TokenType::AccessToken),
+    match profile.typ.contains(&None) {
+        _ if profile.typ.is_empty() => Err("it allows no `typ`".into()),
+        false if all_of(&["at+jwt", "application/at+jwt"]) => Ok(TokenType::AccessToken),
+        _ if all_of(&["JWT", "application/JWT"]) => Ok(TokenType::Jwt),
         _ => Err("its `typ` is none that the verifier can be told".into()),
     }
 }
 
-fn check_required(profile: &Profile, token_type: TokenType) -> Result<(), String> {
-    let of_type = |claim: &str| claim == "client_id" && token_type == TokenType::AccessToken;
-    let known = |claim: &str| ALWAYS_REQUIRED.contains(&claim) || claim == "jti" || of_type(claim);
-    match profile.required.iter().find(|claim| !known(claim)) {
-        None => Ok(()),
-        Some(claim) => Err(format!("the verifier cannot be told to require `{claim}`")),
+/// What a profile asks for and the verifier cannot be told.
+pub(crate) fn not_told(profile: &Profile) -> Vec<String> {
+    let with_none = profile.typ.contains(&None) && profile.typ.len() > 1;
+    let access_tokens = token_type(profile) == Ok(TokenType::AccessToken);
+    let mut notes = Vec::new();
+    if !with_none && !access_tokens {
+        notes.push("the verifier takes both `typ` of `JWT` and none, whichever it asks for".to_owned());
     }
+    let of_type = |claim: &str| claim == "client_id" && access_tokens;
+    let known = |claim: &str| ALWAYS_REQUIRED.contains(&claim) || claim == "jti" || of_type(claim);
+    let unknown = profile.required.iter().filter(|claim| !known(claim));
+    notes.extend(unknown.map(|claim| format!("the verifier cannot be told to require `{claim}`")));
+    notes
 }
 
 fn default_key(profile: &Profile) -> Option<String> {
