@@ -2,6 +2,7 @@
 //! Nothing here is part of the program, and nothing here decides what is right: the steps do.
 
 mod command;
+mod corpus;
 mod design;
 mod failure;
 mod policy;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["test", names @ ..] => steps::test(names),
         ["bench", what @ ..] => bench(what),
+        ["corpus", files @ ..] => corpus::run(files),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -47,6 +49,8 @@ fn help() -> String {
 cargo xtask test            every check, in this order; the first that fails ends it
 cargo xtask test STEP...    only these
 cargo xtask bench tokens    what verifying a token costs, beside others in the same run
+cargo xtask corpus FILE...  token cases through the verifier and a real listener; without FILE ours;
+                            `--keys FILE` if their keys are not in `keys.json` beside them
 cargo xtask help            this text
 
 Steps:

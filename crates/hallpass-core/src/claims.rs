@@ -12,6 +12,8 @@ use crate::time::UnixTime;
 pub const LIFETIME_MOST: i64 = 366 * 86_400;
 /// How far clocks may differ, in seconds.
 pub const LEEWAY: i64 = 60;
+/// The longest `jti` and `client_id`, in characters.
+pub const ID_MOST: usize = 128;
 
 /// The header of a shown token (RFC 7515 section 4).
 #[derive(Clone, Debug)]
@@ -113,12 +115,12 @@ fn text(claims: &Json, claim: &'static str, fits: fn(&str) -> bool) -> Result<St
 
 /// Ids are short visible ASCII: nothing that could forge a log line or stand for another id.
 fn is_id(text: &str) -> bool {
-    (1..=128).contains(&text.len())
+    (1..=ID_MOST).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\".contains(&byte))
 }
 
 /// More audiences than this is no token of ours.
-const AUDIENCES_MOST: usize = 16;
+pub const AUDIENCES_MOST: usize = 16;
 
 fn audience(claims: &Json) -> Result<Vec<String>, Denial> {
     match claims.get("aud") {

@@ -36,7 +36,8 @@ impl fmt::Display for NameFault {
 impl std::error::Error for NameFault {}
 
 const NAME_MOST: usize = 63;
-const TEXT_MOST: usize = 255;
+/// The longest subject, issuer and audience, in characters.
+pub const TEXT_MOST: usize = 255;
 
 /// `[a-z0-9][a-z0-9-]{0,62}`: safe as a file name, a path segment and a log field.
 fn check_name(text: &str) -> Result<(), NameFault> {

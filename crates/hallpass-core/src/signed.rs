@@ -5,13 +5,15 @@ use crate::claims::{Claims, Header};
 use crate::denial::Denial;
 use crate::digest::TokenDigest;
 use crate::encoding::decode_base64url;
-use crate::keys::VerifyingKey;
-use crate::snapshot::Authority;
+use crate::keys::{KeySet, VerifyingKey};
+use crate::snapshot::{Authority, TokenType};
 use crate::strict_json::{Json, JsonFault};
 use std::sync::Arc;
 
 /// Nesting allowed in a header or in claims.
-const DEPTH_MOST: usize = 64;
+pub const DEPTH_MOST: usize = 64;
+/// Header, claims, signature (RFC 7515 section 3.1).
+pub const PARTS: usize = 3;
 
 /// A token that one of our keys signed, with its claims. Whether it is good now is for [`crate::judge()`] to say.
 #[derive(Debug)]
@@ -40,32 +42,46 @@ impl Signed {
 
 /// Checks form, key, algorithm, signature and issuer, in this order.
 pub fn check_signature(bearer: &Bearer<'_>, authority: &Authority) -> Result<Signed, Denial> {
-    let token = bearer.text();
-    let (header_part, claims_part, signature_part) = three_parts(token)?;
-    let header = Header::read(&object(&bytes(header_part)?)?, authority.token_type)?;
-    let signature = decode_base64url(signature_part.as_bytes()).ok_or(Denial::MalformedToken)?;
-    let key = match &header.kid {
-        Some(kid) => authority.keys.get(kid.as_str()),
-        None => authority.keys.unnamed(),
-    };
-    let Some(key) = key else { return Err(Denial::UnknownKey) };
-    // The key's algorithm decides; the header must agree with it to the letter.
-    if header.alg != key.algorithm().as_str() {
-        return Err(Denial::WrongAlgorithm);
-    }
-    let signing_input = &token[..header_part.len() + 1 + claims_part.len()];
-    if !key.accepts(signing_input.as_bytes(), &signature) {
-        return Err(Denial::BadSignature);
-    }
-    let claims = Claims::read(&object(&bytes(claims_part)?)?, authority.token_type, key.jti_rule())?;
+    let (key, claims) = check_parts(bearer, &authority.keys, authority.token_type)?;
+    let claims = Claims::read(&object(&claims)?, authority.token_type, key.jti_rule())?;
     if claims.issuer != authority.issuer.as_str() {
         return Err(Denial::WrongIssuer);
     }
     Ok(Signed { key: Arc::clone(key), digest: bearer.digest(), claims })
 }
 
+/// The payload of a JWS that one of `keys` signed: the step of [`check_signature`] that knows no claims. Lets nobody in.
+pub fn check_jws(bearer: &Bearer<'_>, keys: &KeySet, token_type: TokenType) -> Result<Vec<u8>, Denial> {
+    check_parts(bearer, keys, token_type).map(|(_, payload)| payload)
+}
+
+fn check_parts<'k>(
+    bearer: &Bearer<'_>,
+    keys: &'k KeySet,
+    token_type: TokenType,
+) -> Result<(&'k Arc<VerifyingKey>, Vec<u8>), Denial> {
+    let token = bearer.text();
+    let (header_part, payload_part, signature_part) = three_parts(token)?;
+    let header = Header::read(&object(&decode(header_part)?)?, token_type)?;
+    let signature = decode(signature_part)?;
+    let key = match &header.kid {
+        Some(kid) => keys.get(kid.as_str()),
+        None => keys.unnamed(),
+    };
+    let Some(key) = key else { return Err(Denial::UnknownKey) };
+    // The key's algorithm decides; the header must agree with it to the letter.
+    if header.alg != key.algorithm().as_str() {
+        return Err(Denial::WrongAlgorithm);
+    }
+    let signing_input = &token[..header_part.len() + 1 + payload_part.len()];
+    if !key.accepts(signing_input.as_bytes(), &signature) {
+        return Err(Denial::BadSignature);
+    }
+    Ok((key, decode(payload_part)?))
+}
+
 fn three_parts(token: &str) -> Result<(&str, &str, &str), Denial> {
-    let mut parts = token.splitn(4, '.');
+    let mut parts = token.splitn(PARTS + 1, '.');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some(header), Some(claims), Some(signature), None)
             if !header.is_empty() && !claims.is_empty() && !signature.is_empty() =>
@@ -76,7 +92,7 @@ fn three_parts(token: &str) -> Result<(&str, &str, &str), Denial> {
     }
 }
 
-fn bytes(part: &str) -> Result<Vec<u8>, Denial> {
+fn decode(part: &str) -> Result<Vec<u8>, Denial> {
     decode_base64url(part.as_bytes()).ok_or(Denial::MalformedToken)
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct UnixTime(i64);
 
 /// The last second of the year 9999: what every calendar can still print.
-const LATEST: i64 = 253_402_300_799;
+pub const LATEST: i64 = 253_402_300_799;
 
 impl UnixTime {
     /// The instant `seconds` after the epoch.

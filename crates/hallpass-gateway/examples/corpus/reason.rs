@@ -1,0 +1,66 @@
+//! The corpus's classes of reasons, and which of them each of our refusals is: the one table for that.
+
+use hallpass_core::Denial;
+
+/// A refusal in the corpus's words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Class {
+    /// The class; none for what no token can be the cause of.
+    pub(crate) name: Option<&'static str>,
+    /// Whether a key of ours vouches for the token. Without it, every caller must see the same.
+    pub(crate) vouched: bool,
+}
+
+pub(crate) fn class_of(denial: &Denial) -> Class {
+    let unsigned = |name| Class { name: Some(name), vouched: false };
+    let signed = |name| Class { name: Some(name), vouched: true };
+    match denial {
+        Denial::NoCredential => unsigned("missing_credentials"),
+        Denial::SeveralCredentials | Denial::MalformedCredential | Denial::OtherScheme => {
+            unsigned("malformed_authorization")
+        }
+        Denial::TokenTooLong => unsigned("token_too_large"),
+        Denial::MalformedToken => unsigned("malformed_token"),
+        // A header of JWE: not a signed token at all.
+        Denial::HeaderMember { member: "enc" | "epk" } => unsigned("unsupported_format"),
+        Denial::HeaderMember { .. } => unsigned("header_rejected"),
+        Denial::WrongType => unsigned("wrong_type"),
+        Denial::UnknownKey => unsigned("unknown_key"),
+        Denial::WrongAlgorithm => unsigned("alg_not_allowed"),
+        Denial::BadSignature => unsigned("bad_signature"),
+        Denial::WrongIssuer => signed("wrong_issuer"),
+        Denial::ClaimMissing { .. } => signed("missing_claim"),
+        Denial::ClaimMalformed { .. } => signed("claim_type"),
+        Denial::ClaimValue { .. } => signed("claim_value"),
+        Denial::WrongAudience => signed("wrong_audience"),
+        Denial::Expired { .. } => signed("expired"),
+        Denial::NotYetValid => signed("not_yet_valid"),
+        Denial::IssuedInFuture => signed("issued_in_future"),
+        Denial::LifetimeTooLong => signed("lifetime_exceeded"),
+        Denial::UnknownToken | Denial::OtherTokenOfKnownId => signed("unknown_token"),
+        Denial::NotAdopted => signed("legacy_not_allowed"),
+        Denial::OtherSubject { .. } => signed("subject_mismatch"),
+        Denial::Revoked { .. } => signed("revoked"),
+        Denial::Replaced { .. } => signed("superseded"),
+        Denial::ClientDisabled { .. } => signed("client_disabled"),
+        Denial::HostNotAllowed => unsigned("host_not_allowed"),
+        Denial::OriginNotAllowed => unsigned("origin_not_allowed"),
+        Denial::OtherClientsPath { .. }
+        | Denial::ServerNotAllowed { .. }
+        | Denial::AmbiguousRequest { .. }
+        | Denial::NoSuchPath
+        | Denial::UnknownServer
+        | Denial::MethodNotAllowed
+        | Denial::ContentTypeNotJson
+        | Denial::EncodedBody
+        | Denial::BodyTooLarge { .. }
+        | Denial::BodyCutShort
+        | Denial::BodyTooSlow
+        | Denial::Envelope(_)
+        | Denial::HeaderMismatch { .. }
+        | Denial::ForeignSession
+        | Denial::TooManyInFlight
+        | Denial::LogUnavailable
+        | Denial::Internal => Class { name: None, vouched: true },
+    }
+}

@@ -1,0 +1,11 @@
+//! The Authorization header: one scheme and one token, or nothing.
+//! The property is the one that the tests hold against made-up input.
+#![no_main]
+
+#[expect(dead_code, reason = "each target holds one of the properties")]
+#[path = "../../crates/hallpass-core/tests/proof/property.rs"]
+mod property;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    property::authorization(data);
+});
