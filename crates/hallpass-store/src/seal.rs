@@ -114,6 +114,9 @@ impl SealKey {
     }
 
     /// A key of its own for one purpose (HKDF-SHA256).
+    ///
+    /// # Panics
+    /// Never: HKDF-SHA256 gives 32 bytes at once.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"hallpass").extract(self.0.as_slice());
         let info = [purpose.as_bytes()];

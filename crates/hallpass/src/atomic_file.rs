@@ -170,7 +170,7 @@ pub fn sweep(folder: &Path, tag: &str) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let mark = format!(".hallpass-{tag}-");
     let ours = entries.flatten().filter(|entry| {
-        entry.file_name().to_str().is_some_and(|name| name.starts_with('.') && name.contains(&mark) && name.ends_with(".tmp"))
+        entry.file_name().to_str().is_some_and(|name| name.starts_with('.') && name.contains(&mark) && Path::new(name).extension().is_some_and(|end| end == "tmp"))
     });
     ours.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }

@@ -57,7 +57,8 @@ pub async fn put_in(
         let original = Original::read(&file)?;
         let draft = draft(target, &original.bytes, token, earlier).map_err(|fault| edit_fault(&target.file, &fault))?;
         before_writing(&draft.placed).await?;
-        if !draft.changed && !(secret && original.is_open_to_others()) {
+        let exposed = secret && original.is_open_to_others();
+        if !draft.changed && !exposed {
             return Ok(false);
         }
         match replace(&file, &original, &draft.text, secret, tag) {

@@ -1,6 +1,7 @@
 //! What a person or a program reads on standard output and standard error. Decides nothing.
 
 use crate::fault::{Fault, Result};
+use std::borrow::Cow;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Where a command's words go.
@@ -28,7 +29,7 @@ impl Output {
     /// A line for eyes on standard output; nothing when a program reads.
     pub fn line(self, text: impl AsRef<str>) {
         if !self.json {
-            print_line(text.as_ref());
+            print_line(&harmless(text.as_ref()));
         }
     }
 
@@ -68,15 +69,24 @@ pub fn print_line(text: &str) -> bool {
 
 /// One line on standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", harmless(text));
 }
 
 /// `error: ...` and, if there is one, `hint: ...`.
 pub fn print_fault(fault: &Fault) {
-    note(&format!("{RED}error:{PLAIN} {fault}"));
+    let mut err = anstream::stderr();
+    let _ = writeln!(err, "{RED}error:{PLAIN} {}", harmless(&fault.to_string()));
     if let Some(hint) = fault.next_step() {
-        note(&format!("{CYAN}hint:{PLAIN} {hint}"));
+        let _ = writeln!(err, "{CYAN}hint:{PLAIN} {}", harmless(hint));
     }
+}
+
+/// The text without anything that could steer a terminal: names and paths in it may be somebody else's.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c.is_control() && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.into() }).collect()
 }
 
 /// A table without frames, columns aligned.

@@ -58,7 +58,8 @@ async fn what_is_no_database_of_ours_is_refused() {
     let house = House::new().await;
     house.store.close().await;
     let good = fs::read(house.file()).expect("the file");
-    let damaged = [Vec::new(), b"text".to_vec(), good[..100].to_vec(), [&good[..4096], &[0xAA; 32768]].concat()];
+    let damaged =
+        [Vec::new(), b"text".to_vec(), good[..100].to_vec(), [&good[..4096], &[0xAA; 32768]].concat()];
     for bytes in damaged {
         overwrite(&house.file(), bytes);
         let fault = refused(&house.file()).await;
@@ -78,11 +79,10 @@ async fn what_is_no_database_of_ours_is_refused() {
 async fn one_of_a_newer_version_is_refused() {
     let house = House::new().await;
     house.store.close().await;
-    let pool = sqlx::SqlitePool::connect_with(
-        sqlx::sqlite::SqliteConnectOptions::new().filename(house.file()),
-    )
-    .await
-    .expect("a connection");
+    let pool =
+        sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(house.file()))
+            .await
+            .expect("a connection");
     let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (20990101000000, 'later', TRUE, x'00', 1)";
     sqlx::query(sql).execute(&pool).await.expect("a later migration");

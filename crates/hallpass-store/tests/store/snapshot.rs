@@ -9,7 +9,10 @@ async fn each_state_has_its_verdict() {
     let house = House::new().await;
     house.register("one").await;
     let first = house.mint("one", "t-1").await;
-    assert_eq!(house.judge(&first).await.expect("pending passes: its client may read it before it is noted"), "one");
+    assert_eq!(
+        house.judge(&first).await.expect("pending passes: its client may read it before it is noted"),
+        "one"
+    );
     house.activate("one", "t-1").await;
     assert_eq!(house.judge(&first).await.expect("active"), "one");
     let second = house.issue("one", "t-2").await;

@@ -82,7 +82,10 @@ async fn a_token_that_is_handed_out_has_no_place() {
     house.store.activate("t-2", NOW, None, &act("issue", "one")).await.expect("activated");
     let tokens = house.store.tokens_of("one").await.expect("the store");
     assert_eq!(tokens.iter().map(|token| token.placed).collect::<Vec<_>>(), [false, true]);
-    assert!(house.store.placement("one").await.expect("the store").is_some(), "what stood there is not forgotten");
+    assert!(
+        house.store.placement("one").await.expect("the store").is_some(),
+        "what stood there is not forgotten"
+    );
 }
 
 #[tokio::test]
@@ -110,7 +113,10 @@ async fn a_subject_belongs_to_one_client_at_a_time() {
     let mut two = client("two");
     two.subject = client("one").subject;
     let refused = house.store.put_client(&two, None).await.expect_err("taken");
-    assert!(matches!(&refused, StoreFault::DuplicateSubject { subject } if subject == "one@here"), "{refused}");
+    assert!(
+        matches!(&refused, StoreFault::DuplicateSubject { subject } if subject == "one@here"),
+        "{refused}"
+    );
     assert!(house.store.client("two").await.expect("the store").is_none());
     house.store.remove_client("one", NOW, "removed", &act("remove", "one")).await.expect("removed");
     house.store.put_client(&two, None).await.expect("it is free now");

@@ -44,7 +44,8 @@ async fn a_thousand_events_are_one_transaction() {
     let start = Instant::now();
     house.store.add_events(&events).await.expect("added");
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    let filter = hallpass_store::EventFilter { last: Some(10), client: Some("one".into()), ..Default::default() };
+    let filter =
+        hallpass_store::EventFilter { last: Some(10), client: Some("one".into()), ..Default::default() };
     let newest = house.store.events(&filter).await.expect("read");
     assert_eq!(newest.len(), 10);
     assert!(newest.windows(2).all(|pair| pair[0].0 < pair[1].0), "oldest first");

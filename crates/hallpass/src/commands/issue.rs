@@ -26,23 +26,19 @@ pub(super) async fn run(
     if !consent.dry_run {
         installation.mend().await?;
     }
-    match &who.name {
-        Some(name) => {
-            let name = find(&installation, &settings, name).await?;
-            if print {
-                return print_token(context, &installation, &settings, &name, consent).await;
-            }
-            let plans = plans(&context.home, Some(&installation), &settings, Chosen::One(&name), Wish::FreshToken).await?;
-            issue(context, &installation, &settings, &plans, consent).await
+    let Some(name) = &who.name else {
+        let plans = plans(&context.home, Some(&installation), &settings, Chosen::All, Wish::FreshUnlessRevoked).await?;
+        if plans.is_empty() {
+            return Err(Fault::new("there is no client yet").hint("name them in hallpass.toml, or `hallpass add NAME --app APP`"));
         }
-        None => {
-            let plans = plans(&context.home, Some(&installation), &settings, Chosen::All, Wish::FreshUnlessRevoked).await?;
-            if plans.is_empty() {
-                return Err(Fault::new("there is no client yet").hint("name them in hallpass.toml, or `hallpass add NAME --app APP`"));
-            }
-            issue(context, &installation, &settings, &plans, consent).await
-        }
+        return issue(context, &installation, &settings, &plans, consent).await;
+    };
+    let name = find(&installation, &settings, name).await?;
+    if print {
+        return print_token(context, &installation, &settings, &name, consent).await;
     }
+    let plans = plans(&context.home, Some(&installation), &settings, Chosen::One(&name), Wish::FreshToken).await?;
+    issue(context, &installation, &settings, &plans, consent).await
 }
 
 async fn issue(

@@ -48,7 +48,10 @@ pub async fn run(cli: Cli) -> Result<()> {
     let output = Output::new(cli.global.json);
     // These need no home, and work where none can be.
     match cli.command {
-        Command::Completions { shell } => return manual::completions(shell),
+        Command::Completions { shell } => {
+            manual::completions(shell);
+            return Ok(());
+        }
         Command::Man { dir } => return manual::pages(dir.as_deref()),
         Command::Tour { keep } => return crate::tour::run(keep.as_deref(), output).await,
         _ => {}

@@ -48,7 +48,10 @@ async fn the_entry_starts_the_bridge_and_the_token_is_in_the_home() {
     let stage = applied().await;
     assert_eq!(stage.json(CLAUDE), json!({ "mcpServers": { "docs": entry(&stage, "claude", "docs") } }));
     let code = stage.text(VSCODE);
-    assert!(code.contains("// my servers") && code.contains("// keep") && code.contains("\"type\": \"stdio\""), "{code}");
+    assert!(
+        code.contains("// my servers") && code.contains("// keep") && code.contains("\"type\": \"stdio\""),
+        "{code}"
+    );
     assert!(!code.contains("eyJ") && !stage.text(CLAUDE).contains("eyJ"));
     for client in ["claude", "code"] {
         let file = token_file(&stage, client);
@@ -100,7 +103,11 @@ async fn the_platforms_own_places_need_no_words() {
     let applied = run(&["apply", "--yes"]).await;
     assert_eq!(applied.code, Some(0), "{applied:#?}");
     let claude = stage.json("conf/Claude/claude_desktop_config.json");
-    assert_eq!(claude["mcpServers"]["docs"]["args"], json!(["connect", "docs", "--client", "claude"]), "no `--home`");
+    assert_eq!(
+        claude["mcpServers"]["docs"]["args"],
+        json!(["connect", "docs", "--client", "claude"]),
+        "no `--home`"
+    );
 }
 
 #[tokio::test]
@@ -109,10 +116,17 @@ async fn entries_follow_the_servers() {
     let token = text(&token_file(&stage, "claude"));
     stage.edit("hallpass.toml", |text| text + "[servers.more]\nurl = \"http://127.0.0.1:9001/mcp\"\n");
     stage.hallpass.must(&["apply", "--yes"]).await;
-    assert_eq!(servers(&stage), json!({ "docs": entry(&stage, "claude", "docs"), "more": entry(&stage, "claude", "more") }));
+    assert_eq!(
+        servers(&stage),
+        json!({ "docs": entry(&stage, "claude", "docs"), "more": entry(&stage, "claude", "more") })
+    );
     stage.swap("hallpass.toml", "app = \"claude-desktop\"", "app = \"claude-desktop\"\nservers = [\"more\"]");
     stage.hallpass.must(&["apply", "--yes"]).await;
-    assert_eq!(servers(&stage), json!({ "more": entry(&stage, "claude", "more") }), "the stale one is taken out");
+    assert_eq!(
+        servers(&stage),
+        json!({ "more": entry(&stage, "claude", "more") }),
+        "the stale one is taken out"
+    );
     assert_eq!(text(&token_file(&stage, "claude")), token, "the token was never in question");
     let before = stage.picture().await;
     stage.hallpass.must(&["apply", "--yes"]).await;
@@ -134,7 +148,10 @@ async fn an_entry_whose_program_moved_is_put_right_and_what_a_person_added_stays
     assert_eq!(stage.text(CLAUDE), expect);
     assert_eq!(text(&token_file(&stage, "claude")), token);
     stage.hallpass.must(&["remove", "claude", "--yes"]).await;
-    assert!(!stage.file(CLAUDE).exists(), "the entry goes with what was added to it, and the file that was made for it");
+    assert!(
+        !stage.file(CLAUDE).exists(),
+        "the entry goes with what was added to it, and the file that was made for it"
+    );
 }
 
 #[tokio::test]
@@ -150,7 +167,11 @@ async fn an_entry_of_somebody_else_stays_and_is_named() {
     );
     assert_eq!((said.code, said.stderr), (Some(1), words));
     stage.picture().await.assert_same(&before, "a refusal");
-    stage.swap("hallpass.toml", "app = \"claude-desktop\"", "app = \"claude-desktop\"\nentry = \"docs-by-hallpass\"");
+    stage.swap(
+        "hallpass.toml",
+        "app = \"claude-desktop\"",
+        "app = \"claude-desktop\"\nentry = \"docs-by-hallpass\"",
+    );
     stage.hallpass.must(&["apply", "--yes"]).await;
     assert_eq!(servers(&stage)["docs-by-hallpass"], entry(&stage, "claude", "docs"));
     // Put there after ours was placed: `remove` leaves it.

@@ -67,8 +67,10 @@ async fn up_makes_all_of_it_and_serves_until_it_is_told_to_stop() {
                 break;
             }
         }
-        let process = rustix::process::Pid::from_raw(i32::try_from(child.id().expect("alive")).expect("a pid"));
-        rustix::process::kill_process(process.expect("a pid"), rustix::process::Signal::TERM).expect("a signal");
+        let process =
+            rustix::process::Pid::from_raw(i32::try_from(child.id().expect("alive")).expect("a pid"));
+        rustix::process::kill_process(process.expect("a pid"), rustix::process::Signal::TERM)
+            .expect("a signal");
         assert_eq!(child.wait().await.expect("an end").code(), Some(0));
         if round == 1 {
             let moved = stage.picture().await.differences(&before);
@@ -94,7 +96,9 @@ async fn remove_gives_the_bytes_back() {
 #[tokio::test]
 async fn a_value_that_stood_there_comes_back_however_often_a_token_was_issued() {
     let stage = Stage::founded().await;
-    let with_secret = stage.text(CLAUDE).replace("\"env\": {", "\"env\": {\n        \"EXAI_JWT_TOKEN\" : \"th\\u0065irs\",");
+    let with_secret = stage
+        .text(CLAUDE)
+        .replace("\"env\": {", "\"env\": {\n        \"EXAI_JWT_TOKEN\" : \"th\\u0065irs\",");
     overwrite(&stage.file(CLAUDE), &with_secret);
     let plan = stage.hallpass.must(&["apply", "--yes"]).await;
     assert!(plan.contains("in place of what stands there (kept sealed)"), "{plan}");

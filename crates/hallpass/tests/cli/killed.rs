@@ -11,7 +11,8 @@ const ISSUE: [&str; 3] = ["issue", "claude", "--yes"];
 /// Kills that are spread over the time that the command takes.
 const ROUNDS: u32 = 60;
 /// What changes anything on a disk: between two of these, files are as they are before the later one.
-const CHANGES: &str = "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,fchmod,mkdir";
+const CHANGES: &str =
+    "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,fchmod,mkdir";
 
 /// A stage whose `claude` holds its token in one of the two shapes.
 struct Subject {
@@ -72,7 +73,8 @@ impl Subject {
         self.check_whole(when);
         let shown = self.stage.document(&["show", "claude"]).await;
         let tokens = shown["tokens"].as_array().expect("tokens");
-        let of_state = |state: &str| tokens.iter().filter(|token| token["state"] == state).collect::<Vec<_>>();
+        let of_state =
+            |state: &str| tokens.iter().filter(|token| token["state"] == state).collect::<Vec<_>>();
         assert_eq!((of_state("active").len(), of_state("pending").len()), (1, 0), "{when}: {shown:#}");
         let token = self.stage.hallpass.home().join("token-to-check");
         crate::stage::overwrite(&token, self.token());
@@ -82,13 +84,15 @@ impl Subject {
         assert_eq!(self.stage.leftovers(), Vec::<PathBuf>::new(), "{when}");
     }
 
+    #[expect(clippy::disallowed_methods, reason = "how long the command takes on this machine")]
     async fn kill_after_growing_delays(&self) {
         let start = Instant::now();
         self.stage.hallpass.must(&ISSUE).await;
         let whole = start.elapsed();
         for round in 0..ROUNDS {
             let delay = whole * round / ROUNDS;
-            let mut child = self.stage.hallpass.command(&ISSUE).stdout(Stdio::null()).spawn().expect("the program");
+            let mut child =
+                self.stage.hallpass.command(&ISSUE).stdout(Stdio::null()).spawn().expect("the program");
             // There is no event to wait for: the moments themselves are what is tried.
             tokio::time::sleep(delay).await;
             let _ended_already = child.start_kill();
@@ -101,12 +105,13 @@ impl Subject {
 
     /// Kills before the `nth` change, for each until the command is through. Without `strace` there is nothing to show.
     async fn kill_before_each_change(&self) {
-        let mut killed = 0;
-        for nth in 1..500 {
+        for nth in 1..500_u32 {
             let plain = self.stage.hallpass.command(&ISSUE);
             let mut command = Command::new("strace");
             let inject = format!("inject={CHANGES}:signal=KILL:when={nth}");
-            command.args(["-f", "-o", "/dev/null", "-e", &inject, env!("CARGO_BIN_EXE_hallpass")]).args(ISSUE);
+            command
+                .args(["-f", "-o", "/dev/null", "-e", &inject, env!("CARGO_BIN_EXE_hallpass")])
+                .args(ISSUE);
             command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             for (name, value) in plain.as_std().get_envs() {
                 command.env(name, value.unwrap_or_default());
@@ -118,10 +123,9 @@ impl Subject {
             self.check_mended(&when).await;
             if status.success() {
                 // Otherwise strace may not trace here, or found nothing to do.
-                assert!(killed > 20 || nth == 1, "{killed} kills");
+                assert!(nth > 20 || nth == 1, "{} kills", nth - 1);
                 return;
             }
-            killed += 1;
         }
         panic!("it never ends");
     }
@@ -200,8 +204,12 @@ async fn several_at_once_come_to_one_outcome() {
 #[tokio::test]
 async fn different_commands_at_once_wait_for_one_another() {
     let stage = Stage::applied().await;
-    let commands: [&[&str]; 4] =
-        [&["issue", "vscode1", "--yes"], &["revoke", "vscode2", "--reason", "lost"], &["remove", "claude", "--yes"], &["apply", "--dry-run"]];
+    let commands: [&[&str]; 4] = [
+        &["issue", "vscode1", "--yes"],
+        &["revoke", "vscode2", "--reason", "lost"],
+        &["remove", "claude", "--yes"],
+        &["apply", "--dry-run"],
+    ];
     let mut children = Vec::new();
     for arguments in commands {
         let mut command = stage.hallpass.command(arguments);

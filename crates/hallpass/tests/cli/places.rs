@@ -32,7 +32,9 @@ async fn a_link_that_leads_nowhere_or_stands_where_everybody_writes_is_refused()
     mode(&stage.file("shared"), 0o1777);
     symlink("../claude.json", stage.file("shared/link")).expect("a link");
     let open = "error: everybody may write in `USER/shared`\nhint: `chmod o-w USER/shared`\n".to_owned();
-    for (link, words) in [("nowhere", &nowhere), (&format!("../../{CLAUDE}"), &nowhere), ("../../shared/link", &open)] {
+    for (link, words) in
+        [("nowhere", &nowhere), (&format!("../../{CLAUDE}"), &nowhere), ("../../shared/link", &open)]
+    {
         symlink(link, stage.file(CLAUDE)).expect("a link");
         let before = stage.picture().await;
         let said = stage.said(&["apply", "--yes"]).await;
@@ -51,7 +53,11 @@ async fn two_ways_to_one_file_are_one_file() {
     stage.hallpass.must(&["apply", "--yes"]).await;
     assert_eq!(stage.token(CLAUDE), before, "the token stays where it is");
     // Two clients in one file by two ways, in one entry and variable.
-    stage.swap("hallpass.toml", "other/../other/daemon/mcp-config.claude.json", "other/daemon/mcp-config.augmentcode.vscode1.json");
+    stage.swap(
+        "hallpass.toml",
+        "other/../other/daemon/mcp-config.claude.json",
+        "other/daemon/mcp-config.augmentcode.vscode1.json",
+    );
     stage.swap("hallpass.toml", "\"exai-mcp\"", "\"EXAI-WS-VSCode1\"");
     let said = stage.said(&["apply", "--yes"]).await;
     assert_eq!(said.code, Some(1));
@@ -114,7 +120,10 @@ async fn a_folder_without_write_permission() {
         command.args(["--reuid=65534", "--clear-groups", env!("CARGO_BIN_EXE_hallpass"), "apply", "--yes"]);
         let around = stage.hallpass.home().join("..");
         run(&around, "chown", &["-R", "65534", "."]);
-        command.env("HOME", stage.hallpass.user()).env("HALLPASS_HOME", stage.hallpass.home()).current_dir(stage.hallpass.user());
+        command
+            .env("HOME", stage.hallpass.user())
+            .env("HALLPASS_HOME", stage.hallpass.home())
+            .current_dir(stage.hallpass.user());
         command
     } else {
         stage.hallpass.command(&["apply", "--yes"])
@@ -133,7 +142,11 @@ async fn a_folder_without_write_permission() {
 #[tokio::test]
 async fn what_another_program_leaves_beside_the_file_is_not_ours_to_delete() {
     let stage = Stage::founded().await;
-    for name in [".mcp-config.claude.json.tmp", ".mcp-config.claude.json.hallpass-otherone-1.tmp", "mcp-config.claude.json~"] {
+    for name in [
+        ".mcp-config.claude.json.tmp",
+        ".mcp-config.claude.json.hallpass-otherone-1.tmp",
+        "mcp-config.claude.json~",
+    ] {
         overwrite(&stage.file("config/daemon").join(name), "theirs");
     }
     stage.hallpass.must(&["apply", "--yes"]).await;

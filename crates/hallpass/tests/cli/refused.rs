@@ -19,7 +19,10 @@ async fn a_configuration_file_that_is_missing_or_no_json() {
     let path = format!("`USER/{VSCODE1}`");
     let mend = "hint: mend the file, then run the command again\n";
     let bad: [(String, String); 8] = [
-        ("nope".into(), format!("error: {path} is left alone: expected a value, at line 1, column 1\n{mend}")),
+        (
+            "nope".into(),
+            format!("error: {path} is left alone: expected a value, at line 1, column 1\n{mend}"),
+        ),
         (
             String::new(),
             format!(
@@ -29,11 +32,15 @@ async fn a_configuration_file_that_is_missing_or_no_json() {
         ),
         (
             format!("{good}{good}"),
-            format!("error: {path} is left alone: the document has ended, but more follows at line 23, column 1\n{mend}"),
+            format!(
+                "error: {path} is left alone: the document has ended, but more follows at line 23, column 1\n{mend}"
+            ),
         ),
         (
             "[]".into(),
-            format!("error: {path} is left alone: the document is an array, not an object, at line 1, column 1\n{mend}"),
+            format!(
+                "error: {path} is left alone: the document is an array, not an object, at line 1, column 1\n{mend}"
+            ),
         ),
         (
             format!("\u{feff}{good}"),
@@ -91,10 +98,12 @@ async fn a_folder_a_pipe_and_a_file_that_nobody_may_write() {
     fs::remove_file(&file).expect("the file");
     fs::create_dir(&file).expect("a folder");
     let name = "hint: name the client's configuration file itself\n";
-    refused(&stage, &["apply", "--yes"], 1, &format!("error: `{path}` is a folder, not a file\n{name}")).await;
+    refused(&stage, &["apply", "--yes"], 1, &format!("error: `{path}` is a folder, not a file\n{name}"))
+        .await;
     fs::remove_dir(&file).expect("the folder");
     run(&stage.hallpass.user(), "mkfifo", &[VSCODE1]);
-    let words = format!("error: `{path}` is something special (a pipe, a socket or a device), not a file\n{name}");
+    let words =
+        format!("error: `{path}` is something special (a pipe, a socket or a device), not a file\n{name}");
     refused(&stage, &["apply", "--yes"], 1, &words).await;
     fs::remove_file(&file).expect("the pipe");
     overwrite(&file, good);
@@ -176,7 +185,21 @@ async fn one_place_or_one_subject_for_two_clients() {
     let stage = Stage::applied().await;
     let hint = "hint: give each client its own `subject` (to hand one on, take it from the other first)\n";
     let add = |subject: &'static str, variable: &'static str| {
-        ["add", "x", "--app", "json", "--config", VSCODE1, "--entry", "EXAI-WS-VSCode1", "--env", variable, "--subject", subject, "--yes"]
+        [
+            "add",
+            "x",
+            "--app",
+            "json",
+            "--config",
+            VSCODE1,
+            "--entry",
+            "EXAI-WS-VSCode1",
+            "--env",
+            variable,
+            "--subject",
+            subject,
+            "--yes",
+        ]
     };
     let words = format!("error: `x` and `claude` have the same subject `claude@exai-mcp.local`\n{hint}");
     refused(&stage, &add("claude@exai-mcp.local", "Q"), 1, &words).await;
@@ -191,7 +214,11 @@ async fn one_place_or_one_subject_for_two_clients() {
     refused(&stage, &["apply", "--yes"], 1, &words).await;
     // Two that swap theirs cannot both be right on the way.
     stage.swap("hallpass.toml", "x@somewhere", "vscode1@exai-mcp.local");
-    stage.swap("hallpass.toml", "subject = \"vscode1@exai-mcp.local\"\napp     = \"augment-vscode\"", "subject = \"claude@exai-mcp.local\"\napp = \"augment-vscode\"");
+    stage.swap(
+        "hallpass.toml",
+        "subject = \"vscode1@exai-mcp.local\"\napp     = \"augment-vscode\"",
+        "subject = \"claude@exai-mcp.local\"\napp = \"augment-vscode\"",
+    );
     let outcome = stage.said(&["apply", "--yes"]).await;
     assert_eq!(outcome.code, Some(1), "{outcome:#?}");
     assert!(outcome.stderr.contains("have the same subject"), "{outcome:#?}");
@@ -205,31 +232,89 @@ async fn wrong_words_on_the_command_line() {
     let near = "error: no client named `cluade`\nhint: did you mean `claude`?\n";
     let far = "error: no client named `zzz`\nhint: there are: claude, vscode1, vscode2\n";
     let cases: [(&[&str], i32, &str); 20] = [
-        (&["add", "a/b", "--app", "json"], 64, &format!("error: `a/b` is not a client's name: it contains `/`\n{names}")),
-        (&["add", &long, "--app", "json"], 64, &format!("error: `{long}` is not a client's name: it has more than 63 characters\n{names}")),
+        (
+            &["add", "a/b", "--app", "json"],
+            64,
+            &format!("error: `a/b` is not a client's name: it contains `/`\n{names}"),
+        ),
+        (
+            &["add", &long, "--app", "json"],
+            64,
+            &format!("error: `{long}` is not a client's name: it has more than 63 characters\n{names}"),
+        ),
         (&["add", "x", "--app", "jsn"], 1, "error: unknown app `jsn`\nhint: did you mean `json`?\n"),
-        (&["add", "x", "--app", "json"], 1, "error: a JSON file has no configuration file of its own that is known\nhint: name the file: `config = \"...\"` in [clients.x], or `--config`\n"),
-        (&["add", "x", "--app", "json", "--config", VSCODE1], 1, "error: where the token of `x` goes is not said\nhint: name the variable of its entry: `env = \"...\"` in [clients.x], or `--env`\n"),
-        (&["add", "x", "--app", "json", "--config", VSCODE1, "--env", "A B"], 64, "error: `A B` is not the name of an environment variable\nhint: letters, digits and `_`, like `EXAI_JWT_TOKEN`\n"),
-        (&["add", "x", "--app", "json", "--config", VSCODE1, "--env", "A", "--entry", ""], 64, "error: `--entry` is empty\nhint: name it, or leave the option out\n"),
-        (&["add", "claude", "--app", "json"], 1, "error: `claude` is described in hallpass.toml\nhint: change it there, then `hallpass apply`\n"),
-        (&["add", "x", "--app", "vscode", "--server", "sampel"], 1, "error: no server named `sampel` in hallpass.toml\nhint: did you mean `sample`?\n"),
+        (
+            &["add", "x", "--app", "json"],
+            1,
+            "error: a JSON file has no configuration file of its own that is known\nhint: name the file: `config = \"...\"` in [clients.x], or `--config`\n",
+        ),
+        (
+            &["add", "x", "--app", "json", "--config", VSCODE1],
+            1,
+            "error: where the token of `x` goes is not said\nhint: name the variable of its entry: `env = \"...\"` in [clients.x], or `--env`\n",
+        ),
+        (
+            &["add", "x", "--app", "json", "--config", VSCODE1, "--env", "A B"],
+            64,
+            "error: `A B` is not the name of an environment variable\nhint: letters, digits and `_`, like `EXAI_JWT_TOKEN`\n",
+        ),
+        (
+            &["add", "x", "--app", "json", "--config", VSCODE1, "--env", "A", "--entry", ""],
+            64,
+            "error: `--entry` is empty\nhint: name it, or leave the option out\n",
+        ),
+        (
+            &["add", "claude", "--app", "json"],
+            1,
+            "error: `claude` is described in hallpass.toml\nhint: change it there, then `hallpass apply`\n",
+        ),
+        (
+            &["add", "x", "--app", "vscode", "--server", "sampel"],
+            1,
+            "error: no server named `sampel` in hallpass.toml\nhint: did you mean `sample`?\n",
+        ),
         (&["issue", "cluade", "--yes"], 1, near),
         (&["show", "cluade"], 1, near),
         (&["revoke", "cluade", "--reason", "x"], 1, near),
         (&["remove", "cluade", "--yes"], 1, near),
         (&["log", "--client", "cluade"], 1, near),
         (&["issue", "zzz", "--print", "--yes"], 1, far),
-        (&["revoke", "01a20afb-7f91-76bd-b25e-bebdfd8dfd47", "--reason", "x"], 1, "error: no token with the `jti` 01a20afb-7f91-76bd-b25e-bebdfd8dfd47\nhint: `hallpass show NAME` lists a client's tokens\n"),
-        (&["revoke", "claude", "--reason", " "], 64, "error: the reason is empty\nhint: say why: `--reason \"laptop lost\"`; it is kept in the log\n"),
-        (&["revoke", "claude", "--reason", "\u{1b}[2J"], 64, "error: the reason holds control characters\nhint: one line of plain text: it is shown in lists and logs\n"),
-        (&["log", "--outcome", "zzz"], 64, "error: `zzz` is no outcome\nhint: one of ok, error, refused, cut, gone, failed, done\n"),
-        (&["verify", "nowhere"], 1, "error: cannot read `nowhere`: No such file or directory (os error 2)\nhint: a token is never an argument: give a file that holds it, or `-` for standard input\n"),
+        (
+            &["revoke", "01a20afb-7f91-76bd-b25e-bebdfd8dfd47", "--reason", "x"],
+            1,
+            "error: no token with the `jti` 01a20afb-7f91-76bd-b25e-bebdfd8dfd47\nhint: `hallpass show NAME` lists a client's tokens\n",
+        ),
+        (
+            &["revoke", "claude", "--reason", " "],
+            64,
+            "error: the reason is empty\nhint: say why: `--reason \"laptop lost\"`; it is kept in the log\n",
+        ),
+        (
+            &["revoke", "claude", "--reason", "\u{1b}[2J"],
+            64,
+            "error: the reason holds control characters\nhint: one line of plain text: it is shown in lists and logs\n",
+        ),
+        (
+            &["log", "--outcome", "zzz"],
+            64,
+            "error: `zzz` is no outcome\nhint: one of ok, error, refused, cut, gone, failed, done\n",
+        ),
+        (
+            &["verify", "nowhere"],
+            1,
+            "error: cannot read `nowhere`: No such file or directory (os error 2)\nhint: a token is never an argument: give a file that holds it, or `-` for standard input\n",
+        ),
     ];
     for (arguments, code, words) in cases {
         refused(&stage, arguments, code, words).await;
     }
-    for usage in [&["bogus"][..], &["issue"], &["issue", "claude", "--all"], &["issue", "--all", "--print"], &["revoke", "claude"]] {
+    for usage in [
+        &["bogus"][..],
+        &["issue"],
+        &["issue", "claude", "--all"],
+        &["issue", "--all", "--print"],
+        &["revoke", "claude"],
+    ] {
         let before = stage.picture().await;
         let outcome = stage.said(usage).await;
         assert_eq!(outcome.code, Some(64), "{usage:?}");
@@ -291,13 +376,22 @@ async fn a_database_that_is_open_newer_damaged_or_gone() {
     let name = "error: the database `HOME/hallpass.db`";
     let backup = "hint: restore it from a backup; nothing was changed\n";
     mode(&database, 0o644);
-    refused(&stage, &["apply", "--yes"], 1, &format!("{name}: it is open to others (mode 644)\nhint: `chmod 600 HOME/hallpass.db`\n")).await;
+    refused(
+        &stage,
+        &["apply", "--yes"],
+        1,
+        &format!("{name}: it is open to others (mode 644)\nhint: `chmod 600 HOME/hallpass.db`\n"),
+    )
+    .await;
     mode(&database, 0o600);
     let good = fs::read(&database).expect("the database");
     for (bytes, why) in [
         (Vec::new(), "it is not an SQLite database"),
         (b"hello".repeat(999), "it is not an SQLite database"),
-        ([&good[..4096], &[0xAA; 40960]].concat(), "error returned from database: (code: 11) database disk image is malformed"),
+        (
+            [&good[..4096], &b"nonsense".repeat(4096)].concat(),
+            "error returned from database: (code: 11) database disk image is malformed",
+        ),
     ] {
         overwrite(&database, bytes);
         for command in [&["apply", "--yes"][..], &["up", "--yes"], &["list"]] {
@@ -321,19 +415,28 @@ async fn a_database_that_is_open_newer_damaged_or_gone() {
 async fn a_home_that_others_can_look_into_and_one_that_is_not_there() {
     let stage = Stage::founded().await;
     mode(&stage.hallpass.home(), 0o755);
-    let words = "error: `HOME` is open to others (mode 755)\nhint: look who put what there, then `chmod 700 HOME`\n";
+    let words =
+        "error: `HOME` is open to others (mode 755)\nhint: look who put what there, then `chmod 700 HOME`\n";
     for command in [&["apply", "--yes"][..], &["up", "--yes"], &["list"], &["init"]] {
         refused(&stage, command, 1, words).await;
     }
     let stage = Stage::example();
     let words = "error: there is no Hallpass home at `HOME` yet\nhint: make one: `hallpass init`, or `hallpass up` for the whole set-up\n";
-    for command in [&["apply", "--yes"][..], &["issue", "--all", "--yes"], &["list"], &["status"], &["log"], &["remove", "x", "--yes"]] {
+    for command in [
+        &["apply", "--yes"][..],
+        &["issue", "--all", "--yes"],
+        &["list"],
+        &["status"],
+        &["log"],
+        &["remove", "x", "--yes"],
+    ] {
         refused(&stage, command, 1, words).await;
         assert!(!stage.hallpass.home().exists());
     }
     fs::create_dir(stage.hallpass.home()).expect("a folder");
     mode(&stage.hallpass.home(), 0o755);
-    let words = "error: `HOME` is open to others (mode 755)\nhint: look who put what there, then `chmod 700 HOME`\n";
+    let words =
+        "error: `HOME` is open to others (mode 755)\nhint: look who put what there, then `chmod 700 HOME`\n";
     refused(&stage, &["init"], 1, words).await;
 }
 
@@ -346,7 +449,9 @@ async fn a_folder_and_files_of_another_user() {
     let stage = Stage::founded().await;
     run(&stage.hallpass.user(), "chown", &["1", CLAUDE]);
     let path = format!("USER/{CLAUDE}");
-    let words = format!("error: `{path}` belongs to another user (uid 1)\nhint: run hallpass as the user whose client it is\n");
+    let words = format!(
+        "error: `{path}` belongs to another user (uid 1)\nhint: run hallpass as the user whose client it is\n"
+    );
     refused(&stage, &["apply", "--yes"], 1, &words).await;
     run(&stage.hallpass.user(), "chown", &["0", CLAUDE]);
     run(&stage.hallpass.user(), "chown", &["1", "config/daemon"]);

@@ -5,9 +5,9 @@ use crate::program::{Hallpass, Outcome};
 use hallpass_store::{Store, StoreFault};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::fs;
 
 pub(crate) const VSCODE1: &str = "config/daemon/mcp-config.augmentcode.vscode1.json";
 pub(crate) const VSCODE2: &str = "config/daemon/mcp-config.augmentcode.vscode2.json";
@@ -113,7 +113,9 @@ impl Stage {
         let mut seen = self.look();
         seen.retain(|path, _| {
             let name = path.to_string_lossy();
-            !["hallpass.db-wal", "hallpass.db-shm", "/lock", "/serve.lock"].iter().any(|end| name.ends_with(end))
+            !["hallpass.db-wal", "hallpass.db-shm", "/lock", "/serve.lock"]
+                .iter()
+                .any(|end| name.ends_with(end))
         });
         // Its times move when one of those comes or goes.
         if let Some(home) = seen.get_mut(&self.hallpass.home()) {
@@ -156,7 +158,8 @@ impl Picture {
     /// The paths where the two differ.
     pub(crate) fn differences(&self, other: &Self) -> Vec<PathBuf> {
         let paths = self.0.keys().chain(other.0.keys());
-        let mut paths: Vec<_> = paths.filter(|path| self.0.get(*path) != other.0.get(*path)).cloned().collect();
+        let mut paths: Vec<_> =
+            paths.filter(|path| self.0.get(*path) != other.0.get(*path)).cloned().collect();
         paths.sort();
         paths.dedup();
         paths
@@ -210,6 +213,7 @@ pub(crate) fn mode_of(path: &Path) -> u32 {
 
 /// Runs another program, which must succeed.
 pub(crate) fn run(folder: &Path, program: &str, arguments: &[&str]) {
-    let ran = std::process::Command::new(program).args(arguments).current_dir(folder).output().expect(program);
+    let ran =
+        std::process::Command::new(program).args(arguments).current_dir(folder).output().expect(program);
     assert!(ran.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }

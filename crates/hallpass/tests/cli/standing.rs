@@ -11,7 +11,11 @@ async fn apply_and_issue_all_leave_a_revoked_client_alone() {
     assert_eq!(said, "vscode2: cut off (1 token). `hallpass issue vscode2` gives it a new one\n");
     for command in [&["apply", "--yes"][..], &["issue", "--all", "--yes"], &["up", "--dry-run"]] {
         let document = stage.document(command).await;
-        let vscode2 = document["clients"].as_array().expect("clients").iter().find(|client| client["client"] == "vscode2");
+        let vscode2 = document["clients"]
+            .as_array()
+            .expect("clients")
+            .iter()
+            .find(|client| client["client"] == "vscode2");
         assert_eq!(vscode2.expect("it")["action"], "left_revoked");
         assert_eq!(stage.token(VSCODE2), token, "its file is not touched");
     }
@@ -25,13 +29,28 @@ async fn apply_and_issue_all_leave_a_revoked_client_alone() {
     assert_eq!(said, "vscode2: it has no token in force, nothing to change\n");
     stage.hallpass.must(&["issue", "vscode2", "--yes"]).await;
     let shown = stage.document(&["show", "vscode2"]).await;
-    assert_eq!((&shown["tokens"][0]["state"], &shown["tokens"][1]["state"]), (&json!("active"), &json!("revoked")));
+    assert_eq!(
+        (&shown["tokens"][0]["state"], &shown["tokens"][1]["state"]),
+        (&json!("active"), &json!("revoked"))
+    );
+}
+
+#[tokio::test]
+async fn a_revocation_waits_for_nobody() {
+    let stage = Stage::applied().await;
+    // As another command that waits for an answer.
+    let lock = std::fs::File::open(stage.hallpass.home().join("lock")).expect("the lock");
+    lock.lock().expect("held");
+    stage.hallpass.must(&["revoke", "claude", "--reason", "lost"]).await;
+    drop(lock);
+    assert_eq!(stage.document(&["apply", "--yes"]).await["clients"][0]["action"], "left_revoked");
 }
 
 #[tokio::test]
 async fn one_token_is_revoked_by_its_jti() {
     let stage = Stage::applied().await;
-    let jti = stage.document(&["show", "claude"]).await["tokens"][0]["jti"].as_str().expect("a jti").to_owned();
+    let jti =
+        stage.document(&["show", "claude"]).await["tokens"][0]["jti"].as_str().expect("a jti").to_owned();
     assert_eq!(stage.document(&["revoke", &jti, "--reason", "x"]).await["revoked"], 1);
     assert_eq!(stage.document(&["revoke", &jti, "--reason", "y"]).await["revoked"], 0);
     assert_eq!(stage.document(&["show", "claude"]).await["tokens"][0]["reason"], "x", "revoked is final");
@@ -41,7 +60,10 @@ async fn one_token_is_revoked_by_its_jti() {
 async fn a_client_that_was_removed_and_comes_back_is_not_taken_for_one_that_was_cut_off() {
     let stage = Stage::applied().await;
     let outcome = stage.hallpass.run(&["remove", "claude", "--yes"]).await;
-    assert_eq!(outcome.stderr, "hallpass.toml still names `claude`: the next `hallpass apply` registers it anew\n");
+    assert_eq!(
+        outcome.stderr,
+        "hallpass.toml still names `claude`: the next `hallpass apply` registers it anew\n"
+    );
     // As an issue leaves it that failed right after the registration.
     let store = stage.store().await.expect("the store");
     let mut client = store.client("claude").await.expect("a client").expect("its row stays");
@@ -52,7 +74,10 @@ async fn a_client_that_was_removed_and_comes_back_is_not_taken_for_one_that_was_
     let said = stage.hallpass.must(&["apply", "--yes"]).await;
     assert!(said.contains("claude: issue a token (the first one)"), "{said}");
     let shown = stage.document(&["show", "claude"]).await;
-    assert_eq!((&shown["tokens"][0]["state"], &shown["tokens"][1]["state"]), (&json!("active"), &json!("revoked")));
+    assert_eq!(
+        (&shown["tokens"][0]["state"], &shown["tokens"][1]["state"]),
+        (&json!("active"), &json!("revoked"))
+    );
     // Cut off in its new life, it stays cut off.
     stage.hallpass.must(&["revoke", "claude", "--reason", "x"]).await;
     assert_eq!(stage.document(&["apply", "--yes"]).await["changed"], false);
@@ -63,10 +88,16 @@ async fn another_subject_needs_another_token() {
     let stage = Stage::applied().await;
     stage.swap("hallpass.toml", "claude@exai-mcp.local", "desk@exai-mcp.local");
     let said = stage.hallpass.must(&["apply", "--yes"]).await;
-    assert!(said.contains("claude: change registration, issue a token (the one before has another subject)"), "{said}");
+    assert!(
+        said.contains("claude: change registration, issue a token (the one before has another subject)"),
+        "{said}"
+    );
     stage.hallpass.write("token", &stage.token(CLAUDE).expect("a token"));
     let verdict = stage.document(&["verify", "token"]).await;
-    assert_eq!((&verdict["passes"], &verdict["claims"]["sub"]), (&true.into(), &"desk@exai-mcp.local".into()));
+    assert_eq!(
+        (&verdict["passes"], &verdict["claims"]["sub"]),
+        (&true.into(), &"desk@exai-mcp.local".into())
+    );
     assert_eq!(stage.document(&["apply", "--yes"]).await["changed"], false);
     // What does not concern the token leaves it.
     let token = stage.token(CLAUDE);
@@ -91,7 +122,10 @@ async fn a_printed_token_is_its_owners_business_until_it_ends() {
     let passes = async || stage.document(&["verify", "token"]).await["passes"].clone();
     assert_eq!(passes().await, true);
     let document = stage.document(&["apply", "--yes"]).await;
-    assert_eq!((&document["clients"][0]["action"], &document["changed"]), (&"keep_printed".into(), &false.into()));
+    assert_eq!(
+        (&document["clients"][0]["action"], &document["changed"]),
+        (&"keep_printed".into(), &false.into())
+    );
     assert_eq!(stage.text(CLAUDE), in_file);
     assert_eq!(passes().await, true, "apply does not end it");
     let shown = stage.document(&["show", "claude"]).await;
@@ -101,7 +135,11 @@ async fn a_printed_token_is_its_owners_business_until_it_ends() {
     stage.hallpass.must(&["issue", "claude", "--yes"]).await;
     assert_eq!(stage.document(&["apply", "--yes"]).await["clients"][0]["action"], "keep");
     stage.hallpass.must(&["remove", "claude", "--yes"]).await;
-    assert_eq!(stage.text(CLAUDE), text(&example_folder().join(CLAUDE)), "what stood there was not forgotten");
+    assert_eq!(
+        stage.text(CLAUDE),
+        text(&example_folder().join(CLAUDE)),
+        "what stood there was not forgotten"
+    );
 }
 
 #[tokio::test]
@@ -150,7 +188,19 @@ async fn prune_gives_a_bridge_entry_to_the_client_that_takes_over() {
 #[tokio::test]
 async fn a_client_added_by_hand_is_kept_by_apply_and_can_be_added_twice() {
     let stage = Stage::applied().await;
-    let add = ["add", "files", "--app", "augment-vscode", "--config", VSCODE2, "--entry", "filesystem", "--env", "TOKEN", "--yes"];
+    let add = [
+        "add",
+        "files",
+        "--app",
+        "augment-vscode",
+        "--config",
+        VSCODE2,
+        "--entry",
+        "filesystem",
+        "--env",
+        "TOKEN",
+        "--yes",
+    ];
     stage.hallpass.must(&add).await;
     let before = stage.picture().await;
     assert!(stage.hallpass.must(&add).await.ends_with("nothing to change\n"));

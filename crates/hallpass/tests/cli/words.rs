@@ -5,8 +5,23 @@ use serde_json::Value;
 use std::process::Stdio;
 
 const COMMANDS: [&str; 17] = [
-    "tour", "up", "init", "add", "apply", "issue", "revoke", "remove", "list", "show", "status", "verify", "log", "serve",
-    "connect", "completions", "man",
+    "tour",
+    "up",
+    "init",
+    "add",
+    "apply",
+    "issue",
+    "revoke",
+    "remove",
+    "list",
+    "show",
+    "status",
+    "verify",
+    "log",
+    "serve",
+    "connect",
+    "completions",
+    "man",
 ];
 
 const ADD: [&str; 10] =
@@ -39,7 +54,8 @@ async fn a_dry_run_changes_nothing_and_mints_nothing() {
         command.push("--dry-run");
         let outcome = stage.hallpass.run(&command).await;
         // Without `--prune`, the renamed client and the stored one would share a place.
-        let refused = ["up", "apply", "add"].contains(&command[0]) && command[1] != "--prune" || command[1] == "--all";
+        let refused =
+            ["up", "apply", "add"].contains(&command[0]) && command[1] != "--prune" || command[1] == "--all";
         assert_eq!(outcome.code, Some(i32::from(refused)), "{command:?}: {outcome:#?}");
         assert!(!outcome.stdout.contains("eyJ"), "{command:?}");
         stage.picture().await.assert_same(&before, &command.join(" "));
@@ -78,13 +94,19 @@ async fn the_json_documents_hold_what_the_text_says() {
     for client in applied["clients"].as_array().expect("clients") {
         let name = client["client"].as_str().expect("a name");
         let (_, file, entry) = CLIENTS.iter().find(|(client, _, _)| *client == name).expect("of the example");
-        assert_eq!((&client["action"], &client["done"], &client["registration"]), (&"issue".into(), &true.into(), &"new".into()));
+        assert_eq!(
+            (&client["action"], &client["done"], &client["registration"]),
+            (&"issue".into(), &true.into(), &"new".into())
+        );
         assert_eq!(client["file"], stage.file(file).to_str().expect("UTF-8"));
         assert_eq!(client["entries"][0], format!("mcpServers.{entry}.env.EXAI_JWT_TOKEN"));
     }
     let list = stage.document(&["list"]).await;
     let status = stage.document(&["status"]).await;
-    assert_eq!((&status["gateway"]["running"], &status["servers"][0]["server"]), (&false.into(), &"sample".into()));
+    assert_eq!(
+        (&status["gateway"]["running"], &status["servers"][0]["server"]),
+        (&false.into(), &"sample".into())
+    );
     for (position, (name, ..)) in [CLIENTS[2], CLIENTS[0], CLIENTS[1]].iter().enumerate() {
         let shown = stage.document(&["show", name]).await;
         assert_eq!(list["clients"][position], shown, "list and show agree");
@@ -92,7 +114,10 @@ async fn the_json_documents_hold_what_the_text_says() {
         assert_eq!(status["clients"][position]["token"], shown["tokens"][0]);
         assert_eq!(status["clients"][position]["last_call_at"], Value::Null);
         let token = &shown["tokens"][0];
-        assert_eq!((&token["state"], &token["ended_at"], &token["reason"]), (&"active".into(), &Value::Null, &Value::Null));
+        assert_eq!(
+            (&token["state"], &token["ended_at"], &token["reason"]),
+            (&"active".into(), &Value::Null, &Value::Null)
+        );
         let said = stage.hallpass.must(&["show", name]).await;
         for field in [&shown["subject"], &shown["file"], &token["jti"], &token["expires_at"]] {
             assert!(said.contains(field.as_str().expect("text")), "{said}");
@@ -121,8 +146,14 @@ async fn a_verdict_in_json_is_there_for_a_bad_token_too() {
     stage.hallpass.must(&["revoke", "claude", "--reason", "x"]).await;
     let outcome = stage.hallpass.run(&["verify", "token", "--json"]).await;
     let verdict: Value = serde_json::from_str(&outcome.stdout).expect("a document");
-    assert_eq!((outcome.code, &verdict["passes"], &verdict["reason"]), (Some(1), &false.into(), &"revoked".into()));
-    assert!(outcome.stderr.ends_with("hint: `hallpass issue claude` gives the client a new token\n"), "{outcome:#?}");
+    assert_eq!(
+        (outcome.code, &verdict["passes"], &verdict["reason"]),
+        (Some(1), &false.into(), &"revoked".into())
+    );
+    assert!(
+        outcome.stderr.ends_with("hint: `hallpass issue claude` gives the client a new token\n"),
+        "{outcome:#?}"
+    );
     stage.hallpass.write("token", "eyJ.nonsense");
     let outcome = stage.hallpass.run(&["verify", "token", "--json"]).await;
     let verdict: Value = serde_json::from_str(&outcome.stdout).expect("a document");
@@ -132,7 +163,16 @@ async fn a_verdict_in_json_is_there_for_a_bad_token_too() {
 #[tokio::test]
 async fn no_escape_codes_in_a_pipe_or_with_no_color() {
     let stage = Stage::applied().await;
-    for command in [&["list"][..], &["status"], &["show", "claude"], &["show", "cluade"], &["log"], &["apply"], &["help"], &["bogus"]] {
+    for command in [
+        &["list"][..],
+        &["status"],
+        &["show", "claude"],
+        &["show", "cluade"],
+        &["log"],
+        &["apply"],
+        &["help"],
+        &["bogus"],
+    ] {
         for forced in [false, true] {
             let mut program = stage.hallpass.command(command);
             if forced {
@@ -141,6 +181,28 @@ async fn no_escape_codes_in_a_pipe_or_with_no_color() {
             let output = program.output().await.expect("the program");
             assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{command:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_file_cannot_steer_the_terminal() {
+    let stage = Stage::founded().await;
+    let good = stage.text("hallpass.toml");
+    // Broken with raw escape codes, and well-formed with an escaped one.
+    for (old, new) in [
+        ("[authority]", "[authority]\n\u{1b}]0;title\u{7}"),
+        ("config/daemon/mcp-config.claude", "\\u001b[2Jx"),
+    ] {
+        crate::stage::overwrite(&stage.file("hallpass.toml"), good.replace(old, new));
+        // As on a terminal that takes colours.
+        let mut command = stage.hallpass.command(&["apply", "--dry-run"]);
+        let output = command.env("CLICOLOR_FORCE", "1").output().await.expect("the program");
+        let words = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(words.starts_with("\u{1b}[1;31merror:\u{1b}[0m "), "{words:?}");
+        assert!(
+            !words.contains("\u{1b}]") && !words.contains("[2J`") && !words.contains("\u{1b}[2J"),
+            "{words:?}"
+        );
     }
 }
 
@@ -164,8 +226,18 @@ async fn a_reader_who_left_stops_no_command_half_way() {
         assert!(stage.token(file).is_some(), "{client}");
     }
     for command in [
-        &["list"][..], &["status"], &["show", "claude"], &["log"], &["log", "-f"], &["list", "--json"], &["completions", "bash"],
-        &["man"], &["help"], &["--version"], &["revoke", "vscode2", "--reason", "x"], &["remove", "vscode2", "--dry-run"],
+        &["list"][..],
+        &["status"],
+        &["show", "claude"],
+        &["log"],
+        &["log", "-f"],
+        &["list", "--json"],
+        &["completions", "bash"],
+        &["man"],
+        &["help"],
+        &["--version"],
+        &["revoke", "vscode2", "--reason", "x"],
+        &["remove", "vscode2", "--dry-run"],
     ] {
         assert_eq!(unread(&stage, command).await, quiet, "{command:?}");
     }
@@ -195,5 +267,8 @@ async fn every_command_explains_itself() {
     assert!(!stage.hallpass.home().exists(), "help needs no home");
     let printing = stage.hallpass.must(&["issue", "--help"]).await;
     let printing = printing.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(printing.contains("`hallpass apply` leaves the client alone while that token is good"), "{printing}");
+    assert!(
+        printing.contains("`hallpass apply` leaves the client alone while that token is good"),
+        "{printing}"
+    );
 }
