@@ -58,8 +58,12 @@ async fn what_is_no_database_of_ours_is_refused() {
     let house = House::new().await;
     house.store.close().await;
     let good = fs::read(house.file()).expect("the file");
-    let damaged =
-        [Vec::new(), b"text".to_vec(), good[..100].to_vec(), [&good[..4096], &[0xAA; 32768]].concat()];
+    let damaged = [
+        Vec::new(),
+        b"text".to_vec(),
+        good[..100].to_vec(),
+        [&good[..4096], &b"nonsense".repeat(4096)].concat(),
+    ];
     for bytes in damaged {
         overwrite(&house.file(), bytes);
         let fault = refused(&house.file()).await;

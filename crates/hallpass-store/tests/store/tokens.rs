@@ -2,7 +2,7 @@
 
 use crate::house::{House, NOW, act, client, placement};
 use hallpass_core::snapshot::TokenState;
-use hallpass_store::StoreFault;
+use hallpass_store::{EventFilter, StoreFault};
 
 #[tokio::test]
 async fn the_next_token_replaces_the_one_before() {
@@ -31,11 +31,11 @@ async fn activating_twice_changes_nothing_the_second_time() {
     house.register("one").await;
     house.issue("one", "t-1").await;
     house.issue("one", "t-2").await;
-    let events = house.store.events(&Default::default()).await.expect("the log").len();
+    let events = house.store.events(&EventFilter::default()).await.expect("the log").len();
     house.activate("one", "t-1").await;
     assert_eq!(house.state("t-1").await, TokenState::Replaced { at: NOW });
     assert_eq!(house.state("t-2").await, TokenState::Active);
-    assert_eq!(house.store.events(&Default::default()).await.expect("the log").len(), events);
+    assert_eq!(house.store.events(&EventFilter::default()).await.expect("the log").len(), events);
 }
 
 #[tokio::test]

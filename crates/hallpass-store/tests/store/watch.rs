@@ -1,7 +1,7 @@
 //! What a watcher sees: changes of what is in force by whichever connection, and a file that is not the same any more.
 
 use crate::house::{House, NOW, act};
-use hallpass_store::{Store, StoreFault};
+use hallpass_store::{EventFilter, Store, StoreFault};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -38,18 +38,18 @@ async fn a_file_that_is_replaced_or_taken_away_is_told() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is shown")]
 async fn a_thousand_events_are_one_transaction() {
     let house = House::new().await;
     let events = vec![act("call", "one"); 1000];
     let start = Instant::now();
     house.store.add_events(&events).await.expect("added");
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    let filter =
-        hallpass_store::EventFilter { last: Some(10), client: Some("one".into()), ..Default::default() };
+    let filter = EventFilter { last: Some(10), client: Some("one".into()), ..EventFilter::default() };
     let newest = house.store.events(&filter).await.expect("read");
     assert_eq!(newest.len(), 10);
     assert!(newest.windows(2).all(|pair| pair[0].0 < pair[1].0), "oldest first");
-    let after = hallpass_store::EventFilter { after_id: Some(newest[7].0), ..Default::default() };
+    let after = EventFilter { after_id: Some(newest[7].0), ..EventFilter::default() };
     assert_eq!(house.store.events(&after).await.expect("read").len(), 2);
     let calls = house.store.last_calls().await.expect("read");
     assert_eq!(calls, [("one".to_owned(), NOW.seconds() * 1000)]);
