@@ -2,10 +2,10 @@
 
 use crate::claims::LIFETIME_MOST;
 use crate::name::{Audience, ClientName, Issuer, ServerName, Subject};
+use core::net::SocketAddr;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 
 /// A checked `hallpass.toml`.
 #[derive(Clone, Debug, Default)]

@@ -100,6 +100,7 @@ impl Drop for Flight {
         let Some(place) = self.place.take() else { return };
         if std::thread::panicking() {
             self.refused(&Denial::Internal);
+            self.answered(StatusCode::INTERNAL_SERVER_ERROR);
         }
         let mut event = std::mem::replace(&mut self.event, Event::new(0, "call", Outcome::Gone));
         event.duration_us = u64::try_from(self.started.elapsed().as_micros()).ok();

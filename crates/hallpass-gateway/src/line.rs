@@ -7,7 +7,7 @@ use futures_util::task::AtomicWaker;
 use hallpass_core::{Call, Denial, Permit, ServerName, Snapshot, UnixTime, Verified, authorize, judge};
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 /// Why the gateway itself ends a call.
@@ -151,7 +151,7 @@ impl Drop for Hold {
 
 /// All open connections.
 #[derive(Default)]
-pub(crate) struct Lines(Mutex<Vec<std::sync::Weak<Line>>>);
+pub(crate) struct Lines(Mutex<Vec<Weak<Line>>>);
 
 impl Lines {
     fn add(&self, line: &Arc<Line>) {
@@ -184,10 +184,12 @@ impl Lines {
 
     /// A copy, so that no connection waits for a long look at the others.
     fn open(&self) -> Vec<Arc<Line>> {
-        self.lock().iter().filter_map(std::sync::Weak::upgrade).collect()
+        let mut lines = self.lock();
+        lines.retain(|line| line.strong_count() > 0);
+        lines.iter().filter_map(Weak::upgrade).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<std::sync::Weak<Line>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -38,6 +38,14 @@ impl Sniff {
         }
     }
 
+    /// What the answer said that was looked for, if it has passed in full before the end of its stream.
+    pub(crate) fn answered(&self) -> Option<Outcome> {
+        match self {
+            Self::Blind | Self::Message(_) => None,
+            Self::Events(events) => events.outcome,
+        }
+    }
+
     /// Whether something of ours may be put in between here.
     pub(crate) fn is_between_events(&self) -> bool {
         match self {
@@ -201,6 +209,15 @@ mod tests {
             assert_eq!(events(&failed, piece), (Outcome::Error, true), "{piece}");
             assert_eq!(events(&answered, piece), (Outcome::Ok, true), "{piece}");
         }
+    }
+
+    #[test]
+    fn an_answer_counts_once_all_of_its_event_has_passed() {
+        let mut sniff = Sniff::Events(Events::new(Some("7".into())));
+        sniff.feed(b"data: {\"id\":7,\"result\":{}}\n");
+        assert_eq!(sniff.answered(), None);
+        sniff.feed(b"\n");
+        assert_eq!(sniff.answered(), Some(Outcome::Ok));
     }
 
     #[test]

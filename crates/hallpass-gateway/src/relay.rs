@@ -5,7 +5,7 @@ use crate::line::Hold;
 use crate::outcome::{Events, Sniff};
 use crate::payload::Payload;
 use crate::tally::Tally;
-use crate::watched::{Progress, Silence, Watched};
+use crate::watched::{Ahead, Progress, Silence, Watched};
 use crate::{headers, message};
 use hallpass_core::{Envelope, Outcome};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -48,6 +48,7 @@ impl Kind {
 /// An answer whose head is here, with all that must outlive its body.
 pub(crate) struct Ready {
     pub(crate) answer: Response<Incoming>,
+    pub(crate) ahead: Ahead,
     pub(crate) kind: Kind,
     pub(crate) hold: Hold,
     pub(crate) tally: Tally,
@@ -72,6 +73,7 @@ impl Ready {
             silence: silent.then(|| Silence::new(self.comment_after)),
             progress: Progress::new(by_status(head.status)),
             inner,
+            ahead: self.ahead,
             flight,
             hold: self.hold,
             _tally: self.tally,

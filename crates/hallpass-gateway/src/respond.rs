@@ -43,8 +43,13 @@ pub(crate) fn refusal(denial: &Denial, request_id: &str, message_id: Option<&str
     if let Some(challenge) = challenge {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
-    if matches!(denial, Denial::MethodNotAllowed) {
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+    match denial {
+        Denial::MethodNotAllowed => {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+        }
+        // Where one request ends and the next begins is no longer certain.
+        Denial::AmbiguousRequest { .. } => close(&mut response),
+        _ => {}
     }
     response
 }
@@ -63,6 +68,11 @@ pub(crate) fn cut(cut: &Cut, request_id: &str) -> Response<Payload> {
 /// The answer to a call that the server let down.
 pub(crate) fn failure(failure: Failure, server: &ServerName, request_id: &str) -> Response<Payload> {
     json(failure.status(), error_text(failure.code(), &failure.caller_text(server), request_id))
+}
+
+/// Ends the connection after this answer.
+pub(crate) fn close(response: &mut Response<Payload>) {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 fn error_text(error: &str, description: &str, request_id: &str) -> String {

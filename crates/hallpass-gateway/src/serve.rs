@@ -10,11 +10,12 @@ use crate::payload::Payload;
 use crate::relay::{Kind, Ready};
 use crate::tally::Tally;
 use crate::target::Target;
+use crate::watched::Ahead;
 use crate::{body, framing, headers, message, mirror, respond, session};
 use futures_util::FutureExt as _;
 use hallpass_core::{Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -45,7 +46,7 @@ pub(crate) async fn answer(
     let answered = AssertUnwindSafe(recorded(&line, head, &mut body, &request_id)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| respond::refusal(&Denial::Internal, &request_id, None));
     if ends_connection || !body.is_end_stream() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        respond::close(&mut response);
     }
     if let Ok(request_id) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(respond::REQUEST_ID, request_id);
@@ -109,12 +110,24 @@ async fn steps(
     let (permit, kind) = permit(flight, &caller, &mut head, &bytes)?;
     session::open(&shared.session_key, &mut head.headers, &permit)?;
     headers::strip_request(&mut head.headers);
+    let outgoing = Outgoing { method: head.method, headers: head.headers, body: bytes };
+    call(line, caller, permit, kind, outgoing).await
+}
+
+/// The call itself, under watch from before its first byte until its answer's last.
+async fn call(
+    line: &Arc<Line>,
+    caller: Caller,
+    permit: Permit,
+    kind: Kind,
+    outgoing: Outgoing,
+) -> Result<Ready, Stop> {
+    let shared = line.shared();
     let hold = line.hold(&permit, kind.listens());
     // A revocation may have come while the body did: from here on the hold hears of every later one.
     if shared.gate.edition() != caller.edition {
         hold.examine();
     }
-    let outgoing = Outgoing { method: head.method, headers: head.headers, body: bytes };
     let answer = tokio::select! {
         biased;
         cut = hold.cut() => return Err(Stop::Cut(cut)),
@@ -122,8 +135,9 @@ async fn steps(
     };
     let mut answer = answer.map_err(|failure| Stop::Failed(failure, caller.server.clone()))?;
     session::bind(&shared.session_key, answer.headers_mut(), &caller.verified, &caller.server);
+    let ahead = Ahead::look(answer.body_mut()).await;
     hold.begin_answer().map_err(Stop::Cut)?;
-    Ok(Ready { answer, kind, hold, tally: caller.tally, comment_after: shared.limits.comment_after })
+    Ok(Ready { answer, ahead, kind, hold, tally: caller.tally, comment_after: shared.limits.comment_after })
 }
 
 /// Who calls what, before any of the body is read.

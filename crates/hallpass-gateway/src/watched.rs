@@ -1,4 +1,4 @@
-//! A server's answer on its way to the client: counted and looked at in passing, never buffered. If the server breaks
+//! A server's answer on its way to the client: counted and looked at in passing, held back for no event to come. If the server breaks
 //! off, so does the answer: a clean end is never made up.
 
 use crate::flight::Flight;
@@ -10,6 +10,7 @@ use hallpass_core::Outcome;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -33,13 +34,14 @@ impl std::error::Error for Broken {}
 /// A server's answer on its way to the client.
 pub(crate) struct Watched {
     pub(crate) inner: Incoming,
+    pub(crate) ahead: Ahead,
     pub(crate) sniff: Sniff,
     pub(crate) silence: Option<Silence>,
     pub(crate) progress: Progress,
-    // Dropped in this order after the rest: first the record, then the hold on the connection, then the count.
-    pub(crate) flight: Flight,
-    pub(crate) hold: Hold,
+    // Dropped in this order after the rest: who reads the record may rely on everything else being over.
     pub(crate) _tally: Tally,
+    pub(crate) hold: Hold,
+    pub(crate) flight: Flight,
 }
 
 /// How far an answer has come.
@@ -67,37 +69,97 @@ impl Body for Watched {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        loop {
-            match Pin::new(&mut self.inner).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers are hop-by-hop for us and dropped.
-                    let Ok(piece) = frame.into_data() else { continue };
-                    self.passes(&piece);
-                    return Poll::Ready(Some(Ok(Frame::data(piece))));
-                }
-                Poll::Ready(Some(Err(_))) => {
-                    self.progress.end = End::Broken;
-                    return Poll::Ready(Some(Err(Broken)));
-                }
-                Poll::Ready(None) => {
-                    self.progress.end = End::Whole;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => return self.poll_comment(cx),
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PollFrame {
+        let next = match self.ahead.take() {
+            Some(next) => Poll::Ready(next),
+            None => poll_piece(&mut self.inner, cx),
+        };
+        match next {
+            Poll::Ready(Some(Ok(piece))) => {
+                self.passes(&piece);
+                Poll::Ready(Some(Ok(Frame::data(piece))))
             }
+            Poll::Ready(Some(Err(broken))) => {
+                self.progress.end = End::Broken;
+                Poll::Ready(Some(Err(broken)))
+            }
+            Poll::Ready(None) => {
+                self.progress.end = End::Whole;
+                Poll::Ready(None)
+            }
+            Poll::Pending => self.poll_comment(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match &self.ahead.0 {
+            [None, None] => self.inner.is_end_stream(),
+            [None, Some(next)] => next.is_none(),
+            [Some(_), _] => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+type PollFrame = Poll<Option<Result<Frame<Bytes>, Broken>>>;
+
+type Piece = Option<Result<Bytes, Broken>>;
+
+/// The first pieces of a stream, if they were there as soon as its head.
+#[derive(Default)]
+pub(crate) struct Ahead([Option<Piece>; 2]);
+
+impl Ahead {
+    /// Pieces come one by one from another task of this thread. One turn of patience for each, and no more, lets a
+    /// short answer, with its head and its end, go out in one packet.
+    pub(crate) async fn look(body: &mut Incoming) -> Self {
+        let mut ahead = Self::default();
+        if body.size_hint().exact().is_some() {
+            return ahead;
+        }
+        for place in &mut ahead.0 {
+            let Some(piece) = piece_by_next_turn(body).await else { break };
+            let more = matches!(piece, Some(Ok(_)));
+            *place = Some(piece);
+            if !more {
+                break;
+            }
+        }
+        ahead
+    }
+
+    fn take(&mut self) -> Option<Piece> {
+        self.0.iter_mut().find_map(Option::take)
+    }
+}
+
+async fn piece_by_next_turn(body: &mut Incoming) -> Option<Piece> {
+    let mut patient = true;
+    poll_fn(|cx| match poll_piece(body, cx) {
+        Poll::Ready(piece) => Poll::Ready(Some(piece)),
+        Poll::Pending if std::mem::take(&mut patient) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+fn poll_piece(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Piece> {
+    loop {
+        return Poll::Ready(match std::task::ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(piece) => Some(Ok(piece)),
+                // Trailers are hop-by-hop for us and dropped.
+                Err(_) => continue,
+            },
+            Some(Err(_)) => Some(Err(Broken)),
+            None => None,
+        });
     }
 }
 
@@ -110,7 +172,7 @@ impl Watched {
         }
     }
 
-    fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_comment(&mut self, cx: &mut Context<'_>) -> PollFrame {
         let Some(silence) = &mut self.silence else { return Poll::Pending };
         std::task::ready!(silence.poll_over(cx));
         if !self.sniff.is_between_events() {
@@ -123,7 +185,7 @@ impl Watched {
     }
 
     fn is_whole(&self) -> bool {
-        self.progress.end == End::Whole || (self.progress.end == End::NotYet && self.inner.is_end_stream())
+        self.progress.end == End::Whole || (self.progress.end == End::NotYet && self.is_end_stream())
     }
 }
 
@@ -138,7 +200,8 @@ impl Drop for Watched {
         } else if self.progress.end == End::Broken {
             self.flight.ended(Outcome::Failed, Some("upstream_broke_off"));
         } else {
-            self.flight.ended(Outcome::Gone, None);
+            // Some clients hang up on a stream as soon as they have what they asked for.
+            self.flight.ended(self.sniff.answered().unwrap_or(Outcome::Gone), None);
         }
     }
 }

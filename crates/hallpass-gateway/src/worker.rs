@@ -9,6 +9,7 @@ use crate::line::{Line, Lines};
 use crate::serve;
 use crate::tally::Tallies;
 use crate::upstream::Pool;
+use futures_util::FutureExt as _;
 use hallpass_core::Event;
 use hallpass_core::session::SessionKey;
 use hyper::server::conn::http1;
@@ -141,7 +142,12 @@ async fn connection(worker: Arc<Worker>, accepted: Accepted, mut phase: watch::R
                 line.cut_listener();
                 serving.as_mut().graceful_shutdown();
             }
-            Phase::Ended => return line.cut_for_shutdown(),
+            Phase::Ended => {
+                line.cut_for_shutdown();
+                // Once more, so that a call that still waits for its answer is told, and recorded as cut.
+                let _ = serving.as_mut().now_or_never();
+                return;
+            }
         }
     }
 }

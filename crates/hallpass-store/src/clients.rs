@@ -77,7 +77,10 @@ impl Store {
     ) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
         revoke_live(&mut change, name, at, reason).await?;
-        sqlx::query("UPDATE token SET former = TRUE WHERE client = $1").bind(name).execute(&mut *change).await?;
+        sqlx::query("UPDATE token SET former = TRUE WHERE client = $1")
+            .bind(name)
+            .execute(&mut *change)
+            .await?;
         sqlx::query("DELETE FROM placement WHERE client = $1").bind(name).execute(&mut *change).await?;
         sqlx::query("UPDATE client SET removed = TRUE WHERE name = $1")
             .bind(name)

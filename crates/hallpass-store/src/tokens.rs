@@ -10,8 +10,7 @@ use hallpass_core::{ClientName, Event, Subject, TokenDigest, UnixTime};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-pub(crate) const COLUMNS: &str =
-    "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, placed, former FROM token";
+pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, placed, former FROM token";
 /// A UUIDv7 sorts by the time it was made.
 const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
 

@@ -76,7 +76,8 @@ impl Original {
     fn permits_writing(&self, path: &Path) -> Result<()> {
         let shown = path.display();
         if self.exists() && self.mode & 0o200 == 0 {
-            return Err(Fault::new(format!("`{shown}` is read-only")).hint(format!("`chmod u+w {shown}` if it may be changed")));
+            return Err(Fault::new(format!("`{shown}` is read-only"))
+                .hint(format!("`chmod u+w {shown}` if it may be changed")));
         }
         if self.exists() && self.owner != effective_user() {
             return Err(Fault::new(format!("`{shown}` belongs to another user (uid {})", self.owner))
@@ -119,7 +120,13 @@ fn in_real_folder(path: &Path) -> PathBuf {
 
 /// Puts `bytes` in the place of what was read: temporary file beside it, fsync, compare, rename, fsync of the folder.
 /// `secret`: the file becomes 0600; else it keeps its mode. `tag` marks temporary files as this installation's.
-pub fn replace(path: &Path, original: &Original, bytes: &[u8], secret: bool, tag: &str) -> Result<(), ReplaceFault> {
+pub fn replace(
+    path: &Path,
+    original: &Original,
+    bytes: &[u8],
+    secret: bool,
+    tag: &str,
+) -> Result<(), ReplaceFault> {
     original.permits_writing(path)?;
     let folder = folder_of(path);
     check_folder(folder)?;
@@ -170,7 +177,11 @@ pub fn sweep(folder: &Path, tag: &str) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let mark = format!(".hallpass-{tag}-");
     let ours = entries.flatten().filter(|entry| {
-        entry.file_name().to_str().is_some_and(|name| name.starts_with('.') && name.contains(&mark) && Path::new(name).extension().is_some_and(|end| end == "tmp"))
+        entry.file_name().to_str().is_some_and(|name| {
+            name.starts_with('.')
+                && name.contains(&mark)
+                && Path::new(name).extension().is_some_and(|end| end == "tmp")
+        })
     });
     ours.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }
@@ -197,11 +208,17 @@ impl Temporary {
     fn fill(&mut self, bytes: &[u8], mode: u32, original: &Original) -> Result<()> {
         let shown = self.path.display();
         // Group first, mode second: changing the owner clears bits, and the file is 0600 until it is complete.
-        if original.exists() && self.file.metadata().is_ok_and(|meta| meta.gid() != original.group) && mode & 0o070 != 0 {
-            std::os::unix::fs::fchown(&self.file, None, Some(original.group)).doing(format!("cannot set the group of `{shown}`"))?;
+        if original.exists()
+            && self.file.metadata().is_ok_and(|meta| meta.gid() != original.group)
+            && mode & 0o070 != 0
+        {
+            std::os::unix::fs::fchown(&self.file, None, Some(original.group))
+                .doing(format!("cannot set the group of `{shown}`"))?;
         }
         self.file.write_all(bytes).doing(format!("cannot write `{shown}`"))?;
-        self.file.set_permissions(Permissions::from_mode(mode)).doing(format!("cannot set the mode of `{shown}`"))?;
+        self.file
+            .set_permissions(Permissions::from_mode(mode))
+            .doing(format!("cannot set the mode of `{shown}`"))?;
         self.file.sync_all().doing(format!("cannot sync `{shown}`"))
     }
 
@@ -228,20 +245,25 @@ fn folder_of(path: &Path) -> &Path {
 fn check_folder(folder: &Path) -> Result<()> {
     let shown = folder.display();
     let meta = fs::metadata(folder).map_err(|error| {
-        Fault::new(format!("the folder `{shown}` cannot be used: {error}")).hint("start the client once, or make the folder")
+        Fault::new(format!("the folder `{shown}` cannot be used: {error}"))
+            .hint("start the client once, or make the folder")
     })?;
     if meta.uid() != effective_user() && meta.uid() != ROOT {
         return Err(Fault::new(format!("the folder `{shown}` belongs to another user (uid {})", meta.uid()))
             .hint("run hallpass as the user whose client it is"));
     }
     if meta.mode() & 0o002 != 0 {
-        return Err(Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {shown}`")));
+        return Err(
+            Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {shown}`"))
+        );
     }
     Ok(())
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).doing(format!("cannot sync `{}`", folder.display()))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .doing(format!("cannot sync `{}`", folder.display()))
 }
 
 fn kind_of(meta: &fs::Metadata) -> &'static str {

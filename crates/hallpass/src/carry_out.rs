@@ -44,7 +44,8 @@ impl Installation {
 
     /// The places that a placement wrote.
     pub fn open_undo(&self, row: &PlacementRow) -> Result<Vec<Placed>> {
-        let plain = self.seal.open("undo", &row.undo).doing(format!("what stood in the file of `{}`", row.client))?;
+        let plain =
+            self.seal.open("undo", &row.undo).doing(format!("what stood in the file of `{}`", row.client))?;
         serde_json::from_slice(&plain).doing(format!("what stood in the file of `{}`", row.client))
     }
 
@@ -52,10 +53,15 @@ impl Installation {
     pub async fn carry_out(&self, plan: &ClientPlan, authority: &Authority) -> Result<Done> {
         if plan.registration != Registration::Same {
             let registered = act("register", &plan.client.name);
-            self.store.put_client(&plan.client, Some(&registered)).await.doing("cannot register the client")?;
+            self.store
+                .put_client(&plan.client, Some(&registered))
+                .await
+                .doing("cannot register the client")?;
         }
         match &plan.step {
-            TokenStep::Keep { .. } | TokenStep::KeepPrinted { .. } | TokenStep::LeftRevoked { .. } => Ok(Done::default()),
+            TokenStep::Keep { .. } | TokenStep::KeepPrinted { .. } | TokenStep::LeftRevoked { .. } => {
+                Ok(Done::default())
+            }
             TokenStep::PutRight => self.put_right(plan).await,
             TokenStep::Issue { why } => self.issue(plan, authority, why).await,
         }
@@ -79,7 +85,11 @@ impl Installation {
     }
 
     /// A fresh token that is handed to the caller instead of being placed.
-    pub async fn issue_unplaced(&self, client: &ClientRow, authority: &Authority) -> Result<(Token, NewToken)> {
+    pub async fn issue_unplaced(
+        &self,
+        client: &ClientRow,
+        authority: &Authority,
+    ) -> Result<(Token, NewToken)> {
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
         self.store.add_pending(&row).await.doing("cannot note the new token")?;
         self.activate(&row, None, "printed").await?;
@@ -87,7 +97,8 @@ impl Installation {
     }
 
     async fn activate(&self, row: &NewToken, placement: Option<&PlacementRow>, why: &str) -> Result<()> {
-        let issued = Event { jti: Some(row.jti.clone()), reason: Some(why.to_owned()), ..act("issue", &row.client) };
+        let issued =
+            Event { jti: Some(row.jti.clone()), reason: Some(why.to_owned()), ..act("issue", &row.client) };
         let activated = self.store.activate(&row.jti, clock::now(), placement, &issued).await;
         if activated.doing("cannot note the new token as placed")? {
             return Ok(());
@@ -147,12 +158,19 @@ impl Installation {
         if plan.stale.is_empty() {
             return Ok(());
         }
-        let Some(row) = self.store.placement(plan.client.name.as_str()).await.doing("the placement")? else { return Ok(()) };
-        let left: Vec<Placed> =
-            self.open_undo(&row)?.into_iter().filter(|place| !plan.stale.iter().any(|stale| stale.path == place.path)).collect();
+        let Some(row) = self.store.placement(plan.client.name.as_str()).await.doing("the placement")? else {
+            return Ok(());
+        };
+        let left: Vec<Placed> = self
+            .open_undo(&row)?
+            .into_iter()
+            .filter(|place| !plan.stale.iter().any(|stale| stale.path == place.path))
+            .collect();
         let ours = self.ours(&plan.client.name).await?;
         edits::take_out(Path::new(&row.file), plan.target.app.dialect, &plan.stale, &ours, &self.tag, false)?;
-        if let Some(token_file) = row.token_file.as_deref().filter(|file| !plan.target.shape.reads(Path::new(file))) {
+        if let Some(token_file) =
+            row.token_file.as_deref().filter(|file| !plan.target.shape.reads(Path::new(file)))
+        {
             atomic_file::delete(Path::new(token_file))?;
         }
         let row = PlacementRow { undo: self.seal_undo(&left)?, ..row };
@@ -174,7 +192,9 @@ impl Installation {
         let original = Original::read(path)?;
         let line = zeroize::Zeroizing::new(format!("{}\n", token.expose()));
         replace(path, &original, line.as_bytes(), true, &self.tag).map_err(|fault| match fault {
-            atomic_file::ReplaceFault::Changed => Fault::new(format!("`{}` was changed by somebody else", path.display())),
+            atomic_file::ReplaceFault::Changed => {
+                Fault::new(format!("`{}` was changed by somebody else", path.display()))
+            }
             atomic_file::ReplaceFault::Other(fault) => fault,
         })
     }
@@ -190,8 +210,13 @@ impl Installation {
             };
             match reached {
                 Some(true) => {
-                    let issued = Event { jti: Some(token.jti.clone()), reason: Some("mended".into()), ..act("issue", &token.client) };
-                    let activated = self.store.activate(&token.jti, clock::now(), placement.as_ref(), &issued).await;
+                    let issued = Event {
+                        jti: Some(token.jti.clone()),
+                        reason: Some("mended".into()),
+                        ..act("issue", &token.client)
+                    };
+                    let activated =
+                        self.store.activate(&token.jti, clock::now(), placement.as_ref(), &issued).await;
                     activated.doing("cannot mend a token")?;
                 }
                 Some(false) => self.store.drop_pending(&token.jti).await.doing("cannot mend a token")?,
@@ -204,9 +229,9 @@ impl Installation {
     /// Whether the token stands in its place. `None`: its file cannot be read now, so it stays as it is.
     async fn holds(&self, row: &PlacementRow, token: &TokenRow) -> Result<Option<bool>> {
         let text = match (&row.kind, &row.token_file) {
-            (PlacementKind::Bridge, Some(file)) => {
-                Original::read(Path::new(file)).ok().and_then(|original| String::from_utf8(original.bytes).ok())
-            }
+            (PlacementKind::Bridge, Some(file)) => Original::read(Path::new(file))
+                .ok()
+                .and_then(|original| String::from_utf8(original.bytes).ok()),
             (PlacementKind::Bridge, None) => Some(String::new()),
             (PlacementKind::Env, _) => self.placed_text(row).await?,
         };
@@ -218,7 +243,9 @@ impl Installation {
         let client = self.store.client(row.client.as_str()).await.doing("the client")?;
         let places = self.open_undo(row)?;
         let (Some(client), Some(place)) = (client, places.first()) else { return Ok(Some(String::new())) };
-        let Ok(original) = atomic_file::target_of(Path::new(&row.file)).and_then(|file| Original::read(&file)) else {
+        let Ok(original) =
+            atomic_file::target_of(Path::new(&row.file)).and_then(|file| Original::read(&file))
+        else {
             return Ok(None);
         };
         if !original.exists() {

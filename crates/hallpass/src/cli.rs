@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// Every MCP client gets its own pass.
 #[derive(Parser, Debug)]
 #[command(name = "hallpass", version, about, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Start with `hallpass tour` (20 seconds, touches nothing of yours), then `hallpass up`.")]
+#[command(
+    after_help = "Start with `hallpass tour` (20 seconds, touches nothing of yours), then `hallpass up`."
+)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -53,6 +55,7 @@ pub struct Consent {
 }
 
 /// The commands.
+#[expect(missing_docs, reason = "what has no words of its own is flattened, and has them there")]
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// The whole story in 20 seconds, in a temporary home; touches nothing of yours
@@ -105,7 +108,7 @@ pub enum Command {
         #[command(flatten)]
         roster: Roster,
     },
-    /// Cut a client or one token off: final, in force at once, open streams are cut
+    /// Cut a client or one token off: final, in force within 300 ms, open streams are cut
     Revoke {
         /// A client's name, or a token's `jti`
         #[arg(value_name = "NAME|JTI")]

@@ -4,7 +4,9 @@ use crate::atomic_file::{Original, ReplaceFault, delete_unchanged, replace, targ
 use crate::fault::{Fault, Result};
 use crate::standing::edit_fault;
 use crate::target::{BridgeEntry, Shape, Target};
-use hallpass_clients::{Dialect, EditError, Found, KeyPath, Removal, Undo, bridge_entry, read, remove, upsert};
+use hallpass_clients::{
+    Dialect, EditError, Found, KeyPath, Removal, Undo, bridge_entry, read, remove, upsert,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
@@ -39,7 +41,9 @@ struct Draft {
 /// Whether the target's file could be edited, tried with a text of a token's form. Writes nothing.
 pub fn rehearse(target: &Target, file: &Path) -> Result<()> {
     let original = Original::read(file)?;
-    draft(target, &original.bytes, "a-token", &Earlier { placed: &[], is_ours: &|_| false }).map(drop).map_err(|fault| edit_fault(&target.file, &fault))
+    draft(target, &original.bytes, "a-token", &Earlier { placed: &[], is_ours: &|_| false })
+        .map(drop)
+        .map_err(|fault| edit_fault(&target.file, &fault))
 }
 
 /// Puts the token (or the bridge entries) into the file. `before_writing` keeps the undo first, so that a crash
@@ -55,7 +59,8 @@ pub async fn put_in(
     let secret = matches!(target.shape, Shape::Variable(_));
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
-        let draft = draft(target, &original.bytes, token, earlier).map_err(|fault| edit_fault(&target.file, &fault))?;
+        let draft = draft(target, &original.bytes, token, earlier)
+            .map_err(|fault| edit_fault(&target.file, &fault))?;
         before_writing(&draft.placed).await?;
         let exposed = secret && original.is_open_to_others();
         if !draft.changed && !exposed {
@@ -143,7 +148,9 @@ fn draft(target: &Target, text: &[u8], token: &str, earlier: &Earlier<'_>) -> Re
     let mut draft = Draft { text: text.to_vec(), changed: false, placed: Vec::new() };
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
-        Shape::Variable(path) => draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?,
+        Shape::Variable(path) => {
+            draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?;
+        }
         Shape::Bridge { entries, .. } => {
             for entry in entries {
                 draft.put_bridge(target, entry, earlier)?;
@@ -158,7 +165,9 @@ impl Earlier<'_> {
     fn undo_of(&self, text: &[u8], dialect: Dialect, path: &KeyPath) -> Option<Undo> {
         match read(text, dialect, path) {
             // Ours: the first undo holds; a later one would bring back our own old value.
-            Ok(Found::Present(present)) if present.value.as_ref().is_some_and(self.is_ours) => Some(self.kept(path)),
+            Ok(Found::Present(present)) if present.value.as_ref().is_some_and(self.is_ours) => {
+                Some(self.kept(path))
+            }
             _ => None,
         }
     }
@@ -186,7 +195,12 @@ impl Draft {
         Ok(())
     }
 
-    fn put_bridge(&mut self, target: &Target, entry: &BridgeEntry, earlier: &Earlier<'_>) -> Result<(), EditError> {
+    fn put_bridge(
+        &mut self,
+        target: &Target,
+        entry: &BridgeEntry,
+        earlier: &Earlier<'_>,
+    ) -> Result<(), EditError> {
         let there = match read(&self.text, target.app.dialect, &entry.path) {
             Ok(Found::Present(present)) => present.value.filter(|value| entry.is_ours(value)),
             _ => None,

@@ -62,7 +62,10 @@ impl<T, E: fmt::Display> Doing<T> for std::result::Result<T, E> {
 
 /// `hint: did you mean ...`, or the list of what there is.
 pub fn did_you_mean(wanted: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|name| (strsim::jaro_winkler(wanted, name), *name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let near = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(wanted, name), *name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
         Some((likeness, name)) if likeness > 0.8 => format!("did you mean `{name}`?"),
         _ if known.is_empty() => "there is none yet".into(),

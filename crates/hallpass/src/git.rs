@@ -24,7 +24,11 @@ pub fn view(file: &Path) -> GitView {
     if ask(folder, &["ls-files", "--error-unmatch", "--"], file) {
         return GitView::WouldCommit;
     }
-    if ask(folder, &["check-ignore", "--quiet", "--"], file) { GitView::Ignored } else { GitView::WouldCommit }
+    if ask(folder, &["check-ignore", "--quiet", "--"], file) {
+        GitView::Ignored
+    } else {
+        GitView::WouldCommit
+    }
 }
 
 fn ask(folder: &Path, question: &[&str], file: &Path) -> bool {

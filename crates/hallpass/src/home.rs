@@ -113,7 +113,9 @@ impl Home {
                 crate::output::note("waiting for another hallpass command to finish");
                 file.lock().doing("cannot lock the home")?;
             }
-            Err(TryLockError::Error(error)) => return Err(Fault::new(format!("cannot lock the home: {error}"))),
+            Err(TryLockError::Error(error)) => {
+                return Err(Fault::new(format!("cannot lock the home: {error}")));
+            }
         }
         Ok(Lock { file })
     }
@@ -178,7 +180,8 @@ fn check_private(folder: &Path) -> Result<()> {
 }
 
 fn no_home_folder() -> Fault {
-    Fault::new("no home folder is known for this user").hint("say where: `--home DIR` or the variable `HALLPASS_HOME`")
+    Fault::new("no home folder is known for this user")
+        .hint("say where: `--home DIR` or the variable `HALLPASS_HOME`")
 }
 
 /// A lock that ends when it is dropped or the process ends.

@@ -68,7 +68,9 @@ impl Installation {
         }
         let seal = match SealKey::load(&home.seal_key()) {
             Ok(seal) => seal,
-            Err(SealFault::Missing) => SealKey::generate_file(&home.seal_key()).map_err(|fault| seal_fault(home, &fault))?,
+            Err(SealFault::Missing) => {
+                SealKey::generate_file(&home.seal_key()).map_err(|fault| seal_fault(home, &fault))?
+            }
             Err(fault) => return Err(seal_fault(home, &fault)),
         };
         // Under another name until it is complete: a database without its settings and key must never be opened.
@@ -88,8 +90,11 @@ impl Installation {
             return Err(lost_database(home));
         }
         if !home.is_made() {
-            return Err(Fault::new(format!("there is no Hallpass home at `{}` yet", home.folder().display()))
-                .hint("make one: `hallpass init`, or `hallpass up` for the whole set-up"));
+            return Err(Fault::new(format!(
+                "there is no Hallpass home at `{}` yet",
+                home.folder().display()
+            ))
+            .hint("make one: `hallpass init`, or `hallpass up` for the whole set-up"));
         }
         home.check_private()?;
         let store = Store::open(&home.database()).await.map_err(|fault| store_fault(home, &fault))?;
@@ -168,7 +173,11 @@ async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<St
         created_at: clock::now(),
     };
     store.add_key(&row).await.doing("cannot keep the signing key")?;
-    let settings = [("issuer", founding.issuer.as_str()), ("audience", founding.audience.as_str()), ("installation", &tag)];
+    let settings = [
+        ("issuer", founding.issuer.as_str()),
+        ("audience", founding.audience.as_str()),
+        ("installation", &tag),
+    ];
     for (name, value) in settings {
         store.put_setting(name, value).await.doing("cannot keep the settings")?;
     }
@@ -190,7 +199,8 @@ fn write_roster(home: &Home, settings: &Settings, tag: &str) -> Result<()> {
         ),
         None => include_str!("hallpass.toml").to_owned(),
     };
-    atomic_file::replace(&file, &original, text.as_bytes(), true, tag).map_err(|_| Fault::new("cannot write hallpass.toml"))
+    atomic_file::replace(&file, &original, text.as_bytes(), true, tag)
+        .map_err(|_| Fault::new("cannot write hallpass.toml"))
 }
 
 /// A new database would know none of the tokens that are out: nothing is made in the place of a lost one.
@@ -204,12 +214,16 @@ fn seal_fault(home: &Home, fault: &SealFault) -> Fault {
     let shown = path.display();
     let said = Fault::new(format!("the key file `{shown}`: {fault}"));
     match fault {
-        SealFault::Missing => said.hint("it opens the signing keys in the database: restore it from a backup"),
+        SealFault::Missing => {
+            said.hint("it opens the signing keys in the database: restore it from a backup")
+        }
         SealFault::OthersCanRead { .. } => {
             said.hint(format!("if nobody else can have read it, `chmod 600 {shown}`; else start a new home"))
         }
         SealFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
-        SealFault::WrongSize | SealFault::NotOpened | SealFault::Failed(_) => said.hint("restore it from a backup"),
+        SealFault::WrongSize | SealFault::NotOpened | SealFault::Failed(_) => {
+            said.hint("restore it from a backup")
+        }
     }
 }
 

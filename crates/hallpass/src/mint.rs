@@ -39,7 +39,12 @@ pub struct Authority {
 }
 
 /// A fresh token for one client, and what the store keeps of it.
-pub fn mint(authority: &Authority, client: &ClientName, subject: &Subject, now: UnixTime) -> Result<(Token, NewToken)> {
+pub fn mint(
+    authority: &Authority,
+    client: &ClientName,
+    subject: &Subject,
+    now: UnixTime,
+) -> Result<(Token, NewToken)> {
     let jti = uuid::Uuid::now_v7().to_string();
     let draft = Draft {
         kid: authority.key.kid(),
@@ -53,7 +58,10 @@ pub fn mint(authority: &Authority, client: &ClientName, subject: &Subject, now: 
         jti: &jti,
     };
     let signing_input = draft.signing_input();
-    let text = Zeroizing::new(format!("{signing_input}.{}", authority.key.sign(&signing_input).doing("cannot sign")?));
+    let text = Zeroizing::new(format!(
+        "{signing_input}.{}",
+        authority.key.sign(&signing_input).doing("cannot sign")?
+    ));
     verify_minted(&text, authority, &draft)?;
     let row = NewToken {
         jti: jti.clone(),
@@ -70,7 +78,8 @@ pub fn mint(authority: &Authority, client: &ClientName, subject: &Subject, now: 
 fn verify_minted(text: &str, authority: &Authority, draft: &Draft<'_>) -> Result<()> {
     let keys = KeySet::new([authority.key.verifying_key().doing("the signing key")?]);
     let bearer = Bearer::new(text).doing("the token just minted cannot be read")?;
-    let signed = check_signature(&bearer, &keys, &authority.issuer).doing("the token just minted does not verify")?;
+    let signed =
+        check_signature(&bearer, &keys, &authority.issuer).doing("the token just minted does not verify")?;
     let claims = signed.claims();
     let as_drafted = claims.subject == draft.subject.as_str()
         && claims.audience == [authority.audience.as_str()]

@@ -55,7 +55,10 @@ impl Output {
         let _ = write!(err, "{question} [y/N] ");
         let _ = err.flush();
         let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer).map_err(|error| Fault::new(format!("no answer: {error}")))?;
+        std::io::stdin()
+            .lock()
+            .read_line(&mut answer)
+            .map_err(|error| Fault::new(format!("no answer: {error}")))?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
     }
 }
@@ -67,17 +70,36 @@ pub fn print_line(text: &str) -> bool {
     writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
-/// One line on standard error.
+/// One line on standard error. What has the look of a token is not repeated, wherever it came from.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", harmless(text));
+    let _ = writeln!(anstream::stderr(), "{}", shown(text));
+}
+
+/// The text as a person may see it: no token, nothing that steers a terminal.
+fn shown(text: &str) -> String {
+    harmless(&without_tokens(text)).into_owned()
+}
+
+/// A token typed as an argument, or standing in a line of a file that is refused, is in errors about it otherwise.
+fn without_tokens(text: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(start) = rest.find("eyJ") {
+        let (before, from) = rest.split_at(start);
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let (word, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        shown += before;
+        shown += if word.contains('.') { "(a token)" } else { word };
+        rest = after;
+    }
+    shown + rest
 }
 
 /// `error: ...` and, if there is one, `hint: ...`.
 pub fn print_fault(fault: &Fault) {
     let mut err = anstream::stderr();
-    let _ = writeln!(err, "{RED}error:{PLAIN} {}", harmless(&fault.to_string()));
+    let _ = writeln!(err, "{RED}error:{PLAIN} {}", shown(&fault.to_string()));
     if let Some(hint) = fault.next_step() {
-        let _ = writeln!(err, "{CYAN}hint:{PLAIN} {}", harmless(hint));
+        let _ = writeln!(err, "{CYAN}hint:{PLAIN} {}", shown(hint));
     }
 }
 
@@ -86,7 +108,9 @@ fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() && c != '\n') {
         return Cow::Borrowed(text);
     }
-    text.chars().map(|c| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.into() }).collect()
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.into() })
+        .collect()
 }
 
 /// A table without frames, columns aligned.
@@ -119,7 +143,13 @@ pub fn distance(then: i64, now: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::distance;
+    use super::{distance, without_tokens};
+
+    #[test]
+    fn what_has_the_look_of_a_token_is_not_repeated() {
+        let said = "`eyJhbGciOi.eyJzdWIiOi-_.c2ln` is no name, but `eyJ` and `a.b.c` are: eyJx.y.";
+        assert_eq!(without_tokens(said), "`(a token)` is no name, but `eyJ` and `a.b.c` are: (a token)");
+    }
 
     #[test]
     fn distances_use_the_largest_unit_that_fits() {

@@ -1,8 +1,8 @@
 //! What has to happen so that a client has its token in its place. Looks and decides; changes nothing.
 
 use crate::atomic_file::target_of;
-use crate::fault::{Fault, Result};
 use crate::edits::Placed;
+use crate::fault::{Fault, Result};
 use crate::git::{self, GitView};
 use crate::standing::{Standing, look};
 use crate::target::{Shape, Surroundings, Target};
@@ -91,7 +91,13 @@ pub enum Wish {
 
 impl ClientPlan {
     /// Plans for one client. Refuses what could not be carried out.
-    pub fn make(wanted: ClientRow, known: &Known, around: &Surroundings<'_>, wish: Wish, now: UnixTime) -> Result<Self> {
+    pub fn make(
+        wanted: ClientRow,
+        known: &Known,
+        around: &Surroundings<'_>,
+        wish: Wish,
+        now: UnixTime,
+    ) -> Result<Self> {
         let target = Target::of(&wanted, around)?;
         let registration = registration(&wanted, known.client.as_ref());
         // Those of an earlier client of that name say nothing about this one.
@@ -142,7 +148,10 @@ pub fn check_distinct(plans: &[ClientPlan]) -> Result<()> {
     let mut places = HashMap::new();
     for plan in plans {
         for path in plan.target.paths() {
-            let Some(other) = places.insert((target_of(&plan.target.file)?, path.clone()), &plan.client.name) else { continue };
+            let Some(other) = places.insert((target_of(&plan.target.file)?, path.clone()), &plan.client.name)
+            else {
+                continue;
+            };
             return Err(Fault::new(format!(
                 "`{other}` and `{}` would share one place: `{path}` in `{}`",
                 plan.client.name,
@@ -229,7 +238,7 @@ fn check_git(file: &Path, git_ok: bool) -> Result<()> {
         return Ok(());
     }
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    Err(Fault::new(format!("git would commit `{}`, and a token is a secret", file.display()))
-        .hint(format!("add `{name}` to .gitignore (and `git rm --cached` it if it is tracked), or say `--git-ok`")))
+    Err(Fault::new(format!("git would commit `{}`, and a token is a secret", file.display())).hint(format!(
+        "add `{name}` to .gitignore (and `git rm --cached` it if it is tracked), or say `--git-ok`"
+    )))
 }
-

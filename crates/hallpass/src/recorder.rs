@@ -16,7 +16,6 @@ const GROUP_MOST: usize = 1000;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Starts the recorder. It ends when every sender is dropped and all that waited is written.
-#[expect(clippy::disallowed_methods, reason = "the one task of the program, awaited when the gateway stops")]
 pub fn start(store: Store, json: bool) -> (mpsc::Sender<Event>, JoinHandle<()>) {
     let (sender, mut events) = mpsc::channel(WAITING_MOST);
     let task = tokio::spawn(async move {

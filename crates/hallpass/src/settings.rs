@@ -54,7 +54,8 @@ impl Settings {
             Err(error) => return Err(Fault::new(format!("cannot read `{shown}`: {error}"))),
         };
         let roster = Roster::parse(&text).map_err(|fault| {
-            Fault::new(format!("`{shown}` is refused: {fault}")).hint("nothing was changed; mend the file and run the command again")
+            Fault::new(format!("`{shown}` is refused: {fault}"))
+                .hint("nothing was changed; mend the file and run the command again")
         })?;
         let file = std::path::absolute(file).doing(format!("the path of `{shown}`"))?;
         Ok(Self { roster, file: Some(file) })

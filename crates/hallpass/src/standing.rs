@@ -44,7 +44,12 @@ pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Res
                 Some(text) => (Some(TokenDigest::of(&text)), true),
                 None => (None, false),
             };
-            Ok(Standing { token, foreign, entries_in_place: true, open_to_others: original.is_open_to_others() })
+            Ok(Standing {
+                token,
+                foreign,
+                entries_in_place: true,
+                open_to_others: original.is_open_to_others(),
+            })
         }
         Shape::Bridge { entries, token_file } => {
             let mut entries_in_place = true;
@@ -54,13 +59,24 @@ pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Res
             let token_file = Original::read(token_file)?;
             let text = std::str::from_utf8(&token_file.bytes).unwrap_or_default().trim_end();
             let token = (!text.is_empty()).then(|| TokenDigest::of(text));
-            Ok(Standing { token, foreign: false, entries_in_place, open_to_others: token_file.is_open_to_others() })
+            Ok(Standing {
+                token,
+                foreign: false,
+                entries_in_place,
+                open_to_others: token_file.is_open_to_others(),
+            })
         }
     }
 }
 
 /// Whether the entry is as it should be. One that is not ours is never replaced.
-fn look_at_entry(target: &Target, original: &Original, entry: &BridgeEntry, client: &ClientName, leaving: &[ClientName]) -> Result<bool> {
+fn look_at_entry(
+    target: &Target,
+    original: &Original,
+    entry: &BridgeEntry,
+    client: &ClientName,
+    leaving: &[ClientName],
+) -> Result<bool> {
     let found = hallpass_clients::read(&original.bytes, target.app.dialect, &entry.path);
     match found {
         Ok(Found::Absent(_)) => Ok(false),
@@ -72,14 +88,26 @@ fn look_at_entry(target: &Target, original: &Original, entry: &BridgeEntry, clie
             if entry.is_ours(&value) || leaving.iter().any(|client| is_bridge_of(&value, client.as_str())) {
                 return Ok(false);
             }
-            Err(Fault::new(format!("`{}` already has an entry `{}` that is not ours", target.file.display(), entry.path))
-                .hint(format!("give the client another one: `entry = \"...\"` in [clients.{client}], or `--entry`")))
+            Err(Fault::new(format!(
+                "`{}` already has an entry `{}` that is not ours",
+                target.file.display(),
+                entry.path
+            ))
+            .hint(format!(
+                "give the client another one: `entry = \"...\"` in [clients.{client}], or `--entry`"
+            )))
         }
-        Err(fault) => no_document(&original.bytes, &fault).map_or(Err(edit_fault(&target.file, &fault)), |()| Ok(false)),
+        Err(fault) => {
+            no_document(&original.bytes, &fault).map_or(Err(edit_fault(&target.file, &fault)), |()| Ok(false))
+        }
     }
 }
 
-fn read_text(target: &Target, original: &Original, path: &hallpass_clients::KeyPath) -> Result<Option<String>> {
+fn read_text(
+    target: &Target,
+    original: &Original,
+    path: &hallpass_clients::KeyPath,
+) -> Result<Option<String>> {
     if !original.exists() {
         return Err(Fault::new(format!("there is no `{}`", target.file.display()))
             .hint("the token goes into an entry that is there already: add the MCP server in the client first, or name the right file"));
@@ -105,7 +133,9 @@ fn no_document(bytes: &[u8], fault: &EditError) -> Option<()> {
 pub fn edit_fault(file: &Path, fault: &EditError) -> Fault {
     let said = Fault::new(format!("`{}` is left alone: {fault}", file.display()));
     match fault {
-        EditError::MissingEntry { .. } => said.hint("name the entry that starts your MCP server: `entry = \"...\"`"),
+        EditError::MissingEntry { .. } => {
+            said.hint("name the entry that starts your MCP server: `entry = \"...\"`")
+        }
         EditError::ByteOrderMark => said.hint("save it as UTF-8 without a byte order mark"),
         EditError::Utf16 => said.hint("save it as UTF-8"),
         EditError::Guard => said.hint("please report this with the file's shape (not its secrets)"),

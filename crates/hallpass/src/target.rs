@@ -4,8 +4,8 @@ use crate::environment;
 use crate::fault::{Fault, Result, did_you_mean};
 use crate::home::Home;
 use hallpass_clients::{App, KeyPath, Os, Place, PlaceRoot};
-use hallpass_core::{ClientName, ServerName};
 use hallpass_core::snapshot::ServerScope;
+use hallpass_core::{ClientName, ServerName};
 use hallpass_store::ClientRow;
 use std::path::{Path, PathBuf};
 
@@ -89,7 +89,10 @@ impl Target {
             None if app.bridge_by_default => bridge(client, app, around)?,
             None => {
                 return Err(Fault::new(format!("where the token of `{}` goes is not said", client.name))
-                    .hint(format!("name the variable of its entry: `env = \"...\"` in [clients.{}], or `--env`", client.name)));
+                    .hint(format!(
+                        "name the variable of its entry: `env = \"...\"` in [clients.{}], or `--env`",
+                        client.name
+                    )));
             }
         };
         Ok(Self { app, file, shape })
@@ -165,7 +168,8 @@ impl BridgeEntry {
 /// Whether `entry` starts the bridge for that client.
 pub fn is_bridge_of(entry: &serde_json::Value, client: &str) -> bool {
     let arguments = entry.get("args").and_then(|arguments| arguments.as_array());
-    let first: Vec<&str> = arguments.into_iter().flatten().take(4).filter_map(|argument| argument.as_str()).collect();
+    let first: Vec<&str> =
+        arguments.into_iter().flatten().take(4).filter_map(|argument| argument.as_str()).collect();
     matches!(first[..], ["connect", _, "--client", name] if name == client)
 }
 
@@ -183,7 +187,9 @@ fn resolve(place: Place) -> Option<PathBuf> {
     let root = match place.root {
         PlaceRoot::Home => home,
         PlaceRoot::Config if cfg!(target_os = "macos") => home.join("Library/Application Support"),
-        PlaceRoot::Config => environment::variable("XDG_CONFIG_HOME").map_or(home.join(".config"), PathBuf::from),
+        PlaceRoot::Config => {
+            environment::variable("XDG_CONFIG_HOME").map_or(home.join(".config"), PathBuf::from)
+        }
         PlaceRoot::LocalAppData => return None,
     };
     Some(place.segments.iter().fold(root, |path, segment| path.join(segment)))
@@ -191,7 +197,8 @@ fn resolve(place: Place) -> Option<PathBuf> {
 
 /// This program's path, as a client's configuration has to name it.
 pub fn own_program() -> Result<String> {
-    let program = std::env::current_exe().map_err(|error| Fault::new(format!("where this program is: {error}")))?;
+    let program =
+        std::env::current_exe().map_err(|error| Fault::new(format!("where this program is: {error}")))?;
     utf8(&program).map(str::to_owned)
 }
 

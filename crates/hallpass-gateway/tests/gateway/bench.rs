@@ -162,6 +162,10 @@ impl Bench {
             let now_ms = Arc::clone(&now_ms);
             Arc::new(move || match now_ms.load(Ordering::SeqCst) {
                 i64::MIN => panic!("the clock is broken"),
+                breaking if breaking < 0 => {
+                    now_ms.store(breaking - 1, Ordering::SeqCst);
+                    NOW * 1000
+                }
                 now => now,
             })
         };
@@ -179,9 +183,9 @@ impl Bench {
         self.now_ms.store(seconds * 1000, Ordering::SeqCst);
     }
 
-    /// From now on every look at the clock panics.
-    pub(crate) fn break_clock(&self) {
-        self.now_ms.store(i64::MIN, Ordering::SeqCst);
+    /// From now on every look at the clock panics, but for the first few.
+    pub(crate) fn break_clock_after(&self, looks: i64) {
+        self.now_ms.store(i64::MIN + looks, Ordering::SeqCst);
     }
 
     pub(crate) async fn dial(&self) -> Wire {

@@ -27,7 +27,8 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
         installation.mend().await?;
     }
     if settings.roster.clients.contains_key(&name) {
-        return Err(Fault::new(format!("`{name}` is described in hallpass.toml")).hint("change it there, then `hallpass apply`"));
+        return Err(Fault::new(format!("`{name}` is described in hallpass.toml"))
+            .hint("change it there, then `hallpass apply`"));
     }
     let known = installation.known(&name).await?;
     let client = wanted(add, name, &settings, known.client.as_ref())?;
@@ -35,7 +36,14 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
     let around = Surroundings { home: &context.home, servers: &servers, program: &program, leaving: &[] };
     let plan = ClientPlan::make(client, &known, &around, Wish::WhatIsMissing, clock::now())?;
-    let mut all = super::roster::plans(&context.home, Some(&installation), &settings, super::roster::Chosen::All, Wish::WhatIsMissing).await?;
+    let mut all = super::roster::plans(
+        &context.home,
+        Some(&installation),
+        &settings,
+        super::roster::Chosen::All,
+        Wish::WhatIsMissing,
+    )
+    .await?;
     all.retain(|other| other.client.name != plan.client.name);
     all.push(plan);
     check_distinct(&all)?;
@@ -50,7 +58,9 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
 /// As in hallpass.toml: nothing empty, and a variable that a shell could set.
 fn check_texts(add: &Add) -> Result<()> {
     let config = add.config.as_deref().and_then(std::path::Path::to_str);
-    for (option, text) in [("--config", config), ("--entry", add.entry.as_deref()), ("--env", add.env.as_deref())] {
+    for (option, text) in
+        [("--config", config), ("--entry", add.entry.as_deref()), ("--env", add.env.as_deref())]
+    {
         if text == Some("") {
             return Err(Fault::usage(format!("`{option}` is empty")).hint("name it, or leave the option out"));
         }
@@ -67,14 +77,15 @@ fn check_texts(add: &Add) -> Result<()> {
 fn wanted(add: &Add, name: ClientName, settings: &Settings, stored: Option<&ClientRow>) -> Result<ClientRow> {
     let stored = stored.filter(|stored| !stored.removed);
     let subject = match (&add.subject, stored) {
-        (Some(subject), _) => {
-            Subject::new(subject).map_err(|why| Fault::usage(format!("`{}` is no subject: {why}", subject.escape_debug())))?
-        }
+        (Some(subject), _) => Subject::new(subject)
+            .map_err(|why| Fault::usage(format!("`{}` is no subject: {why}", subject.escape_debug())))?,
         (None, Some(stored)) => stored.subject.clone(),
         (None, None) => default_subject(&name)?,
     };
-    let servers: Vec<ServerName> = add.servers.iter().map(|server| find_server(server, settings)).collect::<Result<_>>()?;
-    let config = add.config.as_deref().map(std::path::absolute).transpose().doing("the path of `--config`")?;
+    let servers: Vec<ServerName> =
+        add.servers.iter().map(|server| find_server(server, settings)).collect::<Result<_>>()?;
+    let config =
+        add.config.as_deref().map(std::path::absolute).transpose().doing("the path of `--config`")?;
     Ok(ClientRow {
         name,
         subject,
@@ -93,6 +104,7 @@ fn wanted(add: &Add, name: ClientName, settings: &Settings, stored: Option<&Clie
 fn find_server(name: &str, settings: &Settings) -> Result<ServerName> {
     let known: Vec<&str> = settings.roster.servers.keys().map(ServerName::as_str).collect();
     settings.roster.servers.keys().find(|server| server.as_str() == name).cloned().ok_or_else(|| {
-        Fault::new(format!("no server named `{}` in hallpass.toml", name.escape_debug())).hint(did_you_mean(name, &known))
+        Fault::new(format!("no server named `{}` in hallpass.toml", name.escape_debug()))
+            .hint(did_you_mean(name, &known))
     })
 }

@@ -1,7 +1,7 @@
 //! `hallpass apply`
 
-use super::roster::{Chosen, plans};
 use super::remove::Removal;
+use super::roster::{Chosen, plans};
 use super::{Context, changes};
 use crate::cli::Consent;
 use crate::fault::{Doing, Fault, Result};
@@ -46,7 +46,11 @@ pub(super) async fn apply(
 }
 
 /// What was agreed to already: no plan is shown, nobody is asked. The home is locked by the caller.
-pub(super) async fn apply_agreed(context: &Context, installation: &Installation, settings: &Settings) -> Result<()> {
+pub(super) async fn apply_agreed(
+    context: &Context,
+    installation: &Installation,
+    settings: &Settings,
+) -> Result<()> {
     installation.mend().await?;
     let plans = plans(&context.home, Some(installation), settings, Chosen::All, Wish::WhatIsMissing).await?;
     changes::carry_out(context, installation, settings, &plans, &[]).await

@@ -15,7 +15,12 @@ use hallpass_core::ClientName;
 use serde_json::{Value, json};
 
 /// Refuses what cannot be carried out, shows the plan and asks. `false`: there is nothing to do, or it was a dry run.
-pub(super) fn agree(context: &Context, plans: &[ClientPlan], removals: &[Removal], consent: Consent) -> Result<bool> {
+pub(super) fn agree(
+    context: &Context,
+    plans: &[ClientPlan],
+    removals: &[Removal],
+    consent: Consent,
+) -> Result<bool> {
     for plan in plans {
         plan.check_feasible(consent.git_ok)?;
     }
@@ -74,7 +79,8 @@ pub(super) async fn carry_out(
     if failed.is_empty() {
         return Ok(());
     }
-    Err(Fault::new(format!("not done for {}: see above", failed.join(", "))).hint("mend the cause, then run the same command again"))
+    Err(Fault::new(format!("not done for {}: see above", failed.join(", ")))
+        .hint("mend the cause, then run the same command again"))
 }
 
 fn not_done(context: &Context, name: &ClientName, fault: &Fault) -> String {
@@ -104,7 +110,9 @@ fn describe(plan: &ClientPlan) -> String {
             "{name}: {registered}keep the token that was printed (until {expires_at}; `hallpass issue {name}` places one)"
         ),
         TokenStep::LeftRevoked { at } => {
-            format!("{name}: left alone, it was revoked on {at} (`hallpass issue {name}` gives it a new token)")
+            format!(
+                "{name}: left alone, it was revoked on {at} (`hallpass issue {name}` gives it a new token)"
+            )
         }
         TokenStep::PutRight => format!("{name}: {registered}put right {}", place(plan)),
         TokenStep::Issue { why } => format!("{name}: {registered}issue a token ({why}) -> {}", place(plan)),
@@ -120,10 +128,13 @@ fn place(plan: &ClientPlan) -> String {
     let paths: Vec<String> = plan.target.paths().iter().map(ToString::to_string).collect();
     let how = match &plan.target.shape {
         Shape::Variable(_) => {
-            let replaced = if plan.standing.foreign { ", in place of what stands there (kept sealed)" } else { "" };
+            let replaced =
+                if plan.standing.foreign { ", in place of what stands there (kept sealed)" } else { "" };
             format!("the token itself{replaced}; the file becomes 0600")
         }
-        Shape::Bridge { token_file, .. } => format!("a bridge without a secret; the token in {}", token_file.display()),
+        Shape::Bridge { token_file, .. } => {
+            format!("a bridge without a secret; the token in {}", token_file.display())
+        }
     };
     format!("{file}{link}\n    {}: {how}", paths.join(", "))
 }
@@ -131,7 +142,9 @@ fn place(plan: &ClientPlan) -> String {
 fn restart(plan: &ClientPlan) -> String {
     let name = plan.target.app.name;
     match (&plan.target.shape, plan.target.app.reload) {
-        (Shape::Bridge { .. }, _) if plan.standing.entries_in_place => "; the bridge reads it by itself".into(),
+        (Shape::Bridge { .. }, _) if plan.standing.entries_in_place => {
+            "; the bridge reads it by itself".into()
+        }
         (Shape::Bridge { .. }, Reload::Live) => String::new(),
         (_, Reload::Reconnect) => format!("; reconnect the server in {name}"),
         (_, Reload::Live | Reload::Restart | Reload::Unknown) => format!("; restart {name}"),
@@ -140,8 +153,10 @@ fn restart(plan: &ClientPlan) -> String {
 
 fn document(plans: &[ClientPlan], removals: &[Removal], dry_run: bool, done: &[ClientName]) -> Value {
     let clients: Vec<Value> = plans.iter().map(|plan| client_document(plan, done)).collect();
-    let removed: Vec<Value> =
-        removals.iter().map(|removal| removal.document(done.contains(&removal.client.name), dry_run)).collect();
+    let removed: Vec<Value> = removals
+        .iter()
+        .map(|removal| removal.document(done.contains(&removal.client.name), dry_run))
+        .collect();
     json!({ "dry_run": dry_run, "changed": !done.is_empty(), "clients": clients, "removed": removed })
 }
 

@@ -17,11 +17,19 @@ pub(super) async fn run(context: &Context, server: &str, client: &str, url: Opti
     let base = url.map_or_else(|| endpoint(context), str::to_owned);
     let url = format!("{}/c/{client}/s/{server}/mcp", base.trim_end_matches('/'));
     let url = url.parse().map_err(|_| {
-        Fault::usage("the gateway's address is not a URL").hint("`--url http://127.0.0.1:4255`, or leave it out")
+        Fault::usage("the gateway's address is not a URL")
+            .hint("`--url http://127.0.0.1:4255`, or leave it out")
     })?;
-    let settings = BridgeSettings { url, token: token(context, &client), client: client.to_string(), server: server.to_string() };
+    let settings = BridgeSettings {
+        url,
+        token: token(context, &client),
+        client: client.to_string(),
+        server: server.to_string(),
+    };
     let stdin = tokio::io::BufReader::new(tokio::io::stdin());
-    bridge::run(settings, stdin, tokio::io::stdout(), note).await.map_err(|fault| Fault::new(fault.to_string()))
+    bridge::run(settings, stdin, tokio::io::stdout(), note)
+        .await
+        .map_err(|fault| Fault::new(fault.to_string()))
 }
 
 /// Where the gateway of this home was last told to listen.

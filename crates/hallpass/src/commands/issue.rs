@@ -27,9 +27,12 @@ pub(super) async fn run(
         installation.mend().await?;
     }
     let Some(name) = &who.name else {
-        let plans = plans(&context.home, Some(&installation), &settings, Chosen::All, Wish::FreshUnlessRevoked).await?;
+        let plans =
+            plans(&context.home, Some(&installation), &settings, Chosen::All, Wish::FreshUnlessRevoked)
+                .await?;
         if plans.is_empty() {
-            return Err(Fault::new("there is no client yet").hint("name them in hallpass.toml, or `hallpass add NAME --app APP`"));
+            return Err(Fault::new("there is no client yet")
+                .hint("name them in hallpass.toml, or `hallpass add NAME --app APP`"));
         }
         return issue(context, &installation, &settings, &plans, consent).await;
     };
@@ -37,7 +40,8 @@ pub(super) async fn run(
     if print {
         return print_token(context, &installation, &settings, &name, consent).await;
     }
-    let plans = plans(&context.home, Some(&installation), &settings, Chosen::One(&name), Wish::FreshToken).await?;
+    let plans =
+        plans(&context.home, Some(&installation), &settings, Chosen::One(&name), Wish::FreshToken).await?;
     issue(context, &installation, &settings, &plans, consent).await
 }
 
@@ -57,7 +61,8 @@ async fn issue(
 /// A client of the store or of the configuration.
 async fn find(installation: &Installation, settings: &Settings, name: &str) -> Result<ClientName> {
     let stored = installation.store.clients().await.doing("the clients")?;
-    let mut known: Vec<ClientName> = stored.into_iter().filter(|client| !client.removed).map(|client| client.name).collect();
+    let mut known: Vec<ClientName> =
+        stored.into_iter().filter(|client| !client.removed).map(|client| client.name).collect();
     known.extend(settings.roster.clients.keys().cloned());
     known.sort();
     known.dedup();

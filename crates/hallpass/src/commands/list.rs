@@ -20,7 +20,12 @@ pub(super) async fn list(context: &Context) -> Result<()> {
             continue;
         }
         let tokens = installation.store.tokens_of(client.name.as_str()).await.doing("the client's tokens")?;
-        rows.push(vec![client.name.to_string(), client.app.clone(), client.subject.to_string(), token_word(&client, &tokens)]);
+        rows.push(vec![
+            client.name.to_string(),
+            client.app.clone(),
+            client.subject.to_string(),
+            token_word(&client, &tokens),
+        ]);
         documents.push(client_document(&installation, &client, &tokens).await?);
     }
     if rows.is_empty() {
@@ -45,7 +50,15 @@ pub(super) async fn show(context: &Context, name: &str) -> Result<()> {
     }
     let rows: Vec<Vec<String>> = tokens
         .iter()
-        .map(|token| vec![token.jti.clone(), state_word(token), token.issued_at.to_string(), token.expires_at.to_string(), token.kid.clone()])
+        .map(|token| {
+            vec![
+                token.jti.clone(),
+                state_word(token),
+                token.issued_at.to_string(),
+                token.expires_at.to_string(),
+                token.kid.clone(),
+            ]
+        })
         .collect();
     context.output.line("");
     context.output.line(table(&["TOKEN (jti)", "STATE", "ISSUED", "EXPIRES", "KEY"], &rows));
@@ -72,7 +85,11 @@ pub(super) fn token_word(client: &ClientRow, tokens: &[TokenRow]) -> String {
             format!("expired {}", ago(token.expires_at, now))
         }
         TokenState::Active => {
-            format!("good, ends {}{}", ago(token.expires_at, now), if token.placed { "" } else { " (printed)" })
+            format!(
+                "good, ends {}{}",
+                ago(token.expires_at, now),
+                if token.placed { "" } else { " (printed)" }
+            )
         }
         TokenState::Replaced { at } => format!("replaced {}", ago(at, now)),
     }
@@ -105,7 +122,11 @@ fn ago(at: UnixTime, now: UnixTime) -> String {
 }
 
 /// Everything about a client that may be shown.
-pub(super) async fn client_document(installation: &Installation, client: &ClientRow, tokens: &[TokenRow]) -> Result<Value> {
+pub(super) async fn client_document(
+    installation: &Installation,
+    client: &ClientRow,
+    tokens: &[TokenRow],
+) -> Result<Value> {
     let placement = installation.store.placement(client.name.as_str()).await.doing("the placement")?;
     let entries = placement.as_ref().map(|row| installation.open_undo(row)).transpose()?;
     let tokens: Vec<Value> = tokens.iter().map(token_document).collect();

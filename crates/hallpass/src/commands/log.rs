@@ -53,6 +53,7 @@ fn line(context: &Context, event: &Event) -> String {
 
 fn parse_outcome(word: &str) -> Result<Outcome> {
     Outcome::from_word(word).ok_or_else(|| {
-        Fault::usage(format!("`{}` is no outcome", word.escape_debug())).hint("one of ok, error, refused, cut, gone, failed, done")
+        Fault::usage(format!("`{}` is no outcome", word.escape_debug()))
+            .hint("one of ok, error, refused, cut, gone, failed, done")
     })
 }

@@ -59,7 +59,9 @@ pub async fn run(cli: Cli) -> Result<()> {
     let context = Context { output, home: Home::locate(cli.global.home.as_deref())?, config: cli.config };
     match cli.command {
         Command::Completions { .. } | Command::Man { .. } | Command::Tour { .. } => Ok(()),
-        Command::Up { consent, listen, roster } => up::run(&context, consent, &listen, roster.config.as_deref()).await,
+        Command::Up { consent, listen, roster } => {
+            up::run(&context, consent, &listen, roster.config.as_deref()).await
+        }
         Command::Init { consent, roster } => init::run(&context, consent, roster.config.as_deref()).await,
         Command::Add(add) => add::run(&context, &add).await,
         Command::Apply { file, prune, consent, roster } => {
@@ -76,6 +78,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Verify { file } => verify::run(&context, &file).await,
         Command::Log(log) => log::run(&context, &log).await,
         Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,
-        Command::Connect { server, client, url } => connect::run(&context, &server, &client, url.as_deref()).await,
+        Command::Connect { server, client, url } => {
+            connect::run(&context, &server, &client, url.as_deref()).await
+        }
     }
 }

@@ -32,8 +32,11 @@ pub(super) async fn run(context: &Context, name: &str, consent: Consent) -> Resu
     }
     context.output.line(removal.carry_out(&installation).await?);
     context.output.document(&removal.document(true, false));
-    if context.settings(None).is_ok_and(|settings| settings.roster.clients.contains_key(&removal.client.name)) {
-        context.output.note(format!("hallpass.toml still names `{name}`: the next `hallpass apply` registers it anew"));
+    if context.settings(None).is_ok_and(|settings| settings.roster.clients.contains_key(&removal.client.name))
+    {
+        context
+            .output
+            .note(format!("hallpass.toml still names `{name}`: the next `hallpass apply` registers it anew"));
     }
     Ok(())
 }
@@ -50,7 +53,9 @@ impl Removal {
     pub(super) async fn plan(installation: &Installation, client: ClientRow) -> Result<Self> {
         let name = &client.name;
         let planned = clean(installation, &client, true).await.map_err(|fault| {
-            Fault::new(fault.to_string()).hint(format!("mend the file, then remove it again; `hallpass revoke {name}` cuts the client off now"))
+            Fault::new(fault.to_string()).hint(format!(
+                "mend the file, then remove it again; `hallpass revoke {name}` cuts the client off now"
+            ))
         })?;
         Ok(Self { client, planned })
     }
@@ -69,10 +74,16 @@ impl Removal {
     pub(super) async fn carry_out(&self, installation: &Installation) -> Result<String> {
         let name = &self.client.name;
         let store = &installation.store;
-        store.revoke_client(name.as_str(), clock::now(), "removed", &act("revoke", name)).await.doing("cannot revoke")?;
+        store
+            .revoke_client(name.as_str(), clock::now(), "removed", &act("revoke", name))
+            .await
+            .doing("cannot revoke")?;
         let done = clean(installation, &self.client, false).await?;
         let removed = act("remove", name);
-        store.remove_client(name.as_str(), clock::now(), "removed", &removed).await.doing("cannot remove the client")?;
+        store
+            .remove_client(name.as_str(), clock::now(), "removed", &removed)
+            .await
+            .doing("cannot remove the client")?;
         Ok(format!("{name}: removed ({done})"))
     }
 }
@@ -84,7 +95,14 @@ async fn clean(installation: &Installation, client: &ClientRow, dry: bool) -> Re
     };
     let placed = installation.open_undo(&row)?;
     let ours = installation.ours(&client.name).await?;
-    let outcome = take_out(Path::new(&row.file), find_app(&client.app)?.dialect, &placed, &ours, &installation.tag, dry)?;
+    let outcome = take_out(
+        Path::new(&row.file),
+        find_app(&client.app)?.dialect,
+        &placed,
+        &ours,
+        &installation.tag,
+        dry,
+    )?;
     if let Some(token_file) = row.token_file.as_deref().filter(|_| !dry) {
         crate::atomic_file::delete(Path::new(token_file))?;
     }

@@ -14,10 +14,12 @@ use serde_json::json;
 /// Cuts off one client, or one token. In an emergency nobody wants to be asked, so it does not ask.
 pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Consent) -> Result<()> {
     if reason.trim().is_empty() {
-        return Err(Fault::usage("the reason is empty").hint("say why: `--reason \"laptop lost\"`; it is kept in the log"));
+        return Err(Fault::usage("the reason is empty")
+            .hint("say why: `--reason \"laptop lost\"`; it is kept in the log"));
     }
     if reason.chars().any(char::is_control) {
-        return Err(Fault::usage("the reason holds control characters").hint("one line of plain text: it is shown in lists and logs"));
+        return Err(Fault::usage("the reason holds control characters")
+            .hint("one line of plain text: it is shown in lists and logs"));
     }
     // Not behind the home's lock: another command may hold it while a person thinks about a question.
     let installation = context.installation().await?;
@@ -26,20 +28,29 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
     }
     let client = find_client(&installation, what).await?;
     let tokens = installation.store.tokens_of(client.name.as_str()).await.doing("the client's tokens")?;
-    let live = tokens.iter().filter(|token| matches!(token.state, TokenState::Active | TokenState::Pending)).count();
+    let live =
+        tokens.iter().filter(|token| matches!(token.state, TokenState::Active | TokenState::Pending)).count();
     let revoked = if consent.dry_run {
         0
     } else {
         let event = Event { reason: Some(reason.to_owned()), ..act("revoke", &client.name) };
-        installation.store.revoke_client(client.name.as_str(), clock::now(), reason, &event).await.doing("cannot revoke")?
+        installation
+            .store
+            .revoke_client(client.name.as_str(), clock::now(), reason, &event)
+            .await
+            .doing("cannot revoke")?
     };
     let name = &client.name;
     context.output.line(match (consent.dry_run, live) {
         (_, 0) => format!("{name}: it has no token in force, nothing to change"),
         (true, _) => format!("{name}: would be cut off ({})", plural(live)),
-        (false, _) => format!("{name}: cut off ({}). `hallpass issue {name}` gives it a new one", plural(live)),
+        (false, _) => {
+            format!("{name}: cut off ({}). `hallpass issue {name}` gives it a new one", plural(live))
+        }
     });
-    context.output.document(&json!({ "client": name, "revoked": revoked, "dry_run": consent.dry_run, "reason": reason }));
+    context.output.document(
+        &json!({ "client": name, "revoked": revoked, "dry_run": consent.dry_run, "reason": reason }),
+    );
     Ok(())
 }
 
@@ -52,9 +63,11 @@ async fn revoke_token(
 ) -> Result<()> {
     let token = installation.store.token(jti).await.doing("the token")?;
     let token = token.ok_or_else(|| {
-        Fault::new(format!("no token with the `jti` {jti}")).hint("`hallpass show NAME` lists a client's tokens")
+        Fault::new(format!("no token with the `jti` {jti}"))
+            .hint("`hallpass show NAME` lists a client's tokens")
     })?;
-    let event = Event { jti: Some(jti.to_owned()), reason: Some(reason.to_owned()), ..act("revoke", &token.client) };
+    let event =
+        Event { jti: Some(jti.to_owned()), reason: Some(reason.to_owned()), ..act("revoke", &token.client) };
     let changed = !consent.dry_run
         && installation.store.revoke_token(jti, clock::now(), reason, &event).await.doing("cannot revoke")?;
     context.output.line(match (consent.dry_run, changed) {

@@ -125,7 +125,10 @@ async fn clients(
     }
     let Some(installation) = installation else { return Ok(clients) };
     for stored in installation.store.clients().await.doing("the clients")? {
-        if !stored.removed && !settings.roster.clients.contains_key(&stored.name) && !leaving.contains(&stored.name) {
+        if !stored.removed
+            && !settings.roster.clients.contains_key(&stored.name)
+            && !leaving.contains(&stored.name)
+        {
             let known = installation.known(&stored.name).await?;
             clients.push((stored, known));
         }
@@ -138,7 +141,9 @@ async fn clients(
 /// Refuses two clients with one subject, in the end or on the way there (two that swap theirs).
 pub(super) fn check_subjects(clients: &[(&ClientRow, Option<&ClientRow>)]) -> Result<()> {
     for (client, _) in clients {
-        let bears = |other: &ClientRow| other.name != client.name && !other.removed && other.subject == client.subject;
+        let bears = |other: &ClientRow| {
+            other.name != client.name && !other.removed && other.subject == client.subject
+        };
         if let Some((other, _)) =
             clients.iter().find(|(other, stored)| bears(other) || stored.is_some_and(bears))
         {

@@ -50,11 +50,19 @@ pub(super) async fn serve(
         installation.mend().await?;
     }
     let config = gateway_config(&installation, settings)?;
-    let listener = bind(listen.listen.unwrap_or_else(|| settings.listen()))?;
+    let address = listen.listen.unwrap_or_else(|| settings.listen());
+    if !address.ip().is_loopback() {
+        note(
+            "note: this listens beyond this machine without TLS, where tokens can be read on the way: put a TLS proxy in front",
+        );
+    }
+    let listener = bind(address)?;
     let mut watch = installation.store.watch().await.doing("the store")?;
     let snapshot = Arc::new(installation.snapshot().await?);
-    let (events, recorder) = recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
-    let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events).doing("cannot start the gateway")?;
+    let (events, recorder) =
+        recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
+    let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events)
+        .doing("cannot start the gateway")?;
     let address = format!("http://{}", gateway.local_addr());
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
@@ -64,11 +72,9 @@ pub(super) async fn serve(
         () = follow(&installation, &gateway, &mut watch) => {}
     }
     tokio::select! {
-        () = gateway.shutdown(PATIENCE) => {}
-        () = stop.wait() => return Err(Fault::new("stopped at once: answers under way were cut")),
+        () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
+        () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
     }
-    let _ = recorder.await;
-    Ok(())
 }
 
 /// Publishes what is in force whenever the store changes, whichever process changed it.
@@ -83,7 +89,8 @@ async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watc
             Ok(true) => installation.snapshot().await.map(|snapshot| gateway.publish(Arc::new(snapshot))),
             Err(fault) => Err(Fault::new(fault.to_string())),
         };
-        let trouble = news.err().map(|fault| format!("the store cannot be read: {fault}")).unwrap_or_default();
+        let trouble =
+            news.err().map(|fault| format!("the store cannot be read: {fault}")).unwrap_or_default();
         if !trouble.is_empty() && trouble != said {
             note(&trouble);
         }
@@ -95,7 +102,8 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
     let mut servers = std::collections::BTreeMap::new();
     for (name, server) in &settings.roster.servers {
         let url = server.url.parse().doing(format!("`servers.{name}.url`"))?;
-        let credential = server.token_env.as_deref().map(|variable| credential(name.as_str(), variable)).transpose()?;
+        let credential =
+            server.token_env.as_deref().map(|variable| credential(name.as_str(), variable)).transpose()?;
         servers.insert(name.clone(), Upstream { url, credential });
     }
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -116,8 +124,9 @@ fn credential(server: &str, variable: &str) -> Result<http::HeaderValue> {
         Fault::new(format!("`servers.{server}.token_env` names `{variable}`, which is empty or not set"))
             .hint("set it for this process, or take `token_env` out if the server asks for no token")
     })?;
-    let mut value = http::HeaderValue::try_from(format!("Bearer {token}"))
-        .map_err(|_| Fault::new(format!("the variable `{variable}` holds characters that no header may have")))?;
+    let mut value = http::HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+        Fault::new(format!("the variable `{variable}` holds characters that no header may have"))
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

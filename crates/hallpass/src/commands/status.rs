@@ -24,7 +24,8 @@ pub(super) async fn run(context: &Context, config: Option<&Path>) -> Result<()> 
     for (name, server) in &settings.roster.servers {
         context.output.line(format!("server   {name} -> {}", server.url));
     }
-    let last: HashMap<String, i64> = installation.store.last_calls().await.doing("the log")?.into_iter().collect();
+    let last: HashMap<String, i64> =
+        installation.store.last_calls().await.doing("the log")?.into_iter().collect();
     let (mut rows, mut documents) = (Vec::new(), Vec::new());
     for client in installation.store.clients().await.doing("the clients")? {
         if client.removed {

@@ -10,7 +10,12 @@ use crate::settings::Settings;
 use std::path::Path;
 
 /// Makes the home if it is not there, applies the configuration, serves.
-pub(super) async fn run(context: &Context, consent: Consent, listen: &Listen, config: Option<&Path>) -> Result<()> {
+pub(super) async fn run(
+    context: &Context,
+    consent: Consent,
+    listen: &Listen,
+    config: Option<&Path>,
+) -> Result<()> {
     let settings = context.settings(config)?;
     let (installation, agreed) = if context.home.is_made() || context.home.has_lost_its_database() {
         (context.installation().await?, false)

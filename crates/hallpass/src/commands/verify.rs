@@ -40,7 +40,9 @@ pub(super) async fn run(context: &Context, file: &Path) -> Result<()> {
     match verdict {
         Ok(verified) => {
             let ends = verified.signed().claims().expires_at;
-            context.output.line(format!("passes: it is the token of `{}`, good until {ends}", verified.client().name));
+            context
+                .output
+                .line(format!("passes: it is the token of `{}`, good until {ends}", verified.client().name));
             Ok(())
         }
         Err(denial) => Err(explain(&denial)),
@@ -54,7 +56,8 @@ fn read(file: &Path) -> Result<Zeroizing<String>> {
     } else {
         let shown = file.display();
         let opened = std::fs::File::open(file).map_err(|error| {
-            Fault::new(format!("cannot read `{shown}`: {error}")).hint("a token is never an argument: give a file that holds it, or `-` for standard input")
+            Fault::new(format!("cannot read `{shown}`: {error}"))
+                .hint("a token is never an argument: give a file that holds it, or `-` for standard input")
         })?;
         opened.take(MOST).read_to_string(&mut text).doing(format!("cannot read `{shown}`"))?;
     }

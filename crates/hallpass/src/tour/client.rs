@@ -22,7 +22,13 @@ impl Client {
         let mut bridge = stage.bridge(name)?;
         let input = bridge.stdin.take().ok_or_else(|| Fault::new("the bridge has no input"))?;
         let output = bridge.stdout.take().ok_or_else(|| Fault::new("the bridge has no output"))?;
-        Ok(Self { _bridge: bridge, input, output: BufReader::new(output).lines(), last_id: 0, early: Vec::new() })
+        Ok(Self {
+            _bridge: bridge,
+            input,
+            output: BufReader::new(output).lines(),
+            last_id: 0,
+            early: Vec::new(),
+        })
     }
 
     pub(super) async fn initialize(&mut self) -> Result<()> {
@@ -83,7 +89,8 @@ impl Client {
 
     async fn send(&mut self, method: &str, params: &Value) -> Result<u64> {
         self.last_id += 1;
-        self.write(&json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params })).await?;
+        self.write(&json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }))
+            .await?;
         Ok(self.last_id)
     }
 

@@ -54,12 +54,12 @@ pub(super) struct Stage {
 impl Stage {
     /// Copies the example into a new folder and points it at the sample server.
     pub(super) fn set(keep: Option<&Path>, server: SocketAddr) -> Result<Self> {
-        let (folder, temporary) = match keep {
-            Some(folder) => (make_empty(folder)?, None),
-            None => {
-                let temporary = tempfile::Builder::new().prefix("hallpass-tour-").tempdir().doing("cannot make a temporary folder")?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
+        let (folder, temporary) = if let Some(folder) = keep {
+            (make_empty(folder)?, None)
+        } else {
+            let temporary = tempfile::Builder::new().prefix("hallpass-tour-").tempdir();
+            let temporary = temporary.doing("cannot make a temporary folder")?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         for example in &EXAMPLES {
             put(&folder.join("project").join(example.file), example.before)?;
@@ -111,7 +111,8 @@ impl Stage {
 
     /// Another command, in a process of its own. Its lines, or what it said when it failed.
     pub(super) async fn command(&self, arguments: &[&str]) -> Result<Vec<String>> {
-        let output = self.hallpass(arguments).stdin(Stdio::null()).output().await.doing("cannot start hallpass")?;
+        let output =
+            self.hallpass(arguments).stdin(Stdio::null()).output().await.doing("cannot start hallpass")?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(Fault::new(format!("`hallpass {}` failed: {said}", arguments.join(" "))));
@@ -160,13 +161,21 @@ impl Stage {
         };
         let head = same(&mut example.before.bytes(), &mut after.bytes());
         let tail = same(&mut example.before.bytes().rev(), &mut after.bytes().rev());
-        super::ensure(after.len() > example.before.len() && head + tail >= example.before.len(), "only our line was added")
+        super::ensure(
+            after.len() > example.before.len() && head + tail >= example.before.len(),
+            "only our line was added",
+        )
     }
 
     /// Bytes and modification times of the three files.
     pub(super) fn look_at_files(&self) -> Result<Vec<(Vec<u8>, SystemTime)>> {
         let look = |path: &Path| Ok((std::fs::read(path)?, std::fs::metadata(path)?.modified()?));
-        EXAMPLES.iter().map(|example| look(&self.file(example)).map_err(|error: std::io::Error| Fault::new(error.to_string()))).collect()
+        EXAMPLES
+            .iter()
+            .map(|example| {
+                look(&self.file(example)).map_err(|error: std::io::Error| Fault::new(error.to_string()))
+            })
+            .collect()
     }
 
     /// The folder, if it stays.
@@ -201,15 +210,24 @@ impl Stage {
 }
 
 fn example(client: &str) -> Result<&'static Example> {
-    EXAMPLES.iter().find(|example| example.client == client).ok_or_else(|| Fault::new("no such client in the example"))
+    EXAMPLES
+        .iter()
+        .find(|example| example.client == client)
+        .ok_or_else(|| Fault::new("no such client in the example"))
 }
 
 fn make_empty(folder: &Path) -> Result<PathBuf> {
     let shown = folder.display();
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Fault::new(format!("`{shown}` is not empty")).hint("name a folder that does not exist yet"));
+        return Err(
+            Fault::new(format!("`{shown}` is not empty")).hint("name a folder that does not exist yet")
+        );
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).doing(format!("cannot make `{shown}`"))?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .doing(format!("cannot make `{shown}`"))?;
     std::path::absolute(folder).doing(format!("the path `{shown}`"))
 }
 
@@ -225,7 +243,8 @@ async fn read_plan(out: tokio::process::ChildStdout) -> Result<Vec<String>> {
     let mut lines = BufReader::new(out).lines();
     let mut plan = Vec::new();
     // Printed before `listening on ...`, so it is in the pipe already; the log's lines come later.
-    while let Ok(line) = tokio::time::timeout(std::time::Duration::from_millis(200), lines.next_line()).await {
+    while let Ok(line) = tokio::time::timeout(std::time::Duration::from_millis(200), lines.next_line()).await
+    {
         let Some(line) = line.doing("`hallpass up`")? else { break };
         plan.push(line);
     }
@@ -234,7 +253,6 @@ async fn read_plan(out: tokio::process::ChildStdout) -> Result<Vec<String>> {
 }
 
 /// Keeps the pipe empty, so that the gateway never waits for a reader.
-#[expect(clippy::disallowed_methods, reason = "ends with the gateway")]
 fn drain<R: tokio::io::AsyncBufRead + Unpin + Send + 'static>(mut lines: tokio::io::Lines<R>) {
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 }

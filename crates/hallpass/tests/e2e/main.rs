@@ -8,21 +8,28 @@
 //! - `typescript`, `rmcp_client`: the two clients; `rmcp_server`: the server that both talk to.
 //! - `recorder`: an upstream that shows every byte it gets and answers what a test tells it to.
 //! - `wire`: HTTP/1.1 by hand, for what no library would send or show.
-//! - `program`: runs the built `hallpass` in a home of its own.
-//!
-//! Through the gateway: `program::Hallpass::serve` gives the address, the target's URL is
-//! `{address}/s/SERVER/mcp`, its token is what `hallpass issue` placed.
+//! - `program`: runs the built `hallpass` in a home of its own; `installed`: with three clients whose tokens are
+//!   placed, and a check that no token is anywhere else.
+//! - `caller`: one connection to the gateway by hand, as one client.
+//! - `through_the_gateway`: the journeys again, with a client's own token, and their names in the log.
+//! - `refused`, `revocation`, `relayed`, `sessions`: who gets in, for how long, what crosses and what does not.
+//! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
+mod caller;
 mod direct;
+mod gateway_cli;
+mod installed;
 mod journeys;
-#[expect(
-    dead_code,
-    reason = "no test starts the program before there is one; take this line away with the first"
-)]
+mod nothing_leaks;
 mod program;
 mod recorder;
+mod refused;
+mod relayed;
+mod revocation;
 mod rmcp_client;
 mod rmcp_server;
+mod sessions;
+mod through_the_gateway;
 mod typescript;
 mod wire;
 mod witness;

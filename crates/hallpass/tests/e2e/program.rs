@@ -8,11 +8,13 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
     sync::oneshot,
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -23,6 +25,8 @@ const READY: &str = "listening on ";
 
 pub(crate) struct Hallpass {
     folder: TempDir,
+    /// All that its processes printed, on both streams.
+    transcript: Lines,
 }
 
 /// All that a command leaves behind, files aside.
@@ -38,7 +42,7 @@ impl Hallpass {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("hallpass-e2e-").tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("user")).expect("a folder");
-        Self { folder }
+        Self { folder, transcript: Lines::default() }
     }
 
     /// `HALLPASS_HOME`.
@@ -62,14 +66,22 @@ impl Hallpass {
     /// Runs to the end, with nothing on standard input.
     pub(crate) async fn run<S: AsRef<str>>(&self, arguments: &[S]) -> Outcome {
         let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-        let output = timeout(PATIENCE, self.command(&arguments).output()).await;
-        let output = output.unwrap_or_else(|_| panic!("`hallpass {}` does not end", arguments.join(" ")));
+        self.finish(self.command(&arguments)).await
+    }
+
+    /// The same for a command made by [`Self::command`].
+    pub(crate) async fn finish(&self, mut command: Command) -> Outcome {
+        let output = timeout(PATIENCE, command.output()).await;
+        let output = output.unwrap_or_else(|_| panic!("{command:?} does not end"));
         let output = output.expect("the program starts");
-        Outcome {
+        let outcome = Outcome {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8 on standard output"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8 on standard error"),
-        }
+        };
+        self.transcript.add(&outcome.stdout);
+        self.transcript.add(&outcome.stderr);
+        outcome
     }
 
     /// [`Self::run`] for a step that must succeed; its standard output.
@@ -81,19 +93,26 @@ impl Hallpass {
 
     /// Starts `hallpass serve` on a port of the system's choice; returns once it accepts connections.
     pub(crate) async fn serve(&self) -> Serving {
-        let mut child = self
-            .command(&["serve", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let stdout = Lines::follow(child.stdout.take().expect("a pipe"), None);
+        self.start(self.command(&["serve", "--listen", "127.0.0.1:0"])).await
+    }
+
+    /// The same for a command made by [`Self::command`] that serves.
+    pub(crate) async fn start(&self, mut command: Command) -> Serving {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the program starts");
+        let also = &self.transcript;
+        let (stdout, stdout_end) = Lines::follow(child.stdout.take().expect("a pipe"), also, None);
         let (sender, ready) = oneshot::channel();
-        let stderr = Lines::follow(child.stderr.take().expect("a pipe"), Some(sender));
+        let (stderr, stderr_end) = Lines::follow(child.stderr.take().expect("a pipe"), also, Some(sender));
         let Ok(Ok(address)) = timeout(PATIENCE, ready).await else {
-            panic!("`hallpass serve` did not say `{READY}...`, but: {}", stderr.so_far());
+            panic!("{command:?} did not say `{READY}...`, but: {}", stderr.so_far());
         };
-        Serving { address, stdout, stderr, child }
+        Serving { address, stdout, stderr, ends: [stdout_end, stderr_end], child }
+    }
+
+    /// All that its processes have printed so far, on both streams.
+    pub(crate) fn transcript(&self) -> String {
+        self.transcript.so_far()
     }
 
     /// For what [`Self::run`] and [`Self::serve`] do not cover (`connect`, signals, other variables).
@@ -115,6 +134,7 @@ pub(crate) struct Serving {
     address: String,
     stdout: Lines,
     stderr: Lines,
+    ends: [JoinHandle<()>; 2],
     child: Child,
 }
 
@@ -142,6 +162,36 @@ impl Serving {
         self.stderr.so_far()
     }
 
+    /// The MCP endpoint that exists when there is just one server.
+    pub(crate) fn only_server(&self) -> String {
+        format!("{}/mcp", self.address)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("a running child")
+    }
+
+    /// Asks it to stop, as `kill` does, and hands back all that it said.
+    pub(crate) async fn terminate(self) -> Outcome {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        rustix::process::kill_process(id.expect("a running child"), signal).expect("a child to signal");
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) -> Outcome {
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("`hallpass serve` ends");
+        for end in &mut self.ends {
+            end.await.expect("its pipes end with it");
+        }
+        let code = status.expect("a child to wait for").code();
+        Outcome { code, stdout: self.stdout(), stderr: self.stderr() }
+    }
+
     /// Ends it at once, as `kill -9` does, and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("a child to kill");
@@ -149,13 +199,22 @@ impl Serving {
 }
 
 /// What a child has said, gathered as it comes so that no pipe ever fills.
+#[derive(Clone, Default)]
 struct Lines(Arc<Mutex<String>>);
 
 impl Lines {
-    fn follow(pipe: impl AsyncRead + Unpin + Send + 'static, ready: Option<oneshot::Sender<String>>) -> Self {
-        let gathered = Self(Arc::default());
-        tokio::spawn(gather(pipe, gathered.0.clone(), ready));
-        gathered
+    fn follow(
+        pipe: impl AsyncRead + Unpin + Send + 'static,
+        also: &Lines,
+        ready: Option<oneshot::Sender<String>>,
+    ) -> (Self, JoinHandle<()>) {
+        let gathered = Self::default();
+        let end = tokio::spawn(gather(pipe, [gathered.clone(), also.clone()], ready));
+        (gathered, end)
+    }
+
+    fn add(&self, text: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
     }
 
     fn so_far(&self) -> String {
@@ -165,21 +224,18 @@ impl Lines {
 
 async fn gather(
     pipe: impl AsyncRead + Unpin,
-    gathered: Arc<Mutex<String>>,
+    gathered: [Lines; 2],
     mut ready: Option<oneshot::Sender<String>>,
 ) {
     let mut lines = BufReader::new(pipe).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let address = announced(&line).map(str::to_owned);
-        {
-            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-            gathered.push_str(&line);
-            gathered.push('\n');
+        for gathered in &gathered {
+            gathered.add(&format!("{line}\n"));
         }
-        if let Some(address) = address
+        if let Some(address) = announced(&line)
             && let Some(ready) = ready.take()
         {
-            let _given_up = ready.send(address);
+            let _given_up = ready.send(address.into());
         }
     }
 }

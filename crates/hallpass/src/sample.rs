@@ -1,2 +1,0 @@
-//! stub
-pub async fn serve(_l: tokio::net::TcpListener) -> std::io::Result<()> { Ok(()) }

@@ -1,0 +1,128 @@
+//! Tokens where they do not belong, and errors of every kind: none of it may end up in what is printed or kept.
+
+use crate::{
+    caller::Caller,
+    installed::{Installed, part_in},
+    program::Hallpass,
+    recorder::Recorder,
+};
+
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
+
+/// Requests that are refused or fail, each with a good token somewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_the_wrong_place_of_a_request() {
+    let mut server = Recorder::start().await;
+    let installed = Installed::before("docs", &server.url()).await;
+    for flag in ["--log-json", "--json"] {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", flag];
+        let gateway = installed.program.start(installed.program.command(&arguments)).await;
+        let token = installed.token("ann");
+        let bearer = Some(format!("Bearer {token}"));
+        let paths = [
+            format!("/s/docs/mcp?access_token={token}"),
+            format!("/s/{token}/mcp"),
+            format!("/c/{token}/s/docs/mcp"),
+            format!("/{token}"),
+        ];
+        for path in paths {
+            let reply = Caller::at(&gateway, &path, bearer.clone()).await.ask(CALL).await;
+            assert_eq!(reply.status(), 404);
+        }
+        let shown = ["Bearer TOKEN TOKEN", "Bearer", "Token TOKEN", "Bearer TOKENx", "BearerTOKEN", "TOKEN"];
+        for form in shown {
+            let authorization = Some(form.replace("TOKEN", &token));
+            let reply = Caller::at(&gateway, "/s/docs/mcp", authorization).await.ask(CALL).await;
+            assert!([400, 401].contains(&reply.status()), "{form}: {}", reply.head.raw);
+        }
+        let lines = [
+            (format!("Authorization: Bearer {token}"), 400),
+            (format!("Origin: http://{token}"), 403),
+            (format!("Mcp-Session-Id: {token}"), 404),
+            (format!("Expect: {token}"), 400),
+            (format!("Upgrade: {token}"), 400),
+            (format!("Content-Encoding: {token}"), 415),
+        ];
+        for (line, status) in lines {
+            let mut caller = Caller::new(&gateway, &token).await;
+            caller.post(&[&line], CALL.as_bytes()).await;
+            let reply = caller.reply().await;
+            assert_eq!(reply.status(), status, "{}", line.split(':').next().unwrap_or_default());
+            assert!(!String::from_utf8_lossy(&reply.body).contains(&token), "the answer repeats the token");
+        }
+        let reply = Caller::new(&gateway, &token).await.ask(&format!("{token} is no JSON")).await;
+        assert_eq!(reply.status(), 400);
+        assert_eq!(gateway.terminate().await.code, Some(0));
+    }
+    server.assert_quiet();
+    installed.nothing_leaked().await;
+}
+
+/// Whoever pastes a token as an argument has it in the shell's history; not on the screen and in a script's log, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_as_an_argument() {
+    let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
+    let token = installed.token("ann");
+    let commands: [&[&str]; 12] = [
+        &[&token],
+        &["verify", "-", &token],
+        &["log", "-n", &token],
+        &["verify", &token],
+        &["revoke", &token, "--reason", "lost"],
+        &["issue", &token, "--yes"],
+        &["remove", &token, "--yes"],
+        &["show", &token],
+        &["log", "--client", &token],
+        &["log", "--outcome", &token],
+        &["add", &token, "--app", "json", "--yes"],
+        &["add", "dora", "--app", &token, "--yes"],
+    ];
+    for command in commands {
+        let outcome = installed.program.run(command).await;
+        assert_ne!(outcome.code, Some(0), "{}", command[0]);
+        let repeated = [&outcome.stdout, &outcome.stderr].iter().any(|said| said.contains(&token));
+        assert!(!repeated, "`hallpass {}` repeats the token", command[0]);
+    }
+    installed.nothing_leaked().await;
+}
+
+/// What went wrong is said without what it went wrong with.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_about_tokens_and_keys() {
+    let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
+    let token = installed.token("ann");
+    let good = installed.program.write("good", &token);
+    let bad = installed.program.write("bad", &format!("{}x", &token[..token.len() - 1]));
+    let twice = installed.program.write("twice", &format!("{token}\n{token}"));
+    for (file, code) in [(&good, 0), (&bad, 1), (&twice, 1)] {
+        for json in [&[][..], &["--json"]] {
+            let file = file.to_str().expect("UTF-8");
+            let outcome = installed.program.run(&[&["verify", file][..], json].concat()).await;
+            assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+        }
+    }
+    // A client's file that cannot be read any more, with a token in it.
+    installed.program.write("bob.json", &format!("{{ \"mcpServers\": {{ \"tools\": \"{token}\" "));
+    let outcome = installed.program.run(&["apply", "--yes"]).await;
+    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+    let toml = format!("[clients.{token}]\n");
+    let stranger = Hallpass::new();
+    stranger.write("hallpass.toml", &toml);
+    let outcome = stranger.run(&["init"]).await;
+    assert_eq!(outcome.code, Some(1));
+    installed.nothing_leaked().await;
+}
+
+/// Otherwise "nothing leaked" would prove nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_search_finds_a_piece() {
+    let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
+    let token = installed.token("ann");
+    let finds = |text: &str| part_in(&token, format!(" {text} ").as_bytes());
+    let middle = token.len() - 40;
+    let piece = Some("a piece of the signature");
+    assert_eq!(finds(&token), Some("claims"));
+    assert_eq!((finds(&token[middle..middle + 12]), finds(&token[middle..middle + 11])), (piece, None));
+    let (unsigned, signature) = token.rsplit_once('.').expect("three parts");
+    assert_eq!((finds(unsigned), finds(signature)), (Some("claims"), piece));
+}
