@@ -72,18 +72,19 @@ impl Store {
     }
 
     /// The token has reached its place (`None`: it is handed out instead): it is active, and every other live token of
-    /// the client is replaced. Does nothing to a token that is not pending any more (somebody revoked it meanwhile).
+    /// the client is replaced. Returns `false` and does nothing to a token that is not pending any more (somebody revoked it meanwhile).
     pub async fn activate(
         &self,
         jti: &str,
         at: UnixTime,
         placement: Option<&PlacementRow>,
         act: &Event,
-    ) -> Result<(), StoreFault> {
+    ) -> Result<bool, StoreFault> {
         let mut change = self.change().await?;
         let sql = "UPDATE token SET state = 'active', placed = $2 WHERE jti = $1 AND state = 'pending'";
         let activated = sqlx::query(sql).bind(jti).bind(placement.is_some()).execute(&mut *change).await?;
-        if activated.rows_affected() == 1 {
+        let activated = activated.rows_affected() == 1;
+        if activated {
             let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE jti <> $2 AND state IN ('pending', 'active')
                 AND client = (SELECT client FROM token WHERE jti = $2)";
             sqlx::query(sql).bind(at.seconds()).bind(jti).execute(&mut *change).await?;
@@ -92,7 +93,8 @@ impl Store {
         if let Some(placement) = placement {
             upsert_placement(&mut change, placement).await?;
         }
-        self.commit(change).await
+        self.commit(change).await?;
+        Ok(activated)
     }
 
     /// Takes back a pending token that nobody ever saw.

@@ -100,10 +100,12 @@ impl Installation {
     async fn activate(&self, row: &NewToken, placement: Option<&PlacementRow>, why: &str) -> Result<()> {
         let issued =
             Event { jti: Some(row.jti.clone()), reason: Some(why.to_owned()), ..act("issue", &row.client) };
-        self.store
-            .activate(&row.jti, clock::now(), placement, &issued)
-            .await
-            .doing("cannot note the new token as placed")
+        let activated = self.store.activate(&row.jti, clock::now(), placement, &issued).await;
+        if activated.doing("cannot note the new token as placed")? {
+            return Ok(());
+        }
+        Err(Fault::new(format!("`{}` was revoked while its new token was on its way", row.client))
+            .hint(format!("`hallpass issue {}` if it shall have one all the same", row.client)))
     }
 
     async fn place(&self, plan: &ClientPlan, token: &Token) -> Result<(PlacementRow, bool)> {

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use hallpass::cli::{Cli, Command};
+use hallpass::fault::Fault;
 use hallpass::{commands, output};
 use std::process::ExitCode;
 
@@ -9,7 +10,10 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            output::note(error.render().ansi().to_string().trim_end());
+            let text = error.render().to_string();
+            let text = text.trim_end();
+            // The same face as every other error's.
+            output::print_fault(&Fault::usage(text.strip_prefix("error: ").unwrap_or(text)));
             return ExitCode::from(64);
         }
         Err(help) => {
@@ -30,7 +34,7 @@ fn main() -> ExitCode {
             runtime.shutdown_background();
             ended
         }
-        Err(error) => Err(hallpass::fault::Fault::new(format!("cannot start: {error}"))),
+        Err(error) => Err(Fault::new(format!("cannot start: {error}"))),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! What a person or a program reads on standard output and standard error. Decides nothing.
 
 use crate::fault::{Fault, Result};
+use std::borrow::Cow;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Where a command's words go.
@@ -28,7 +29,7 @@ impl Output {
     /// A line for eyes on standard output; nothing when a program reads.
     pub fn line(self, text: impl AsRef<str>) {
         if !self.json {
-            print_line(text.as_ref());
+            print_line(&harmless(text.as_ref()));
         }
     }
 
@@ -71,7 +72,12 @@ pub fn print_line(text: &str) -> bool {
 
 /// One line on standard error. What has the look of a token is not repeated, wherever it came from.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", without_tokens(text));
+    let _ = writeln!(anstream::stderr(), "{}", shown(text));
+}
+
+/// The text as a person may see it: no token, nothing that steers a terminal.
+fn shown(text: &str) -> String {
+    harmless(&without_tokens(text)).into_owned()
 }
 
 /// A token typed as an argument, or standing in a line of a file that is refused, is in errors about it otherwise.
@@ -90,10 +96,21 @@ fn without_tokens(text: &str) -> String {
 
 /// `error: ...` and, if there is one, `hint: ...`.
 pub fn print_fault(fault: &Fault) {
-    note(&format!("{RED}error:{PLAIN} {fault}"));
+    let mut err = anstream::stderr();
+    let _ = writeln!(err, "{RED}error:{PLAIN} {}", shown(&fault.to_string()));
     if let Some(hint) = fault.next_step() {
-        note(&format!("{CYAN}hint:{PLAIN} {hint}"));
+        let _ = writeln!(err, "{CYAN}hint:{PLAIN} {}", shown(hint));
     }
+}
+
+/// The text without anything that could steer a terminal: names and paths in it may be somebody else's.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c.is_control() && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.into() })
+        .collect()
 }
 
 /// A table without frames, columns aligned.

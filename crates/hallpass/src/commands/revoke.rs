@@ -21,8 +21,8 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
         return Err(Fault::usage("the reason holds control characters")
             .hint("one line of plain text: it is shown in lists and logs"));
     }
+    // Not behind the home's lock: another command may hold it while a person thinks about a question.
     let installation = context.installation().await?;
-    let _lock = installation.home.lock()?;
     if uuid::Uuid::try_parse(what).is_ok() {
         return revoke_token(context, &installation, what, reason, consent).await;
     }

@@ -389,7 +389,7 @@ async fn a_database_that_is_open_newer_damaged_or_gone() {
         (Vec::new(), "it is not an SQLite database"),
         (b"hello".repeat(999), "it is not an SQLite database"),
         (
-            [&good[..4096], &[0xAA; 40960]].concat(),
+            [&good[..4096], &b"nonsense".repeat(4096)].concat(),
             "error returned from database: (code: 11) database disk image is malformed",
         ),
     ] {

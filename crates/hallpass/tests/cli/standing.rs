@@ -36,6 +36,17 @@ async fn apply_and_issue_all_leave_a_revoked_client_alone() {
 }
 
 #[tokio::test]
+async fn a_revocation_waits_for_nobody() {
+    let stage = Stage::applied().await;
+    // As another command that waits for an answer.
+    let lock = std::fs::File::open(stage.hallpass.home().join("lock")).expect("the lock");
+    lock.lock().expect("held");
+    stage.hallpass.must(&["revoke", "claude", "--reason", "lost"]).await;
+    drop(lock);
+    assert_eq!(stage.document(&["apply", "--yes"]).await["clients"][0]["action"], "left_revoked");
+}
+
+#[tokio::test]
 async fn one_token_is_revoked_by_its_jti() {
     let stage = Stage::applied().await;
     let jti =

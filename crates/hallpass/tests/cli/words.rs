@@ -184,6 +184,28 @@ async fn no_escape_codes_in_a_pipe_or_with_no_color() {
     }
 }
 
+#[tokio::test]
+async fn a_hostile_file_cannot_steer_the_terminal() {
+    let stage = Stage::founded().await;
+    let good = stage.text("hallpass.toml");
+    // Broken with raw escape codes, and well-formed with an escaped one.
+    for (old, new) in [
+        ("[authority]", "[authority]\n\u{1b}]0;title\u{7}"),
+        ("config/daemon/mcp-config.claude", "\\u001b[2Jx"),
+    ] {
+        crate::stage::overwrite(&stage.file("hallpass.toml"), good.replace(old, new));
+        // As on a terminal that takes colours.
+        let mut command = stage.hallpass.command(&["apply", "--dry-run"]);
+        let output = command.env("CLICOLOR_FORCE", "1").output().await.expect("the program");
+        let words = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(words.starts_with("\u{1b}[1;31merror:\u{1b}[0m "), "{words:?}");
+        assert!(
+            !words.contains("\u{1b}]") && !words.contains("[2J`") && !words.contains("\u{1b}[2J"),
+            "{words:?}"
+        );
+    }
+}
+
 /// Runs with a standard output that nobody reads any more.
 async fn unread(stage: &Stage, arguments: &[&str]) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
