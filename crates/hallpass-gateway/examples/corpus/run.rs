@@ -57,7 +57,9 @@ impl<'a> Run<'a> {
 
     pub(crate) async fn all(mut self, report: &mut Report) {
         for (name, profile) in &self.corpus.profiles {
-            not_told(profile).iter().for_each(|what| note(format!("the profile `{name}`: {what}")));
+            for what in not_told(profile) {
+                note(format!("the profile `{name}`: {what}"));
+            }
         }
         for (profile, stage) in &self.stages {
             if let Err(why) = stage {

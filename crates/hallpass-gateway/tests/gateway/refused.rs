@@ -38,7 +38,7 @@ async fn without_a_credential_a_caller_is_asked_for_one() {
         assert_eq!((event.outcome.as_str(), event.status), ("refused", Some(401)));
         assert_eq!((event.client, event.jti), (None, None));
     }
-    for lines in ["Authorization: Bearer\r\n", "Authorization: Bearer a b\r\n", "Authorization: \r\n"] {
+    for lines in ["Authorization: Bearer\r\n", "Authorization: \r\n"] {
         let reply = bench.dial().await.ask(with_credential(&bench, lines)).await;
         assert_eq!(reply.status, 400, "{lines}");
     }
@@ -56,6 +56,8 @@ async fn whatever_no_key_of_ours_signed_gets_one_answer() {
     let impostor = Mint::new("hp-test").token("ann", "jti-ann").text;
     let shown = [
         "x".to_owned(),
+        "a b".to_owned(),
+        "\"a.b.c\"".to_owned(),
         "a.b.c".to_owned(),
         stranger,
         impostor,
