@@ -66,17 +66,18 @@ impl fmt::Debug for Bearer<'_> {
     }
 }
 
-/// The characters of `b64token` (RFC 6750 section 2.1).
+/// The characters of `b64token` (RFC 6750 section 2.1), looked up: every call passes here.
 const TOKEN_BYTES: [bool; 256] = {
     let mut allowed = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let letter = byte as u8;
-        allowed[byte] = letter.is_ascii_alphanumeric()
+    let mut letter: u8 = 0;
+    loop {
+        allowed[letter as usize] = letter.is_ascii_alphanumeric()
             || matches!(letter, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-        byte += 1;
+        if letter == u8::MAX {
+            break allowed;
+        }
+        letter += 1;
     }
-    allowed
 };
 
 fn is_token(text: &[u8]) -> bool {
