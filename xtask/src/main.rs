@@ -5,6 +5,7 @@ mod command;
 mod design;
 mod failure;
 mod policy;
+mod python;
 mod spdx;
 mod steps;
 mod tree;
