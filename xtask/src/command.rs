@@ -60,6 +60,7 @@ fn missing(program: &'static str) -> Failure {
         "node" | "npm" => {
             "the end-to-end tests run the TypeScript SDK: install Node.js 20 or newer, with npm"
         }
+        "python3" => crate::python::HINT,
         _ => "`cargo xtask test` needs it",
     };
     Failure::Missing { program, found: None, hint }

@@ -6,6 +6,7 @@ mod corpus;
 mod design;
 mod failure;
 mod policy;
+mod python;
 mod spdx;
 mod steps;
 mod tree;

@@ -10,7 +10,7 @@ use crate::{
     command::{self, cargo, root},
     corpus, design,
     failure::Failure,
-    policy, typescript,
+    policy, python, typescript,
 };
 
 pub(crate) struct Step {
@@ -19,13 +19,14 @@ pub(crate) struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-pub(crate) const STEPS: [Step; 10] = [
+pub(crate) const STEPS: [Step; 11] = [
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "design", about: "the core does no I/O, the gateway has no store and no key", run: design },
     Step { name: "policy", about: "licences and bans of `deny.toml`", run: policy },
     Step { name: "clippy", about: "no lint is broken", run: clippy },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
     Step { name: "npm", about: "the TypeScript client of the end-to-end tests is installed", run: npm },
+    Step { name: "python", about: "the Python libraries that verify our tokens are installed", run: python },
     Step { name: "build", about: "the program and every test are built", run: build },
     // Before the tests: it is quick, and the first thing a stranger runs.
     Step { name: "tour", about: "the tour holds what it shows", run: tour },
@@ -89,6 +90,10 @@ fn doc() -> Result<(), Failure> {
 
 fn npm() -> Result<(), Failure> {
     typescript::install()
+}
+
+fn python() -> Result<(), Failure> {
+    python::install()
 }
 
 fn build() -> Result<(), Failure> {

@@ -27,7 +27,7 @@ const KEYS_MAX_AGE: &str = "public, max-age=300";
 
 /// `/.well-known/jwks.json`: the public keys (RFC 7517), or that they are the same as before.
 pub(crate) fn jwks(jwks: &Jwks, headers: &HeaderMap) -> Response<Payload> {
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| *value == jwks.etag);
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &jwks.etag));
     let mut response = if known {
         let mut response = Response::new(Payload::own(""));
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -40,6 +40,12 @@ pub(crate) fn jwks(jwks: &Jwks, headers: &HeaderMap) -> Response<Payload> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(KEYS_MAX_AGE));
     headers.insert(header::ETAG, jwks.etag.clone());
     response
+}
+
+/// Whether a list of entity tags names this one (RFC 9110 section 13.1.2: weakly compared, `*` is any).
+fn names(list: &HeaderValue, etag: &HeaderValue) -> bool {
+    let mut tags = list.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    tags.any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
 }
 
 /// The answer to a request that is refused.

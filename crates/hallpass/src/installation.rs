@@ -12,6 +12,7 @@ use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
 use hallpass_store::{KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 const DEFAULT_ISSUER: &str = "hallpass.local";
 const DEFAULT_AUDIENCE: &str = "mcp-gateway";
@@ -31,7 +32,7 @@ pub struct Installation {
 }
 
 /// What a new installation will be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Founding {
     /// `iss` of all its tokens.
     pub issuer: Issuer,
@@ -39,6 +40,8 @@ pub struct Founding {
     pub audience: Audience,
     /// What its first key signs with.
     pub algorithm: Algorithm,
+    /// The secret of a former set-up that its servers verify with themselves: the first key, if that is HS256.
+    pub secret: Option<Zeroizing<String>>,
 }
 
 impl Founding {
@@ -53,7 +56,8 @@ impl Founding {
             Some(audience) => audience.clone(),
             None => Audience::new(DEFAULT_AUDIENCE).doing("the default audience")?,
         };
-        Ok(Self { issuer, audience, algorithm: authority.algorithm.unwrap_or(Algorithm::Es256) })
+        let algorithm = authority.algorithm.unwrap_or(Algorithm::Es256);
+        Ok(Self { issuer, audience, algorithm, secret: None })
     }
 }
 
@@ -164,7 +168,11 @@ async fn setting(store: &Store, key: &str) -> Result<String> {
 async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<String> {
     let store = Store::create(database).await.doing("cannot make the database")?;
     let tag = uuid::Uuid::now_v7().simple().to_string().split_off(24);
-    let row = new_key(&format!("hp-{tag}-1"), founding.algorithm, KeyState::Active, seal)?;
+    let kid = format!("hp-{tag}-1");
+    let row = match (&founding.secret, founding.algorithm) {
+        (Some(secret), Algorithm::Hs256) => key_of_secret(&kid, secret, seal)?,
+        (_, algorithm) => new_key(&kid, algorithm, KeyState::Active, seal)?,
+    };
     store.add_key(&row, None).await.doing("cannot keep the signing key")?;
     let settings = [
         ("issuer", founding.issuer.as_str()),
@@ -180,12 +188,25 @@ async fn fill(database: &Path, founding: &Founding, seal: &SealKey) -> Result<St
 
 /// A new key, its private half sealed.
 pub fn new_key(kid: &str, algorithm: Algorithm, state: KeyState, seal: &SealKey) -> Result<NewKey> {
-    let name = KeyId::new(kid).ok_or_else(|| Fault::new("the key's name"))?;
-    let key = SigningKey::generate(name, algorithm).doing("cannot make a signing key")?;
+    let key = SigningKey::generate(key_id(kid)?, algorithm).doing("cannot make a signing key")?;
+    key_row(&key, state, seal)
+}
+
+/// A signing key that servers which verify with this secret themselves accept the tokens of.
+fn key_of_secret(kid: &str, secret: &str, seal: &SealKey) -> Result<NewKey> {
+    let key = SigningKey::from_secret(key_id(kid)?, secret.as_bytes()).doing("`JWT_SECRET_KEY`")?;
+    key_row(&key, KeyState::Active, seal)
+}
+
+fn key_id(kid: &str) -> Result<KeyId> {
+    KeyId::new(kid).ok_or_else(|| Fault::new("the key's name"))
+}
+
+fn key_row(key: &SigningKey, state: KeyState, seal: &SealKey) -> Result<NewKey> {
     let verifying = key.verifying_key().doing("the new signing key")?;
     Ok(NewKey {
-        kid: kid.to_owned(),
-        algorithm,
+        kid: key.kid().to_string(),
+        algorithm: key.algorithm(),
         public: verifying.public_bytes().unwrap_or_default().to_vec(),
         sealed: key.to_sealed(seal).doing("cannot seal the signing key")?,
         state,

@@ -182,7 +182,8 @@ fn key_set(profile: &Profile, keys: &Keys) -> Result<KeySet, String> {
 
 fn load(kid: &str, keys: &Keys) -> Result<VerifyingKey, String> {
     let jwk = keys.get(kid).ok_or_else(|| format!("no key `{kid}` in the file of keys"))?;
-    let jwk = Json::parse(jwk.to_string().as_bytes(), 8).map_err(|_| format!("key `{kid}`: not JSON"))?;
+    let text = jwk.to_string();
+    let jwk = Json::parse(text.as_bytes(), 8).map_err(|_| format!("key `{kid}`: not JSON"))?;
     jwks::parse_key(&jwk).map_err(|fault| format!("key `{kid}`: {fault}"))
 }
 

@@ -8,6 +8,7 @@ use crate::former::Former;
 use crate::installation::{Founding, Installation};
 use crate::settings::Settings;
 use hallpass_core::UnixTime;
+use hallpass_core::keys::Algorithm;
 use serde_json::json;
 use std::path::Path;
 
@@ -27,6 +28,7 @@ pub(super) async fn run(
         Some(former) => Founding {
             issuer: former.issuer.clone(),
             audience: former.audience.clone(),
+            secret: Some(former.secret.clone()),
             ..Founding::plan(&settings)?
         },
         None => Founding::plan(&settings)?,
@@ -41,6 +43,7 @@ pub(super) async fn run(
     let grace = stored_grace.or_else(|| former.as_ref().and_then(|former| former.grace_until(now)));
     if let Some(former) = &former {
         describe(context, former, stored_grace, grace);
+        describe_signing(context, &founding, made);
     }
     if !consent.dry_run && (made || former.is_some()) {
         let installation = Installation::found(&context.home, &founding, &settings).await?;
@@ -85,11 +88,27 @@ async fn check_made(
         return Err(Fault::new("this home has another issuer or audience than the former set-up")
             .hint("every token carries them: use another `--home`"));
     }
+    if let Some(former) = former {
+        adopt::knows_secret(&installation, former).await?;
+    }
     context.output.line(format!("the home `{}` is there already", context.home.folder().display()));
     if former.is_none() {
         context.output.line("nothing to change");
     }
     adopt::grace_until(&installation).await
+}
+
+/// What HS256 means here, said before it is done.
+fn describe_signing(context: &Context, founding: &Founding, made: bool) {
+    context.output.line(match (founding.algorithm, made) {
+        (Algorithm::Hs256, true) => {
+            "    the former secret also signs new tokens: whoever holds it can mint tokens for every server that verifies with it"
+        }
+        (Algorithm::Hs256, false) => "    the signing key stays as it is (`hallpass keys list`)",
+        (Algorithm::Es256 | Algorithm::EdDsa | Algorithm::Ed25519, _) => {
+            "    servers that verify with the former secret themselves do not accept new tokens (`authority.algorithm = \"HS256\"` keeps it as the signing key)"
+        }
+    });
 }
 
 fn describe(context: &Context, former: &Former, stored: Option<UnixTime>, grace: Option<UnixTime>) {

@@ -24,11 +24,12 @@ pub(super) async fn run(context: &Context, command: &KeysCommand, config: Option
         KeysCommand::List => list(context, &installation).await,
         KeysCommand::Rotate { algorithm, announce, consent } => {
             let settings = context.settings(config)?;
-            let algorithm = match algorithm {
-                Some(name) => find_algorithm(name)?,
-                None => settings.roster.authority.algorithm.unwrap_or(Algorithm::Es256),
+            let wish = Rotation {
+                named: algorithm.as_deref().map(find_algorithm).transpose()?,
+                default: settings.roster.authority.algorithm.unwrap_or(Algorithm::Es256),
+                announce: *announce,
             };
-            rotate(context, &installation, algorithm, *announce, *consent).await
+            rotate(context, &installation, wish, *consent).await
         }
         KeysCommand::Revoke { kid, reason, consent } => {
             revoke(context, &installation, kid, reason, *consent, config).await
@@ -90,14 +91,24 @@ fn is_live(token: &TokenRow, now: UnixTime) -> bool {
     counts && token.expires_at > now
 }
 
+/// What a rotation shall be.
+#[derive(Clone, Copy)]
+struct Rotation {
+    /// `--algorithm`
+    named: Option<Algorithm>,
+    default: Algorithm,
+    announce: bool,
+}
+
 /// The next key signs from now on; the one before verifies until its last token ends. No call fails.
 async fn rotate(
     context: &Context,
     installation: &Installation,
-    algorithm: Algorithm,
-    announce: bool,
+    wish: Rotation,
     consent: Consent,
 ) -> Result<()> {
+    let Rotation { named, default, announce } = wish;
+    let algorithm = named.unwrap_or(default);
     let _lock = installation.home.lock()?;
     let keys = installation.store.keys().await.doing("the keys")?;
     let next = keys.iter().find(|key| key.state == KeyState::Next);
@@ -105,6 +116,17 @@ async fn rotate(
     if let (true, Some(next)) = (announce, next) {
         return Err(Fault::new(format!("`{}` is announced already", next.kid))
             .hint("`hallpass keys rotate` makes it sign"));
+    }
+    if let (Some(next), Some(named)) =
+        (next, named.filter(|named| next.is_some_and(|next| next.algorithm != *named)))
+    {
+        return Err(Fault::new(format!(
+            "`{}` is announced and is an {} key, not {}",
+            next.kid,
+            next.algorithm.as_str(),
+            named.as_str()
+        ))
+        .hint("`hallpass keys rotate` makes it sign; then rotate again"));
     }
     let kid = next.map_or_else(|| next_kid(installation, &keys), |next| next.kid.clone());
     let what = if announce {
@@ -115,6 +137,9 @@ async fn rotate(
     context.output.line(format!("{kid}: {what}"));
     if let (false, Some(active)) = (announce, &active) {
         context.output.line(format!("{active}: verify only, until its last token ends"));
+    }
+    if next.map_or(algorithm, |next| next.algorithm) == Algorithm::Hs256 {
+        context.output.line("    its secret never leaves this home: servers that verify with a former secret will refuse its tokens");
     }
     if !consent.dry_run {
         agree(context, consent)?;
@@ -134,7 +159,8 @@ async fn rotate(
     Ok(())
 }
 
-/// Stops a key and all its tokens at once, then gives the clients that lost theirs new ones.
+/// Stops a key and all its tokens at once, then gives the clients that lost theirs new ones. The stop does not ask: in an
+/// emergency nobody wants to be asked. The new tokens are written into files of other programs, and that does.
 async fn revoke(
     context: &Context,
     installation: &Installation,
@@ -145,6 +171,10 @@ async fn revoke(
 ) -> Result<()> {
     if reason.trim().is_empty() {
         return Err(Fault::usage("the reason is empty").hint("say why: `--reason \"copied from a backup\"`"));
+    }
+    if reason.chars().any(char::is_control) {
+        return Err(Fault::usage("the reason holds control characters")
+            .hint("one line of plain text: it is shown in lists and logs"));
     }
     let settings = context.settings(config)?;
     let _lock = installation.home.lock()?;
@@ -189,7 +219,17 @@ async fn revoke(
         .await
         .doing("cannot revoke the key")?;
     context.output.line(format!("{kid}: stopped, with {stopped} tokens"));
-    reissue(context, installation, &settings, &lost, consent).await
+    if lost.is_empty() {
+        context.output.document(&json!({ "kid": kid, "stopped": stopped, "dry_run": false }));
+        return Ok(());
+    }
+    reissue(context, installation, &settings, &lost, consent).await.map_err(|fault| {
+        Fault::new(format!(
+            "`{kid}` is stopped for good, and {} without a token now: {fault}",
+            if lost.len() == 1 { "1 client is".into() } else { format!("{} clients are", lost.len()) }
+        ))
+        .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
+    })
 }
 
 async fn reissue(
@@ -222,8 +262,8 @@ fn next_kid(installation: &Installation, keys: &[KeyRow]) -> String {
     name(number)
 }
 
-fn act(kind: &'static str, kid: &str) -> Event {
-    Event { reason: Some(kid.to_owned()), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
+fn act(kind: &'static str, key: &str) -> Event {
+    Event { reason: Some(key.to_owned()), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
 }
 
 fn agree(context: &Context, consent: Consent) -> Result<()> {

@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
     }
     // Not behind the home's lock: another command may hold it while a person thinks about a question.
     let installation = context.installation().await?;
-    if uuid::Uuid::try_parse(what).is_ok() {
+    if uuid::Uuid::try_parse(what).is_ok() || is_foreign_jti(&installation, what).await? {
         return revoke_token(context, &installation, what, reason, consent).await;
     }
     let client = find_client(&installation, what).await?;
@@ -52,6 +52,12 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
         &json!({ "client": name, "revoked": revoked, "dry_run": consent.dry_run, "reason": reason }),
     );
     Ok(())
+}
+
+/// A token that was taken over may bear any `jti`. A client's name goes first.
+async fn is_foreign_jti(installation: &Installation, what: &str) -> Result<bool> {
+    let client = installation.store.client(what).await.doing("the client")?;
+    Ok(client.is_none() && installation.store.token(what).await.doing("the token")?.is_some())
 }
 
 async fn revoke_token(

@@ -14,7 +14,7 @@ use hallpass_core::keys::{JtiRule, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::snapshot::{Authority, TokenType};
 use hallpass_core::strict_json::Json;
-use hallpass_core::{Bearer, Denial, TokenDigest, UnixTime, check_signature, judge};
+use hallpass_core::{Bearer, ClientName, Denial, TokenDigest, UnixTime, check_signature, judge};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The longest text that is read: a token is at most 8 KiB.
-const MOST: u64 = 64 << 10;
+const MOST: u32 = 64 << 10;
 
 /// What came out of the checks.
 struct Verdict {
@@ -30,16 +30,25 @@ struct Verdict {
     client: Option<String>,
     /// Where the registry has it, in words, whether it is good or not.
     state: Option<String>,
+    /// Whose it is by the registry, good or not.
+    owner: Option<ClientName>,
     refusal: Option<Denial>,
     ends: Option<UnixTime>,
 }
 
 /// Says what a token is, whether it would pass here and now, and why not.
 pub(super) async fn run(context: &Context, file: &Path, offline: &Offline) -> Result<()> {
+    let is_offline = offline.jwks.is_some() || offline.secret_env.is_some();
+    if !is_offline && (offline.issuer.is_some() || offline.audience.is_some()) {
+        return Err(Fault::usage(
+            "`--issuer` and `--audience` are for offline checks: here the home's own count",
+        )
+        .hint("add `--jwks FILE` or `--secret-env NAME`, or leave them out"));
+    }
     let text = read(file)?;
     let token = text.trim();
     let (header, claims) = (part(token, 0), part(token, 1));
-    let verdict = if offline.jwks.is_some() || offline.secret_env.is_some() {
+    let verdict = if is_offline {
         check_offline(token, &offline_authority(offline, header.as_ref(), claims.as_ref())?)
     } else {
         check_here(context, token).await?
@@ -60,10 +69,14 @@ pub(super) async fn run(context: &Context, file: &Path, offline: &Offline) -> Re
     }));
     let ends = verdict.ends.map(|ends| format!(", good until {ends}")).unwrap_or_default();
     match (verdict.refusal, verdict.client) {
-        (Some(denial), _) => return Err(explain(&denial)),
+        (Some(denial), _) => {
+            let fault = Fault::new(format!("would be refused ({}): {}", denial.code(), denial.log_text()));
+            return Err(fault.hint(next_step(&denial, verdict.owner.as_ref(), is_offline)));
+        }
         (None, Some(client)) => context.output.line(format!("passes: it is the token of `{client}`{ends}")),
         (None, None) => context.output.line(format!(
-            "passes offline{ends}: whether it was revoked, only the home that issued it knows"
+            "passes offline{ends}: whether it was revoked, only the home that issued it knows{}",
+            unchecked(offline)
         )),
     }
     Ok(())
@@ -74,7 +87,9 @@ async fn check_here(context: &Context, token: &str) -> Result<Verdict> {
     let snapshot = installation.snapshot().await?;
     let digest = TokenDigest::of(token);
     let rows = installation.store.tokens().await.doing("the tokens")?;
-    let state = rows.iter().find(|row| row.digest.matches(&digest)).map(|row| {
+    let row = rows.iter().find(|row| row.digest.matches(&digest));
+    let owner = row.map(|row| row.client.clone());
+    let state = row.map(|row| {
         let adopted = if row.adopted { ", taken over from a former set-up" } else { "" };
         format!("{} token of `{}`{adopted}", super::list::state_word(row), row.client)
     });
@@ -85,10 +100,11 @@ async fn check_here(context: &Context, token: &str) -> Result<Verdict> {
         Ok(verified) => Verdict {
             client: Some(verified.client().name.to_string()),
             state,
+            owner,
             refusal: None,
             ends: Some(verified.signed().claims().expires_at),
         },
-        Err(denial) => Verdict { client: None, state, refusal: Some(denial), ends: None },
+        Err(denial) => Verdict { client: None, state, owner, refusal: Some(denial), ends: None },
     })
 }
 
@@ -97,7 +113,7 @@ fn check_offline(token: &str, authority: &Authority) -> Verdict {
         .and_then(|bearer| check_signature(&bearer, authority))
         .and_then(|signed| check_claims(&signed, authority, clock::now()).map(|()| signed));
     let ends = signed.as_ref().ok().map(|signed| signed.claims().expires_at);
-    Verdict { client: None, state: None, refusal: signed.err(), ends }
+    Verdict { client: None, state: None, owner: None, refusal: signed.err(), ends }
 }
 
 /// What an offline check goes by: the keys given, and issuer and audience as named, else the token's own.
@@ -137,16 +153,21 @@ fn offline_keys(offline: &Offline, header: Option<&Value>) -> Result<KeySet> {
 }
 
 pub(super) fn read(file: &Path) -> Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
+    // As large as it can get: a text that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(MOST as usize + 1));
     if file == Path::new("-") {
-        std::io::stdin().lock().take(MOST).read_to_string(&mut text).doing("cannot read standard input")?;
+        std::io::stdin()
+            .lock()
+            .take(MOST.into())
+            .read_to_string(&mut text)
+            .doing("cannot read standard input")?;
     } else {
         let shown = file.display();
         let opened = std::fs::File::open(file).map_err(|error| {
             Fault::new(format!("cannot read `{shown}`: {error}"))
                 .hint("a token is never an argument: give a file that holds it, or `-` for standard input")
         })?;
-        opened.take(MOST).read_to_string(&mut text).doing(format!("cannot read `{shown}`"))?;
+        opened.take(MOST.into()).read_to_string(&mut text).doing(format!("cannot read `{shown}`"))?;
     }
     if text.trim().is_empty() {
         return Err(Fault::new("there is no token: the input is empty"));
@@ -168,16 +189,48 @@ fn show(context: &Context, name: &str, part: Option<&Value>) {
     }
 }
 
-fn explain(denial: &Denial) -> Fault {
-    let fault = Fault::new(format!("would be refused ({}): {}", denial.code(), denial.log_text()));
-    match denial {
-        Denial::Expired { client: Some(client), .. } | Denial::Revoked { client, .. } | Denial::Replaced { client, .. } => {
-            fault.hint(format!("`hallpass issue {client}` gives the client a new token"))
+/// What was not looked at because nobody said what it should be.
+fn unchecked(offline: &Offline) -> &'static str {
+    match (&offline.issuer, &offline.audience) {
+        (Some(_), Some(_)) => "",
+        (Some(_), None) => "; `aud` was not checked (`--audience`)",
+        (None, Some(_)) => "; `iss` was not checked (`--issuer`)",
+        (None, None) => "; `iss` and `aud` were not checked (`--issuer`, `--audience`)",
+    }
+}
+
+/// What to do about a refusal.
+fn next_step(denial: &Denial, owner: Option<&ClientName>, is_offline: bool) -> String {
+    let fresh = |client: &ClientName| format!("`hallpass issue {client}` gives the client a new token");
+    match (denial, owner) {
+        (Denial::Expired { client: Some(client), .. } | Denial::Revoked { client, .. }, _) => fresh(client),
+        (Denial::Replaced { client, .. }, _) => {
+            format!("restart `{client}` so that it reads its newer token; {}", fresh(client))
         }
-        Denial::UnknownKey | Denial::WrongIssuer => fault.hint("it comes from another authority, or from another `--home`"),
-        Denial::UnknownToken | Denial::OtherTokenOfKnownId => {
-            fault.hint("our key signed it and we do not know it: if the database was not restored from a backup, the key has leaked")
+        (Denial::ClientDisabled { client } | Denial::OtherSubject { client }, _) => {
+            format!("`hallpass show {client}` says how the client is registered")
         }
-        _ => fault,
+        (_, Some(owner)) => fresh(owner),
+        (Denial::UnknownKey | Denial::WrongAlgorithm | Denial::BadSignature, None) if is_offline => {
+            "the key given did not sign it: fetch the JWK Set anew, or name the right secret".into()
+        }
+        (Denial::WrongIssuer | Denial::WrongAudience, None) if is_offline => {
+            "it is for another service: do not accept it, or mend `--issuer` and `--audience`".into()
+        }
+        (Denial::UnknownKey | Denial::WrongIssuer | Denial::WrongAudience, None) => {
+            "it comes from another authority, or from another `--home`".into()
+        }
+        (Denial::UnknownToken | Denial::OtherTokenOfKnownId, None) => {
+            "a key of this home signed it and this home does not know it: if the database was not restored from a backup, the key has leaked (`hallpass keys revoke`)".into()
+        }
+        (Denial::NotAdopted, None) => {
+            "`hallpass adopt FILE` takes it over, if it was issued before the former set-up was taken over".into()
+        }
+        (Denial::BadSignature | Denial::WrongAlgorithm | Denial::HeaderMember { .. } | Denial::WrongType, None) => {
+            "no token of ours looks like this: it was changed or forged, do not use it".into()
+        }
+        (Denial::NotYetValid | Denial::IssuedInFuture, None) => "compare this machine's clock with the issuer's".into(),
+        (Denial::LifetimeTooLong, None) => "366 days is the most: have a shorter one issued".into(),
+        _ => "check that the whole token was copied, and nothing else: `hallpass issue NAME` gives a new one".into(),
     }
 }
