@@ -1,0 +1,88 @@
+//! `hallpass keys revoke`: the stop does not wait for an answer, the new tokens do.
+
+use crate::house::{Caller, House, former_token, part};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_active_key_is_stopped_at_once_and_the_others_stay() {
+    let house = House::with_clients(&["old", "new"]).await;
+    let first = house.active().await;
+    house.hallpass.must(&["keys", "rotate", "--yes"]).await;
+    house.hallpass.must(&["issue", "new", "--yes"]).await;
+    let second = house.active().await;
+    let (old, stolen) = (house.token("old"), house.token("new"));
+    let serving = house.hallpass.serve().await;
+    let mut caller = Caller::of(&serving).await;
+    assert_eq!((caller.call(&old).await.0, caller.call(&stolen).await.0), (200, 200));
+    let said =
+        house.hallpass.must(&["keys", "revoke", &second, "--reason", "copied from a backup", "--yes"]).await;
+    assert!(said.contains("stopped, with 1 tokens"), "{said}");
+    caller.until(&stolen, 401).await;
+    assert_eq!(caller.call(&old).await.0, 200);
+    caller.until(&house.token("new"), 200).await;
+    assert_ne!(house.token("new"), stolen);
+    assert_eq!(house.token("old"), old);
+    let third = house.active().await;
+    assert_eq!(part(&house.token("new"), 0)["kid"], json!(third));
+    assert_eq!(house.keys_in("verify-only").await, [first.clone()]);
+    // One that only verifies goes the same way.
+    house.hallpass.must(&["keys", "revoke", &first, "--reason", "the same backup", "--yes"]).await;
+    caller.until(&old, 401).await;
+    caller.until(&house.token("old"), 200).await;
+    assert_eq!(house.active().await, third, "the active key stays");
+}
+
+/// As after a crash between the stop and the new tokens: the store is the same.
+#[tokio::test]
+async fn without_a_terminal_it_stops_and_says_what_is_left_to_type() {
+    let house = House::with_clients(&["claude", "vscode1"]).await;
+    let kid = house.active().await;
+    let stolen = house.token("claude");
+    let serving = house.hallpass.serve().await;
+    let mut caller = Caller::of(&serving).await;
+    assert_eq!(caller.call(&stolen).await.0, 200);
+    let outcome = house.hallpass.run(&["keys", "revoke", &kid, "--reason", "leaked"]).await;
+    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+    assert!(outcome.stderr.contains("stopped for good, and 2 clients are without a token"), "{outcome:#?}");
+    assert!(outcome.stderr.contains("`hallpass apply --yes`"), "{outcome:#?}");
+    caller.until(&stolen, 401).await;
+    house.hallpass.must(&["apply", "--yes"]).await;
+    for client in ["claude", "vscode1"] {
+        caller.until(&house.token(client), 200).await;
+    }
+    assert_eq!(caller.call(&stolen).await.0, 401);
+    let again = house.hallpass.must(&["keys", "revoke", &kid, "--reason", "leaked"]).await;
+    assert!(again.contains("retired already, nothing to change"), "{again}");
+}
+
+#[tokio::test]
+async fn a_dry_run_stops_nothing_and_mistakes_are_named() {
+    let house = House::with_clients(&["claude"]).await;
+    let kid = house.active().await;
+    let planned = house.hallpass.must(&["keys", "revoke", &kid, "--reason", "drill", "--dry-run"]).await;
+    assert!(planned.contains("new tokens for 1 clients"), "{planned}");
+    assert_eq!(house.active().await, kid);
+    let near = format!("{}9", &kid[..kid.len() - 1]);
+    let unknown = house.hallpass.run(&["keys", "revoke", &near, "--reason", "leaked", "--yes"]).await;
+    assert_eq!(unknown.code, Some(1), "{unknown:#?}");
+    assert!(unknown.stderr.contains(&format!("did you mean `{kid}`?")), "{unknown:#?}");
+    for reason in ["", "  ", "two\nlines"] {
+        let outcome = house.hallpass.run(&["keys", "revoke", &kid, "--reason", reason, "--yes"]).await;
+        assert_eq!(outcome.code, Some(64), "{reason:?}: {outcome:#?}");
+    }
+    assert_eq!(house.verify(&house.token("claude"), &[]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_former_secret_that_leaked_is_stopped_with_what_was_adopted() {
+    let house = House::heir(&["claude"]).await;
+    let token = former_token("claude", &json!({}));
+    let adopted = house.run_with(&["adopt", "-", "--yes"], &token, &[]).await;
+    assert_eq!(adopted.code, Some(0), "{adopted:#?}");
+    let serving = house.hallpass.serve().await;
+    let mut caller = Caller::of(&serving).await;
+    assert_eq!(caller.call(&token).await.0, 200);
+    house.hallpass.must(&["keys", "revoke", "former-hs256", "--reason", "it was published", "--yes"]).await;
+    caller.until(&token, 401).await;
+    caller.until(&house.token("claude"), 200).await;
+}

@@ -1,0 +1,181 @@
+//! `hallpass init --from-env`: what is taken over, what is refused, and that a second run moves nothing.
+
+use crate::house::{FORMER, House, SECRET, SHARED, former_token};
+use hallpass_store::ADOPTED_UNTIL;
+use serde_json::{Value, json};
+
+/// Lines of the environment file changed: `NAME=value`, or `NAME` to take it out.
+fn changed(lines: &[&str]) -> String {
+    let mut text = FORMER.to_owned();
+    for line in lines {
+        let name = line.split('=').next().expect("a name");
+        let kept = text.lines().filter(|old| old.split('=').next() != Some(name));
+        text = kept.map(|line| format!("{line}\n")).collect();
+        if line.contains('=') {
+            text = text + line + "\n";
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn what_is_missing_or_wrong_is_refused_and_makes_no_home() {
+    let house = House::new("", &[]).await;
+    for (lines, expect) in [
+        (&["JWT_SECRET_KEY"][..], "`JWT_SECRET_KEY` is missing or empty"),
+        (&["JWT_SECRET_KEY="], "`JWT_SECRET_KEY` is missing or empty"),
+        (&["JWT_SECRET_KEY=\"\""], "`JWT_SECRET_KEY` is missing or empty"),
+        (&["JWT_SECRET_KEY=0123456789abcdef0123456789abcde"], "at least 32 bytes"),
+        (&["JWT_ISSUER"], "`JWT_ISSUER` is missing or empty"),
+        (&["JWT_ISSUER="], "`JWT_ISSUER` is missing or empty"),
+        (&["JWT_AUDIENCE"], "`JWT_AUDIENCE` is missing or empty"),
+        (&["JWT_ALGORITHM=RS256"], "only HS256"),
+        (&["JWT_ALGORITHM=hs256"], "only HS256"),
+        (&["JWT_ALGORITHM=none"], "only HS256"),
+        (&["JWT_GRACE_PERIOD_DAYS=fourteen"], "is not a number of days"),
+        (&["JWT_GRACE_PERIOD_DAYS=-1"], "is not a number of days"),
+        (&["JWT_GRACE_PERIOD_DAYS=14.5"], "is not a number of days"),
+        (&["JWT_GRACE_PERIOD_DAYS=99999999999999999999"], "is not a number of days"),
+        (&["EXAI_JWT_TOKEN_A!=x"], "is not `NAME=value`"),
+    ] {
+        refuses(&house, &changed(lines), expect).await;
+    }
+    refuses(&house, &format!("{FORMER}\nJWT_ISSUER=another\n"), "sets a name that was set before").await;
+    refuses(&house, &format!("{FORMER}\nJUST A LINE\n"), "is not `NAME=value`").await;
+}
+
+async fn refuses(house: &House, text: &str, expect: &str) {
+    house.hallpass.write("env", text);
+    let outcome = house.hallpass.run(&["init", "--from-env", "env"]).await;
+    assert_eq!(outcome.code, Some(1), "{expect}: {outcome:#?}");
+    assert!(outcome.stderr.contains(expect), "{expect}: {outcome:#?}");
+    assert!(!house.hallpass.home().join("hallpass.db").exists(), "{expect}: a home was made");
+    assert_silent(&[&outcome.stdout, &outcome.stderr]);
+}
+
+/// That no secret of the former set-up is in what was said.
+fn assert_silent(said: &[&str]) {
+    for text in said {
+        assert!(!text.contains(&SECRET[..12]) && !text.contains(&SHARED[..12]), "a secret in: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let house = House::new("", &[]).await;
+    let outcome = house.hallpass.run(&["init", "--from-env", "nowhere"]).await;
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("nowhere"), "{outcome:#?}");
+}
+
+#[tokio::test]
+async fn a_configuration_of_another_authority_is_refused() {
+    let house = House::new("[authority]\nissuer = \"other\"", &[]).await;
+    refuses(&house, FORMER, "`authority.issuer` is `other`").await;
+}
+
+#[tokio::test]
+async fn the_plan_shows_the_end_of_the_grace_period_and_changes_nothing() {
+    let house = House::new("", &[]).await;
+    house.hallpass.write("env", FORMER);
+    let outcome = house.hallpass.run(&["init", "--from-env", "env", "--dry-run"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert!(outcome.stdout.contains("the shared token's grace period ends on 20"), "{outcome:#?}");
+    assert!(!house.hallpass.home().exists());
+    assert_silent(&[&outcome.stdout, &outcome.stderr]);
+}
+
+#[tokio::test]
+async fn without_a_shared_token_there_is_no_grace_period() {
+    for lines in [
+        &["EXAI_WS_TOKEN="][..],
+        &["EXAI_WS_TOKEN"],
+        &["JWT_GRACE_PERIOD_DAYS=0"],
+        &["JWT_GRACE_PERIOD_DAYS"],
+    ] {
+        let house = House::new("", &[]).await;
+        house.hallpass.write("env", &changed(lines));
+        let said = house.hallpass.must(&["init", "--from-env", "env"]).await;
+        assert!(said.contains("no grace period"), "{said}");
+        let store = house.store().await;
+        assert_eq!(store.setting("grace_until").await.expect("a setting"), None, "{lines:?}");
+    }
+}
+
+/// The instants of an earlier day stay: a second run is as good as one on another day.
+#[tokio::test]
+async fn a_second_run_moves_nothing() {
+    let house = House::heir(&[]).await;
+    let store = house.store().await;
+    let grace: i64 =
+        store.setting("grace_until").await.expect("a setting").expect("an instant").parse().expect("seconds");
+    for (name, earlier) in [("grace_until", grace - 5 * 86_400), (ADOPTED_UNTIL, 1_700_000_000)] {
+        store.put_setting(name, &earlier.to_string()).await.expect("a setting");
+    }
+    house.hallpass.write("env.docker", &changed(&["JWT_GRACE_PERIOD_DAYS=3000"]));
+    let said = house.hallpass.must(&["init", "--from-env", "env.docker"]).await;
+    assert!(said.contains("it was set before and is not moved"), "{said}");
+    let kept = store.setting("grace_until").await.expect("a setting");
+    assert_eq!(kept, Some((grace - 5 * 86_400).to_string()));
+    assert_eq!(store.setting(ADOPTED_UNTIL).await.expect("a setting").as_deref(), Some("1700000000"));
+    assert_eq!(store.keys().await.expect("keys").len(), 2, "one of ours and the former one");
+}
+
+#[tokio::test]
+async fn another_secret_is_refused_also_in_a_dry_run() {
+    let house = House::heir(&[]).await;
+    house
+        .hallpass
+        .write("other", &changed(&["JWT_SECRET_KEY=ffeeddccbbaa99887766554433221100ffeeddccbbaa9988"]));
+    for arguments in [&["init", "--from-env", "other"][..], &["init", "--from-env", "other", "--dry-run"]] {
+        let outcome = house.hallpass.run(arguments).await;
+        assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+        assert!(outcome.stderr.contains("another former secret was taken over before"), "{outcome:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_copies_in_the_file_are_taken_over_by_their_subject() {
+    let house = House::new("", &["claude"]).await;
+    let (claude, stray) = (former_token("claude", &json!({})), former_token("stray", &json!({})));
+    let expired = former_token("late", &json!({ "iat": 1_600_000_000, "exp": 1_600_086_400 }));
+    let copies = format!(
+        "{FORMER}\nEXAI_JWT_TOKEN_CLAUDE_DESKTOP={claude}\nEXAI_JWT_TOKEN_STRAY_ONE={stray}\nEXAI_JWT_TOKEN_LATE={expired}\nEXAI_JWT_TOKEN_NONE=\n"
+    );
+    house.hallpass.write("env", &copies);
+    let outcome = house.hallpass.run(&["init", "--from-env", "env"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert!(outcome.stderr.contains("late: its token is not taken over"), "{outcome:#?}");
+    let rows = house.store().await.tokens().await.expect("tokens");
+    let mut owners: Vec<&str> = rows.iter().map(|row| row.client.as_str()).collect();
+    owners.sort_unstable();
+    assert_eq!(owners, ["claude", "stray-one"]);
+    for token in [&claude, &stray, &expired] {
+        let signature = token.rsplit('.').next().expect("a signature");
+        assert!(!outcome.stdout.contains(signature) && !outcome.stderr.contains(signature));
+    }
+}
+
+#[tokio::test]
+async fn the_text_of_the_secret_is_the_key() {
+    let house = House::heir(&[]).await;
+    let token = former_token("claude", &json!({}));
+    let good = house.verify(&token, &["--secret-env", "FORMER_SECRET"]).await;
+    assert_eq!(good.code, Some(0), "{good:#?}");
+    let adopted = house.run_with(&["adopt", "-", "--client", "claude", "--yes"], &token, &[]).await;
+    assert_eq!(adopted.code, Some(0), "{adopted:#?}");
+}
+
+#[tokio::test]
+async fn hs256_signs_on_with_the_former_secret() {
+    let house = House::new("[authority]\nalgorithm = \"HS256\"", &["claude"]).await;
+    house.hallpass.write("env", FORMER);
+    let said = house.hallpass.must(&["init", "--from-env", "env"]).await;
+    assert!(said.contains("whoever holds it can mint"), "{said}");
+    house.hallpass.must(&["apply", "--yes"]).await;
+    let outcome = house.verify(&house.token("claude"), &["--secret-env", "FORMER_SECRET", "--json"]).await;
+    let document: Value = serde_json::from_str(&outcome.stdout).expect("a document");
+    assert_eq!((outcome.code, &document["passes"]), (Some(0), &json!(true)), "{outcome:#?}");
+    let here = house.verify(&house.token("claude"), &[]).await;
+    assert_eq!(here.code, Some(0), "{here:#?}");
+}
