@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 const UNIFORM: &str = "this token was not issued by this gateway's authority";
 
-/// Made by PyJWT, as the former set-up did.
+/// Made by `PyJWT`, as the former set-up did.
 pub(crate) async fn by_pyjwt(claims: &Value) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let python = root.join("target/python/bin/python");

@@ -10,7 +10,7 @@ fn changed(lines: &[&str]) -> String {
     for line in lines {
         let name = line.split('=').next().expect("a name");
         let kept = text.lines().filter(|old| old.split('=').next() != Some(name));
-        text = kept.map(|line| format!("{line}\n")).collect();
+        text = kept.flat_map(|line| [line, "\n"]).collect();
         if line.contains('=') {
             text = text + line + "\n";
         }

@@ -46,7 +46,7 @@ impl Traffic {
     async fn more(&self, calls: usize) {
         let mut seen = self.calls.subscribe();
         let goal = *seen.borrow() + calls;
-        let reached = timeout(Duration::from_secs(60), seen.wait_for(|now| *now >= goal)).await;
+        let reached = timeout(Duration::from_mins(1), seen.wait_for(|now| *now >= goal)).await;
         reached.expect("calls go on").expect("a sender");
     }
 }
