@@ -106,7 +106,7 @@ impl Wire {
         let took = began.elapsed();
         let event = match answer.as_ref().and_then(Answer::request_id) {
             Some(id) => Some(timeout(PATIENCE, event_of(&mut self.events, id)).await?),
-            None => self.events.try_recv().ok(),
+            None => None,
         };
         Ok(Exchange { answer, event, forwarded: self.upstream.take(), took })
     }
