@@ -176,8 +176,8 @@ async fn revoke(
         return Err(Fault::usage("the reason holds control characters")
             .hint("one line of plain text: it is shown in lists and logs"));
     }
-    let settings = context.settings(config)?;
-    let _lock = installation.home.lock()?;
+    // Neither behind the home's lock (another command may hold it while a person thinks about a question) nor behind
+    // the configuration, which may be broken: the stop needs none of them.
     let keys = installation.store.keys().await.doing("the keys")?;
     let names: Vec<&str> = keys.iter().map(|key| key.kid.as_str()).collect();
     let Some(key) = keys.iter().find(|key| key.kid == kid) else {
@@ -204,13 +204,8 @@ async fn revoke(
         return Ok(());
     }
     if key.state == KeyState::Active {
-        let row =
-            new_key(&next_kid(installation, &keys), key.algorithm, KeyState::Active, &installation.seal)?;
-        installation
-            .store
-            .add_key(&row, Some(&act("rotate-key", &row.kid)))
-            .await
-            .doing("cannot make a new key")?;
+        // First, so that there is a key at every instant: without one the gateway could not even read what is in force.
+        add_successor(installation, key.algorithm).await?;
     }
     let event = Event { reason: Some(format!("{kid}: {reason}")), ..act("revoke-key", kid) };
     let stopped = installation
@@ -223,7 +218,7 @@ async fn revoke(
         context.output.document(&json!({ "kid": kid, "stopped": stopped, "dry_run": false }));
         return Ok(());
     }
-    reissue(context, installation, &settings, &lost, consent).await.map_err(|fault| {
+    reissue(context, installation, config, &lost, consent).await.map_err(|fault| {
         Fault::new(format!(
             "`{kid}` is stopped for good, and {} without a token now: {fault}",
             if lost.len() == 1 { "1 client is".into() } else { format!("{} clients are", lost.len()) }
@@ -235,11 +230,13 @@ async fn revoke(
 async fn reissue(
     context: &Context,
     installation: &Installation,
-    settings: &crate::settings::Settings,
+    config: Option<&Path>,
     lost: &BTreeSet<String>,
     consent: Consent,
 ) -> Result<()> {
-    let all = plans(&context.home, Some(installation), settings, Chosen::All, Wish::WhatIsMissing).await?;
+    let settings = context.settings(config)?;
+    let _lock = installation.home.lock()?;
+    let all = plans(&context.home, Some(installation), &settings, Chosen::All, Wish::WhatIsMissing).await?;
     let plans: Vec<ClientPlan> =
         all.into_iter().filter(|plan| lost.contains(plan.client.name.as_str())).collect();
     for name in
@@ -248,9 +245,24 @@ async fn reissue(
         context.output.note(format!("{name}: its token is placed by hand: `hallpass issue {name} --print`"));
     }
     if changes::agree(context, &plans, &[], consent)? {
-        changes::carry_out(context, installation, settings, &plans, &[]).await?;
+        changes::carry_out(context, installation, &settings, &plans, &[]).await?;
     }
     Ok(())
+}
+
+/// A new active key. Another command may take its name first: then it gets the next one.
+async fn add_successor(installation: &Installation, algorithm: Algorithm) -> Result<()> {
+    let mut tries = 3;
+    loop {
+        let keys = installation.store.keys().await.doing("the keys")?;
+        let row = new_key(&next_kid(installation, &keys), algorithm, KeyState::Active, &installation.seal)?;
+        let act = act("rotate-key", &row.kid);
+        tries -= 1;
+        match installation.store.add_key(&row, Some(&act)).await {
+            Err(_) if tries > 0 => {}
+            added => return added.doing("cannot make a new key"),
+        }
+    }
 }
 
 fn next_kid(installation: &Installation, keys: &[KeyRow]) -> String {

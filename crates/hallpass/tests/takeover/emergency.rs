@@ -86,3 +86,19 @@ async fn a_former_secret_that_leaked_is_stopped_with_what_was_adopted() {
     caller.until(&token, 401).await;
     caller.until(&house.token("claude"), 200).await;
 }
+
+/// Another command may wait for an answer, and the configuration may be broken: the stop needs neither.
+#[tokio::test]
+async fn the_stop_waits_for_nobody_and_needs_no_configuration() {
+    let house = House::with_clients(&["claude"]).await;
+    let stolen = house.token("claude");
+    let kid = house.active().await;
+    house.hallpass.write("hallpass.toml", "broken");
+    let lock = std::fs::File::open(house.hallpass.home().join("lock")).expect("the home's lock");
+    lock.lock().expect("a lock");
+    let outcome = house.hallpass.run(&["keys", "revoke", &kid, "--reason", "leaked"]).await;
+    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+    assert!(outcome.stderr.contains("stopped for good, and 1 client is without a token"), "{outcome:#?}");
+    assert_eq!(house.keys_in("retired").await, [kid]);
+    assert_eq!(house.verify(&stolen, &[]).await.code, Some(1));
+}
