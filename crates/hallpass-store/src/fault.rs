@@ -80,7 +80,8 @@ impl From<sqlx::Error> for StoreFault {
         // An extended code has the primary one in its lowest byte.
         match extended.map(|code| code & 0xff) {
             Some(BUSY | LOCKED) => Self::Locked,
-            Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged(error.message().to_owned()),
+            Some(CORRUPT) => Self::Damaged(error.message().to_owned()),
+            Some(NOT_A_DATABASE) => damaged("it is not an SQLite database"),
             _ => Self::Failed(error.message().to_owned()),
         }
     }

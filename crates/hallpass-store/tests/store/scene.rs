@@ -72,7 +72,7 @@ impl Scene {
     /// Mints a token and makes it active.
     pub(crate) async fn issue(&self, client: &str) -> Token {
         let token = self.mint(client).await;
-        self.store.activate(token.jti(), NOW, None, &act("issue", client)).await.unwrap();
+        assert!(self.store.activate(token.jti(), NOW, None, &act("issue", client)).await.unwrap());
         token
     }
 

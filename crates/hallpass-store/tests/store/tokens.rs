@@ -4,9 +4,11 @@ use crate::scene::{NOW, Scene, Token, act, placement};
 use hallpass_core::snapshot::TokenState;
 use hallpass_store::TokenRow;
 
-async fn activate(scene: &Scene, token: &Token) {
+/// What [`hallpass_store::Store::activate`] says to a token that is not pending.
+async fn activate_too_late(scene: &Scene, token: &Token) {
     let client = token.row.client.as_str();
-    scene.store.activate(token.jti(), NOW, None, &act("issue", client)).await.unwrap();
+    let act = act("issue", client);
+    assert!(!scene.store.activate(token.jti(), NOW, None, &act).await.unwrap(), "{}", token.jti());
 }
 
 fn handles(tokens: &[TokenRow]) -> Vec<&str> {
@@ -55,7 +57,7 @@ async fn a_dropped_pending_token_was_never_there() {
     scene.store.drop_pending(token.jti()).await.unwrap();
     assert!(scene.store.token(token.jti()).await.unwrap().is_none());
     assert!(scene.store.pending().await.unwrap().is_empty());
-    activate(&scene, &token).await;
+    activate_too_late(&scene, &token).await;
     assert_eq!(scene.state(&tokens[0]).await, TokenState::Active, "what is not there replaces nothing");
 }
 
@@ -65,7 +67,7 @@ async fn nothing_brings_a_revoked_token_back() {
     let (pending, other) = (scene.mint("ann").await, scene.mint("ann").await);
     assert_eq!(scene.store.revoke_client("ann", NOW, "lost", &act("revoke", "ann")).await.unwrap(), 3);
     for token in [&pending, &other] {
-        activate(&scene, token).await;
+        activate_too_late(&scene, token).await;
         scene.store.drop_pending(token.jti()).await.unwrap();
         let late = NOW.plus(60);
         assert!(!scene.store.revoke_token(token.jti(), late, "again", &act("revoke", "ann")).await.unwrap());
@@ -83,7 +85,7 @@ async fn a_replaced_token_does_not_come_back() {
     let (scene, tokens) = Scene::with_clients(&["ann"]).await;
     let new = scene.issue("ann").await;
     let ended = scene.state(&tokens[0]).await;
-    activate(&scene, &tokens[0]).await;
+    activate_too_late(&scene, &tokens[0]).await;
     scene.store.drop_pending(tokens[0].jti()).await.unwrap();
     assert_eq!(scene.state(&tokens[0]).await, ended);
     assert_eq!(scene.state(&new).await, TokenState::Active);
