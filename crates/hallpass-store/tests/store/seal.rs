@@ -149,5 +149,5 @@ fn debug_output_shows_no_secret() {
     let seal = SealKey::generate_file(&file).unwrap();
     assert_eq!(format!("{seal:?}"), "SealKey(..)");
     let key = SigningKey::generate(KeyId::new("hp-1").unwrap(), Algorithm::Es256).unwrap();
-    assert_eq!(format!("{key:?}"), r#"SigningKey { kid: KeyId("hp-1"), .. }"#);
+    assert_eq!(format!("{key:?}"), r#"SigningKey { kid: KeyId("hp-1"), algorithm: Es256, .. }"#);
 }
