@@ -9,6 +9,7 @@ use crate::mint::{Authority, Token, mint};
 use crate::plan::{ClientPlan, Known, Registration, TokenStep, is_same_file};
 use crate::target::{Shape, Target, find_app, is_bridge_of, utf8};
 use hallpass_core::claims::LEEWAY;
+use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, Outcome, TokenDigest};
 use hallpass_store::{ClientRow, NewToken, PlacementKind, PlacementRow, TokenRow};
 use serde_json::Value;
@@ -70,6 +71,7 @@ impl Installation {
 
     async fn issue(&self, plan: &ClientPlan, authority: &Authority, why: &str) -> Result<Done> {
         let client = &plan.client;
+        self.check_not_revoked_since(plan).await?;
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
         self.store.add_pending(&row).await.doing("cannot note the new token")?;
         let placed = self.place(plan, &token).await;
@@ -83,6 +85,19 @@ impl Installation {
         };
         self.activate(&row, Some(&placement), why).await?;
         Ok(Done { issued: Some(row.jti), file_changed })
+    }
+
+    /// Between the plan and the answer to its question, somebody may have cut the client off: that stands.
+    async fn check_not_revoked_since(&self, plan: &ClientPlan) -> Result<()> {
+        let name = &plan.client.name;
+        let tokens = self.store.tokens_of(name.as_str()).await.doing("the client's tokens")?;
+        let newest = tokens.iter().find(|token| !token.former);
+        let revoked = newest.is_some_and(|token| matches!(token.state, TokenState::Revoked { .. }));
+        if !revoked || plan.was_revoked {
+            return Ok(());
+        }
+        Err(Fault::new(format!("`{name}` was revoked while this was being planned"))
+            .hint(format!("`hallpass issue {name}` gives it a new token")))
     }
 
     /// A fresh token that is handed to the caller instead of being placed.

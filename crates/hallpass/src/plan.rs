@@ -65,6 +65,8 @@ pub struct ClientPlan {
     pub step: TokenStep,
     /// What an earlier placement wrote and the new one does not: it is taken out.
     pub stale: Vec<Placed>,
+    /// A person had cut the client off when the plan was made.
+    pub was_revoked: bool,
 }
 
 /// What the store knows of a client before the plan.
@@ -103,9 +105,18 @@ impl ClientPlan {
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
+        let was_revoked = revoked_by_a_person(&tokens).is_some();
         if let Some(step) = left_alone(&tokens, live, wish) {
             let standing = Standing::default();
-            return Ok(Self { client: wanted, registration, target, standing, step, stale: Vec::new() });
+            return Ok(Self {
+                client: wanted,
+                registration,
+                target,
+                standing,
+                step,
+                stale: Vec::new(),
+                was_revoked,
+            });
         }
         let mut standing = look(&target, &wanted.name, around.leaving)?;
         standing.foreign &= !known.tokens.iter().any(|token| standing.holds(token));
@@ -115,7 +126,7 @@ impl ClientPlan {
             (Wish::WhatIsMissing, None) => TokenStep::Issue { why: why_none(&tokens, now) },
             (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.is_empty()),
         };
-        Ok(Self { client: wanted, registration, target, standing, step, stale })
+        Ok(Self { client: wanted, registration, target, standing, step, stale, was_revoked })
     }
 
     /// Whether anything would change.

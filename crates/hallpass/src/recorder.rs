@@ -4,8 +4,9 @@ use crate::output::note;
 use hallpass_core::Event;
 use hallpass_store::Store;
 use std::io::Write;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -17,6 +18,10 @@ const GROUP_MOST: usize = 2000;
 const REST_LEAST: Duration = Duration::from_millis(10);
 /// The longest.
 const REST_MOST: Duration = Duration::from_millis(100);
+/// How many groups of lines may wait to be printed.
+const UNPRINTED_MOST: usize = 64;
+/// How long the last lines may take to be printed.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// How long to wait before a group that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -24,9 +29,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub fn start(store: Store, json: bool) -> (mpsc::Sender<Event>, JoinHandle<()>) {
     let (sender, mut events) = mpsc::channel(WAITING_MOST);
     let task = tokio::spawn(async move {
+        let printer = Printer::start();
         let mut group = Vec::with_capacity(GROUP_MOST);
         while events.recv_many(&mut group, GROUP_MOST).await > 0 {
-            print(&group, json);
+            printer.print(&group, json);
             let begun = Instant::now();
             keep(&store, &group).await;
             group.clear();
@@ -34,19 +40,46 @@ pub fn start(store: Store, json: bool) -> (mpsc::Sender<Event>, JoinHandle<()>) 
             // revokes finds it taken again and again while clients call without pause.
             tokio::time::sleep(begun.elapsed().clamp(REST_LEAST, REST_MOST)).await;
         }
+        printer.end().await;
     });
     (sender, task)
 }
 
-/// A reader who went away does not stop the gateway: the store has the lines too.
-fn print(group: &[Event], json: bool) {
-    let mut lines = String::new();
-    for event in group {
-        lines += &if json { event.json_line() } else { event.text_line() };
-        lines.push('\n');
+/// Prints on a thread of its own: a reader who went away, or who stands still (Ctrl-S, a stuck pipe), holds up neither
+/// the log nor a revocation. Lines that find no room are dropped here; the store has them all.
+struct Printer {
+    lines: SyncSender<String>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Printer {
+    fn start() -> Self {
+        let (lines, waiting) = sync_channel::<String>(UNPRINTED_MOST);
+        let (end, ended) = oneshot::channel();
+        std::thread::spawn(move || {
+            for lines in waiting {
+                let mut out = std::io::stdout().lock();
+                let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+            }
+            let _ = end.send(());
+        });
+        Self { lines, ended }
     }
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+
+    fn print(&self, group: &[Event], json: bool) {
+        let mut lines = String::new();
+        for event in group {
+            lines += &if json { event.json_line() } else { event.text_line() };
+            lines.push('\n');
+        }
+        let _ = self.lines.try_send(lines);
+    }
+
+    /// Waits for what was taken to be printed, but not for a reader who stands still.
+    async fn end(self) {
+        drop(self.lines);
+        let _ = tokio::time::timeout(LAST_LINES, self.ended).await;
+    }
 }
 
 /// Tries until it is written: meanwhile events wait, and when too many wait, calls are refused.

@@ -140,7 +140,7 @@ fn place(plan: &ClientPlan) -> String {
 }
 
 fn restart(plan: &ClientPlan) -> String {
-    let name = plan.target.app.name;
+    let name = if plan.target.app.id == "json" { "the program that reads it" } else { plan.target.app.name };
     match (&plan.target.shape, plan.target.app.reload) {
         (Shape::Bridge { .. }, _) if plan.standing.entries_in_place => {
             "; the bridge reads it by itself".into()

@@ -29,6 +29,10 @@ pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
         last: Some(log.lines),
         ..EventFilter::default()
     };
+    // Looked up before the first lines are read: a follower begins after it, whatever the filter shows of what is older.
+    let newest =
+        store.events(&EventFilter { last: Some(1), ..EventFilter::default() }).await.doing("the log")?;
+    let newest = newest.last().map_or(0, |(id, _)| *id);
     loop {
         let events = store.events(&filter).await.doing("the log")?;
         for (id, event) in &events {
@@ -42,7 +46,7 @@ pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
         }
         // From here on everything new counts, however much it is.
         filter.last = None;
-        filter.after_id.get_or_insert(0);
+        filter.after_id = filter.after_id.max(Some(newest));
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -23,8 +23,8 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
     }
     // Not behind the home's lock: another command may hold it while a person thinks about a question.
     let installation = context.installation().await?;
-    if uuid::Uuid::try_parse(what).is_ok() || is_foreign_jti(&installation, what).await? {
-        return revoke_token(context, &installation, what, reason, consent).await;
+    if let Some(jti) = as_jti(&installation, what).await? {
+        return revoke_token(context, &installation, &jti, reason, consent).await;
     }
     let client = find_client(&installation, what).await?;
     let tokens = installation.store.tokens_of(client.name.as_str()).await.doing("the client's tokens")?;
@@ -54,10 +54,16 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
     Ok(())
 }
 
-/// A token that was taken over may bear any `jti`. A client's name goes first.
-async fn is_foreign_jti(installation: &Installation, what: &str) -> Result<bool> {
-    let client = installation.store.client(what).await.doing("the client")?;
-    Ok(client.is_none() && installation.store.token(what).await.doing("the token")?.is_some())
+/// What was typed as a `jti`, if it is one. A client's name goes first, also one that looks like a UUID; a token that was
+/// taken over may bear any `jti`.
+async fn as_jti(installation: &Installation, what: &str) -> Result<Option<String>> {
+    if installation.store.client(what).await.doing("the client")?.is_some() {
+        return Ok(None);
+    }
+    if installation.store.token(what).await.doing("the token")?.is_some() {
+        return Ok(Some(what.to_owned()));
+    }
+    Ok(uuid::Uuid::try_parse(what).ok().map(|jti| jti.to_string()))
 }
 
 async fn revoke_token(

@@ -51,9 +51,18 @@ async fn one_token_is_revoked_by_its_jti() {
     let stage = Stage::applied().await;
     let jti =
         stage.document(&["show", "claude"]).await["tokens"][0]["jti"].as_str().expect("a jti").to_owned();
-    assert_eq!(stage.document(&["revoke", &jti, "--reason", "x"]).await["revoked"], 1);
+    assert_eq!(stage.document(&["revoke", &jti.to_uppercase(), "--reason", "x"]).await["revoked"], 1);
     assert_eq!(stage.document(&["revoke", &jti, "--reason", "y"]).await["revoked"], 0);
     assert_eq!(stage.document(&["show", "claude"]).await["tokens"][0]["reason"], "x", "revoked is final");
+}
+
+#[tokio::test]
+async fn a_client_whose_name_looks_like_an_id_is_revoked_by_its_name() {
+    let stage = Stage::applied().await;
+    let name = "deadbeefdeadbeefdeadbeefdeadbeef";
+    stage.swap("hallpass.toml", "[clients.claude]", &format!("[clients.{name}]"));
+    stage.hallpass.must(&["apply", "--prune", "--yes"]).await;
+    assert_eq!(stage.document(&["revoke", name, "--reason", "x"]).await["revoked"], 1);
 }
 
 #[tokio::test]

@@ -118,7 +118,12 @@ impl Hallpass {
     /// For what [`Self::run`] and [`Self::serve`] do not cover (`connect`, signals, other variables).
     /// The child is killed when its handle is dropped.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hallpass"));
+        self.outside(env!("CARGO_BIN_EXE_hallpass"), arguments)
+    }
+
+    /// Another program in the same surroundings.
+    pub(crate) fn outside(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         #[expect(clippy::disallowed_methods, reason = "`environment` is inside the program; this is outside")]
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.args(arguments).env_clear().env("PATH", path);

@@ -37,6 +37,29 @@ async fn status(gateway: &Serving, token: &str) -> u16 {
     Caller::new(gateway, token).await.ask(CALL).await.status()
 }
 
+/// More calls than there is room for their lines in a pipe that nobody reads.
+const LINES_THAT_FILL_A_PIPE: usize = 600;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_the_log_who_stands_still_holds_nothing_up() {
+    let server = Recorder::start().await;
+    let installed = Installed::before("docs", &server.url()).await;
+    let answering = answer_all(server);
+    let script = r#"mkfifo "$HOME/unread" && exec "$0" serve --listen 127.0.0.1:0 1<>"$HOME/unread""#;
+    let serve = installed.program.outside("/bin/sh", &["-c", script, env!("CARGO_BIN_EXE_hallpass")]);
+    let gateway = installed.program.start(serve).await;
+    let mut caller = Caller::new(&gateway, &installed.token("ann")).await;
+    for _ in 0..LINES_THAT_FILL_A_PIPE {
+        assert_eq!(caller.ask(CALL).await.status(), 200);
+    }
+    let revoked = installed.revoke("ann").await;
+    while caller.ask(CALL).await.status() == 200 {
+        assert!(revoked.elapsed() < CALL_BOUND, "a revoked token still passes");
+    }
+    assert_eq!(gateway.terminate().await.code, Some(0));
+    answering.abort();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_call_is_refused_and_others_go_on() {
     let server = Recorder::start().await;
