@@ -112,7 +112,7 @@ async fn a_client_that_does_not_read_is_cut_too() {
 }
 
 #[tokio::test]
-async fn a_thousand_streams_of_one_client_are_cut_at_once() {
+async fn three_hundred_streams_of_one_client_are_cut_at_once() {
     let mut plan = Plan::default();
     plan.limits.calls_per_client = 1000;
     let mut bench = Bench::with(plan).await;
