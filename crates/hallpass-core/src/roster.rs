@@ -2,7 +2,8 @@
 
 use crate::claims::LIFETIME_MOST;
 use crate::keys::Algorithm;
-use crate::name::{Audience, ClientName, Issuer, ServerName, Subject};
+use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
+use crate::policy::{Policy, PolicySettings};
 use core::net::SocketAddr;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub struct Roster {
     pub clients: BTreeMap<ClientName, ClientSettings>,
     /// `[servers.NAME]`
     pub servers: BTreeMap<ServerName, ServerSettings>,
+    /// `[policy.NAME]`
+    pub policies: BTreeMap<PolicyName, PolicySettings>,
 }
 
 /// Who issues, for whom, and for how long. What is absent has a default, or was fixed by `hallpass init`.
@@ -47,6 +50,8 @@ pub struct GatewaySettings {
     pub hosts: Vec<String>,
     /// `Origin` values that are accepted besides the gateway's own.
     pub origins: Vec<String>,
+    /// How long calls are let in without a look at the store that succeeded, in seconds.
+    pub max_stale: Option<i64>,
 }
 
 /// How a call's line is written.
@@ -71,6 +76,8 @@ pub struct ClientSettings {
     pub env: Option<String>,
     /// The servers that the client may use. Absent: all.
     pub servers: Option<Vec<ServerName>>,
+    /// The policy that it is under. Absent: none.
+    pub policy: Option<PolicyName>,
 }
 
 /// An MCP server behind the gateway.
@@ -117,6 +124,13 @@ pub enum RosterFault {
         /// The server it names.
         server: String,
     },
+    /// A client under a policy that is not there.
+    NoSuchPolicy {
+        /// The client.
+        client: String,
+        /// The policy it names.
+        policy: String,
+    },
     /// A kind of server that this version does not serve.
     ServerKind {
         /// The server.
@@ -143,6 +157,9 @@ impl fmt::Display for RosterFault {
             }
             Self::NoSuchServer { client, server } => {
                 write!(f, "`clients.{client}.servers` names `{server}`, and there is no `[servers.{server}]`")
+            }
+            Self::NoSuchPolicy { client, policy } => {
+                write!(f, "`clients.{client}.policy` names `{policy}`, and there is no `[policy.{policy}]`")
             }
             Self::ServerKind { server, kind } => {
                 write!(
@@ -175,9 +192,15 @@ impl Roster {
                 .into_iter()
                 .map(|(name, server)| server.check(&name))
                 .collect::<Result<_, _>>()?,
+            policies: raw
+                .policy
+                .into_iter()
+                .map(|(name, policy)| check_policy(&name, policy))
+                .collect::<Result<_, _>>()?,
         };
         roster.check_subjects()?;
         roster.check_servers()?;
+        roster.check_policies()?;
         Ok(roster)
     }
 
@@ -188,6 +211,33 @@ impl Roster {
             if let Some(other) = seen.insert(subject, name) {
                 let clients = [other.to_string(), name.to_string()];
                 return Err(RosterFault::DuplicateSubject { subject: subject.to_string(), clients });
+            }
+        }
+        Ok(())
+    }
+
+    /// A rule about a server that is not there is a typing mistake, and would leave the real one open.
+    fn check_policies(&self) -> Result<(), RosterFault> {
+        for (name, settings) in &self.policies {
+            let policy = Policy::new(name.as_str(), settings)
+                .map_err(|fault| value(&format!("policy.{name}"), &fault.to_string()))?;
+            let named = policy.rules().iter().filter_map(|rule| rule.only_server());
+            for server in named {
+                if !self.servers.contains_key(server) {
+                    return Err(value(
+                        &format!("policy.{name}"),
+                        &format!("a rule names `{server}`, and there is no `[servers.{server}]`"),
+                    ));
+                }
+            }
+        }
+        for (client, settings) in &self.clients {
+            let Some(policy) = &settings.policy else { continue };
+            if !self.policies.contains_key(policy) {
+                return Err(RosterFault::NoSuchPolicy {
+                    client: client.to_string(),
+                    policy: policy.to_string(),
+                });
             }
         }
         Ok(())
@@ -205,6 +255,12 @@ impl Roster {
         }
         Ok(())
     }
+}
+
+fn check_policy(name: &str, settings: PolicySettings) -> Result<(PolicyName, PolicySettings), RosterFault> {
+    let policy =
+        Policy::new(name, &settings).map_err(|fault| value(&format!("policy.{name}"), &fault.to_string()))?;
+    Ok((policy.name().clone(), settings))
 }
 
 /// Seconds of a text like `90d`, `12h`, `30m` or `45s`.
@@ -237,6 +293,8 @@ struct RawRoster {
     clients: BTreeMap<String, RawClient>,
     #[serde(default)]
     servers: BTreeMap<String, RawServer>,
+    #[serde(default)]
+    policy: BTreeMap<String, PolicySettings>,
 }
 
 #[derive(Deserialize, Default)]
@@ -281,6 +339,7 @@ struct RawGateway {
     hosts: Vec<String>,
     #[serde(default)]
     origins: Vec<String>,
+    max_stale: Option<String>,
 }
 
 impl RawGateway {
@@ -295,8 +354,20 @@ impl RawGateway {
                 value("gateway.listen", "it must be an address and a port, like `127.0.0.1:4255`")
             })
         });
-        Ok(GatewaySettings { listen: listen.transpose()?, hosts: self.hosts, origins: self.origins })
+        let max_stale = self.max_stale.map(|text| check_max_stale(&text)).transpose()?;
+        Ok(GatewaySettings {
+            listen: listen.transpose()?,
+            hosts: self.hosts,
+            origins: self.origins,
+            max_stale,
+        })
     }
+}
+
+fn check_max_stale(text: &str) -> Result<i64, RosterFault> {
+    parse_duration(text)
+        .filter(|seconds| (1..=300).contains(seconds))
+        .ok_or_else(|| value("gateway.max_stale", "it must be from 1s to 300s, like `15s`"))
 }
 
 #[derive(Deserialize, Default)]
@@ -324,6 +395,7 @@ struct RawClient {
     entry: Option<String>,
     env: Option<String>,
     servers: Option<Vec<String>>,
+    policy: Option<String>,
 }
 
 impl RawClient {
@@ -357,6 +429,7 @@ impl RawClient {
             entry: self.entry,
             env: self.env,
             servers,
+            policy: checked(&format!("clients.{name}.policy"), self.policy, PolicyName::new)?,
         };
         Ok((client, settings))
     }
@@ -485,6 +558,12 @@ mod tests {
             ("[gateway]\nport = 1", "unknown field `port`"),
             ("[clients.\"a/b\"]\napp = \"vscode\"", "`clients.a/b` is not a name"),
             ("[clients.a]\napp = \"vscode\"\nservers = [\"x\"]", "no `[servers.x]`"),
+            ("[clients.a]\napp = \"vscode\"\npolicy = \"x\"", "no `[policy.x]`"),
+            ("[policy.a]\nrules = [\"deny x\"]", "no `[servers.x]`"),
+            ("[policy.a]\nrules = [\"permit *\"]", "`policy.a`: the rule `permit *`"),
+            ("[policy.a]\nrule = []", "unknown field `rule`"),
+            ("[policy.a]\nrate = \"fast\"", "`policy.a`: `rate`"),
+            ("[gateway]\nmax_stale = \"1h\"", "`gateway.max_stale`"),
             (
                 "[clients.a]\napp = \"x\"\nsubject = \"s\"\n[clients.b]\napp = \"x\"\nsubject = \"s\"",
                 "same subject `s`",

@@ -4,11 +4,12 @@ use crate::config::{Clock, GatewayConfig};
 use crate::credential::{Gate, seconds_of};
 use crate::door::Door;
 use crate::forward::Routes;
+use crate::freshness::Freshness;
 use crate::line::Lines;
 use crate::tally::Tallies;
 use crate::upstream;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
-use hallpass_core::{Event, Snapshot};
+use hallpass_core::{Denial, Event, Snapshot};
 use rustls::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -54,6 +55,7 @@ impl Gateway {
             clock,
             events,
             limits: config.limits,
+            freshness: Freshness::new(),
             lines: Lines::default(),
             tallies: Tallies::default(),
         });
@@ -78,9 +80,16 @@ impl Gateway {
         let shared = &self.shared;
         // First in force, then the look at what is open: a call that begins in between sees the new one.
         shared.gate.publish(snapshot);
+        shared.freshness.confirm();
         let in_force = shared.gate.in_force();
         shared.lines.examine(in_force.snapshot(), seconds_of(shared.now_ms()));
-        shared.tallies.keep_only(|client| in_force.snapshot().client(client.as_str()).is_some());
+        shared.tallies.keep_only(|client| in_force.snapshot().client(client).is_some());
+    }
+
+    /// What is in force was just seen to be the newest. Has to be said, or a snapshot be published, more often than
+    /// [`Limits::stale_after`](crate::Limits): after that everything is refused.
+    pub fn confirm(&self) {
+        self.shared.freshness.confirm();
     }
 
     /// Stops accepting, lets answers end for as long as `patience` lasts, cuts the rest and ends the threads.
@@ -175,13 +184,16 @@ fn deal(desks: &[Desk], accepted: Accepted) {
     let _ = desk.deal.send(accepted);
 }
 
-/// Cuts the streams whose tokens run out.
+/// Cuts the streams whose credentials run out, and all of them when what is in force is no longer known.
 async fn watch_times(shared: &Shared) {
     loop {
         tokio::time::sleep(shared.limits.watch_every).await;
         // A fault in the clock that was handed in must not end the watch.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let now = seconds_of(shared.now_ms());
+            if shared.freshness.is_stale(&shared.limits) {
+                shared.lines.cut_all(&Denial::Stale);
+            }
             shared.lines.examine_times(shared.gate.in_force().snapshot(), now);
         }));
     }

@@ -9,6 +9,7 @@ mod failure;
 mod flight;
 mod forward;
 mod framing;
+mod freshness;
 mod gateway;
 mod headers;
 mod line;

@@ -4,7 +4,7 @@
 use crate::credential::seconds_of;
 use crate::worker::{Shared, Worker};
 use futures_util::task::AtomicWaker;
-use hallpass_core::{Call, Denial, Permit, ServerName, Snapshot, UnixTime, Verified, authorize, judge};
+use hallpass_core::{Ask, Call, Denial, Permit, ServerName, Snapshot, UnixTime, Verified, authorize};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -27,10 +27,37 @@ pub(crate) struct Line {
     waker: AtomicWaker,
 }
 
+/// What a call asked for, kept for as long as it lasts.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    Protocol,
+    Tool(Box<str>),
+    Other,
+}
+
+impl Asked {
+    pub(crate) fn of(ask: Ask<'_>) -> Self {
+        match ask {
+            Ask::Protocol => Self::Protocol,
+            Ask::Tool(tool) => Self::Tool(tool.into()),
+            Ask::Other => Self::Other,
+        }
+    }
+
+    fn as_ask(&self) -> Ask<'_> {
+        match self {
+            Self::Protocol => Ask::Protocol,
+            Self::Tool(tool) => Ask::Tool(tool),
+            Self::Other => Ask::Other,
+        }
+    }
+}
+
 /// The call that a line carries.
 struct Held {
     verified: Verified,
     server: ServerName,
+    asked: Asked,
     /// Only waits for messages of the server: nothing is lost if it ends.
     listens: bool,
     /// The answer's head is on its way: from now on only hanging up can end it.
@@ -59,9 +86,9 @@ impl Line {
     }
 
     /// Puts a call under watch until the hold is dropped.
-    pub(crate) fn hold(self: &Arc<Self>, permit: &Permit, listens: bool) -> Hold {
+    pub(crate) fn hold(self: &Arc<Self>, permit: &Permit, asked: Asked, listens: bool) -> Hold {
         let (verified, server) = (permit.verified().clone(), permit.server().clone());
-        *self.lock() = Some(Held { verified, server, listens, answering: false, cut: None });
+        *self.lock() = Some(Held { verified, server, asked, listens, answering: false, cut: None });
         Hold(Arc::clone(self))
     }
 
@@ -106,8 +133,8 @@ impl Line {
 }
 
 fn refusal(held: &Held, snapshot: &Snapshot, now: UnixTime) -> Option<Denial> {
-    let call = Call { server: &held.server, path_client: None };
-    judge(held.verified.signed(), snapshot, now).and_then(|verified| authorize(&verified, &call)).err()
+    let call = Call { server: &held.server, path_client: None, ask: held.asked.as_ask() };
+    held.verified.judge_again(snapshot, now).and_then(|verified| authorize(&verified, &call)).err()
 }
 
 /// A call under watch.
@@ -169,6 +196,13 @@ impl Lines {
     pub(crate) fn examine(&self, snapshot: &Snapshot, now: UnixTime) {
         for line in self.open() {
             line.examine(snapshot, now);
+        }
+    }
+
+    /// Cuts every call.
+    pub(crate) fn cut_all(&self, denial: &Denial) {
+        for line in self.open() {
+            line.cut_if(|_| Some(Cut::Denied(denial.clone())));
         }
     }
 

@@ -22,6 +22,18 @@ pub(crate) fn healthy() -> Response<Payload> {
     response
 }
 
+/// `/readyz`: whether calls would be let in. Says nothing else.
+pub(crate) fn ready(stale: bool) -> Response<Payload> {
+    let mut response = healthy();
+    if stale {
+        *response.body_mut() = Payload::own("stale: what is in force could not be read for too long");
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    } else {
+        *response.body_mut() = Payload::own("ready");
+    }
+    response
+}
+
 /// How long a verifier may go on with the keys that it has, in seconds. A key is announced before it signs.
 const KEYS_MAX_AGE: &str = "public, max-age=300";
 

@@ -1,11 +1,11 @@
 //! One request, from head to answer: the list of steps in the order in which they must come. Each step's rules live
 //! in its own module.
 
-use crate::credential::seconds_of;
+use crate::credential::{Shown, seconds_of};
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::forward::{Outgoing, forward};
-use crate::line::{Cut, Line};
+use crate::line::{Asked, Cut, Hold, Line};
 use crate::payload::Payload;
 use crate::relay::{Kind, Ready};
 use crate::tally::Tally;
@@ -13,7 +13,9 @@ use crate::target::Target;
 use crate::watched::Ahead;
 use crate::{body, framing, headers, message, mirror, respond, session};
 use futures_util::FutureExt as _;
-use hallpass_core::{Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge};
+use hallpass_core::{
+    Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge, judge_shared,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
@@ -69,8 +71,7 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
     }
 }
 
-/// The two answers that need no token. They say nothing of clients and servers, so they are no calls and have no
-/// record.
+/// The answers that need no token. They say nothing of clients and servers, so they are no calls and have no record.
 fn open_answer(line: &Line, head: &Parts) -> Option<Response<Payload>> {
     if head.method != Method::GET {
         return None;
@@ -80,6 +81,7 @@ fn open_answer(line: &Line, head: &Parts) -> Option<Response<Payload>> {
     framing::check(head).and_then(|()| shared.door.check(head)).ok()?;
     match target {
         Target::Health => Some(respond::healthy()),
+        Target::Ready => Some(respond::ready(shared.freshness.is_stale(&shared.limits))),
         Target::Jwks => Some(respond::jwks(shared.gate.in_force().jwks(), &head.headers)),
         Target::OnlyServer | Target::Server { .. } => None,
     }
@@ -115,23 +117,24 @@ async fn steps(
     message::check_head(&head, body)?;
     let bytes = body::read(body, &shared.limits).await?;
     flight.received(bytes.len());
-    let (permit, kind) = permit(flight, &caller, &mut head, &bytes)?;
+    let Decided { permit, asked, kind } = permit(flight, &caller, &mut head, &bytes)?;
     session::open(&shared.session_key, &mut head.headers, &permit)?;
     headers::strip_request(&mut head.headers);
     let outgoing = Outgoing { method: head.method, headers: head.headers, body: bytes };
-    call(line, caller, permit, kind, outgoing).await
+    let hold = line.hold(&permit, asked, kind.listens());
+    call(line, hold, caller, permit, kind, outgoing).await
 }
 
 /// The call itself, under watch from before its first byte until its answer's last.
 async fn call(
     line: &Arc<Line>,
-    caller: Caller,
+    hold: Hold,
+    caller: Admitted,
     permit: Permit,
     kind: Kind,
     outgoing: Outgoing,
 ) -> Result<Ready, Stop> {
     let shared = line.shared();
-    let hold = line.hold(&permit, kind.listens());
     // A revocation may have come while the body did: from here on the hold hears of every later one.
     if shared.gate.edition() != caller.edition {
         hold.examine();
@@ -149,7 +152,7 @@ async fn call(
 }
 
 /// Who calls what, before any of the body is read.
-struct Caller {
+struct Admitted {
     verified: Verified,
     /// What was in force when it was verified.
     edition: u64,
@@ -158,42 +161,62 @@ struct Caller {
     tally: Tally,
 }
 
-fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Caller, Denial> {
+fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Admitted, Denial> {
     let shared = line.shared();
     framing::check(head)?;
     shared.door.check(head)?;
+    flight.agent(&head.headers);
     let (server, path_client) = match Target::of(&head.uri)? {
         Target::Server { server, path_client } => (server, path_client),
         Target::OnlyServer => (shared.routes.only().cloned().ok_or(Denial::NoSuchPath)?, None),
-        Target::Health | Target::Jwks => return Err(Denial::MethodNotAllowed),
+        Target::Health | Target::Ready | Target::Jwks => return Err(Denial::MethodNotAllowed),
     };
     flight.server(&server);
-    let (verified, edition) = verify(line, flight, &head.headers)?;
+    // Before any credential counts: one that was revoked meanwhile could still be in force here.
+    if shared.freshness.is_stale(&shared.limits) {
+        return Err(Denial::Stale);
+    }
+    let (verified, edition) = verify(line, flight, &head.headers, path_client.as_ref())?;
     // Only now: who has no token learns nothing about which servers there are.
     if !shared.routes.contains(&server) {
         return Err(Denial::UnknownServer);
     }
-    let tally = shared.tallies.take(&verified.client().name, shared.limits.calls_per_client)?;
-    Ok(Caller { verified, edition, server, path_client, tally })
+    let tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
+    Ok(Admitted { verified, edition, server, path_client, tally })
 }
 
-fn verify(line: &Line, flight: &mut Flight, headers: &HeaderMap) -> Result<(Verified, u64), Denial> {
+fn verify(
+    line: &Line,
+    flight: &mut Flight,
+    headers: &HeaderMap,
+    path_client: Option<&ClientName>,
+) -> Result<(Verified, u64), Denial> {
     let shared = line.shared();
     let in_force = shared.gate.in_force();
-    let signed = in_force.signed(headers)?;
-    flight.signed(&signed);
-    let verified = judge(&signed, in_force.snapshot(), seconds_of(shared.now_ms()))?;
+    let (snapshot, now) = (in_force.snapshot(), seconds_of(shared.now_ms()));
+    let verified = match in_force.shown(headers)? {
+        Shown::Token(signed) => {
+            flight.signed(&signed);
+            judge(&signed, snapshot, now)?
+        }
+        Shown::Shared(secret) => {
+            flight.legacy(path_client);
+            judge_shared(&secret, path_client.map(ClientName::as_str), snapshot, now)?
+        }
+    };
     flight.verified(&verified);
     Ok((verified, in_force.edition()))
 }
 
+/// What a request came to: the right to send it, what it asks for, what it waits for.
+struct Decided {
+    permit: Permit,
+    asked: Asked,
+    kind: Kind,
+}
+
 /// What the message is, and the right to send it.
-fn permit(
-    flight: &mut Flight,
-    caller: &Caller,
-    head: &mut Parts,
-    bytes: &[u8],
-) -> Result<(Permit, Kind), Stop> {
+fn permit(flight: &mut Flight, caller: &Admitted, head: &mut Parts, bytes: &[u8]) -> Result<Decided, Stop> {
     let envelope = match head.method {
         Method::POST => Some(Envelope::parse(bytes).map_err(Denial::Envelope)?),
         _ => None,
@@ -207,6 +230,16 @@ fn permit(
         }
     }
     let path_client = caller.path_client.as_ref().map(ClientName::as_str);
-    let permit = authorize(&caller.verified, &Call { server: &caller.server, path_client })?;
-    Ok((permit, Kind::of(&head.method, envelope.as_ref())))
+    let ask = ask_of(envelope.as_ref());
+    let permit = authorize(&caller.verified, &Call { server: &caller.server, path_client, ask })?;
+    flight.permitted(&permit);
+    Ok(Decided { permit, asked: Asked::of(ask), kind: Kind::of(&head.method, envelope.as_ref()) })
+}
+
+/// What the request asks for. Without a message it opens or ends a session or a stream.
+fn ask_of<'a>(envelope: Option<&'a Envelope<'_>>) -> Ask<'a> {
+    match envelope {
+        Some(envelope) => Ask::of(envelope.method.as_deref(), envelope.target.as_deref()),
+        None => Ask::Protocol,
+    }
 }

@@ -19,17 +19,17 @@ pub(crate) fn open(key: &SessionKey, headers: &mut HeaderMap, permit: &Permit) -
     if values.next().is_some() {
         return Err(Denial::AmbiguousRequest { what: "several `Mcp-Session-Id` headers" });
     }
-    let client = &permit.verified().client().name;
-    let own = shown.to_str().ok().and_then(|shown| key.open(shown, client, permit.server()));
+    let principal = permit.verified().principal();
+    let own = shown.to_str().ok().and_then(|shown| key.open(shown, principal, permit.server()));
     let own = own.and_then(|own| HeaderValue::from_str(own).ok()).ok_or(Denial::ForeignSession)?;
     headers.insert(SESSION, own);
     Ok(())
 }
 
-/// Turns the server's id into one that only this client can use. An id that is no text is dropped.
+/// Turns the server's id into one that only this caller can use. An id that is no text is dropped.
 pub(crate) fn bind(key: &SessionKey, headers: &mut HeaderMap, verified: &Verified, server: &ServerName) {
     let Some(own) = headers.remove(SESSION) else { return };
-    let shown = own.to_str().ok().map(|own| key.bind(own, &verified.client().name, server));
+    let shown = own.to_str().ok().map(|own| key.bind(own, verified.principal(), server));
     if let Some(shown) = shown.and_then(|shown| HeaderValue::try_from(shown).ok()) {
         headers.insert(SESSION, shown);
     }

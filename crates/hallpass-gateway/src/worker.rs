@@ -5,6 +5,7 @@ use crate::config::{Clock, Limits};
 use crate::credential::Gate;
 use crate::door::Door;
 use crate::forward::Routes;
+use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
 use crate::serve;
 use crate::tally::Tallies;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) limits: Limits,
+    pub(crate) freshness: Freshness,
     pub(crate) lines: Lines,
     pub(crate) tallies: Tallies,
 }

@@ -13,7 +13,8 @@ pub(crate) const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
 /// How long a lock of another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The tables that decide. Not the events: they are many, and reading them all at each start takes too long.
-const DECIDING: [&str; 6] = ["setting", "revision", "signing_key", "client", "token", "placement"];
+const DECIDING: [&str; 8] =
+    ["setting", "revision", "signing_key", "client", "token", "placement", "policy", "grace"];
 
 /// A commit that was acknowledged survives a power cut: a revocation must not come undone.
 pub(crate) fn options(file: &Path) -> SqliteConnectOptions {

@@ -2,7 +2,7 @@
 
 use hallpass_core::keys::Algorithm;
 use hallpass_core::snapshot::{ServerScope, TokenState};
-use hallpass_core::{ClientName, Subject, TokenDigest, UnixTime};
+use hallpass_core::{ClientName, PolicyName, Subject, TokenDigest, UnixTime};
 use std::fmt;
 
 /// A registered client.
@@ -22,6 +22,8 @@ pub struct ClientRow {
     pub from_roster: bool,
     /// The servers it may use.
     pub servers: ServerScope,
+    /// What it may call there, and how much.
+    pub policy: Option<PolicyName>,
     /// Its configuration file, absolute; `None`: the app's own place.
     pub config: Option<String>,
     /// The entry in it.

@@ -96,7 +96,8 @@ impl Scene {
     pub(crate) async fn judged(&self, token: &Token) -> Result<String, Denial> {
         let snapshot = self.snapshot().await;
         let signed = check_signature(&Bearer::new(&token.text)?, snapshot.authority())?;
-        judge(&Arc::new(signed), &snapshot, NOW).map(|verified| verified.client().name.to_string())
+        judge(&Arc::new(signed), &snapshot, NOW)
+            .map(|verified| verified.client().map_or_else(String::new, |client| client.name.to_string()))
     }
 
     /// The kinds of the acts on record, oldest first.
@@ -170,6 +171,7 @@ pub(crate) fn client(name_text: &str) -> ClientRow {
         removed: false,
         from_roster: false,
         servers: ServerScope::All,
+        policy: None,
         config: Some("/home/ann/mcp.json".into()),
         entry: Some("docs".into()),
         env: None,

@@ -87,7 +87,11 @@ async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watc
     loop {
         ticks.tick().await;
         let news = match watch.changed(shown).await {
-            Ok(false) => continue,
+            Ok(false) => {
+                gateway.confirm();
+                said.clear();
+                continue;
+            }
             Ok(true) => installation.snapshot().await.map(|snapshot| {
                 shown = snapshot.revision();
                 gateway.publish(Arc::new(snapshot));
@@ -119,8 +123,14 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
         servers,
         session_key: installation.session_key(),
         request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
-        limits: Limits::default(),
+        limits: limits(settings),
     })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let stale_after = settings.roster.gateway.max_stale.and_then(|seconds| u64::try_from(seconds).ok());
+    let default = Limits::default();
+    Limits { stale_after: stale_after.map_or(default.stale_after, Duration::from_secs), ..default }
 }
 
 /// A server's own credential. One that is missing or empty stops the start: it never means "none".

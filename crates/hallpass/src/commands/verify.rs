@@ -93,16 +93,19 @@ async fn check_here(context: &Context, token: &str) -> Result<Verdict> {
         let adopted = if row.adopted { ", taken over from a former set-up" } else { "" };
         format!("{} token of `{}`{adopted}", super::list::state_word(row), row.client)
     });
-    let verified = Bearer::new(token)
+    let judged = Bearer::new(token)
         .and_then(|bearer| check_signature(&bearer, snapshot.authority()))
-        .and_then(|signed| judge(&Arc::new(signed), &snapshot, clock::now()));
-    Ok(match verified {
-        Ok(verified) => Verdict {
-            client: Some(verified.client().name.to_string()),
+        .and_then(|signed| {
+            let ends = signed.claims().expires_at;
+            judge(&Arc::new(signed), &snapshot, clock::now()).map(|verified| (verified, ends))
+        });
+    Ok(match judged {
+        Ok((verified, ends)) => Verdict {
+            client: verified.client().map(|client| client.name.to_string()),
             state,
             owner,
             refusal: None,
-            ends: Some(verified.signed().claims().expires_at),
+            ends: Some(ends),
         },
         Err(denial) => Verdict { client: None, state, owner, refusal: Some(denial), ends: None },
     })
