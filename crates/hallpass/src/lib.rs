@@ -12,6 +12,7 @@ pub mod commands;
 pub mod edits;
 pub mod environment;
 pub mod fault;
+pub mod follow;
 pub mod former;
 pub mod git;
 pub mod home;

@@ -6,20 +6,18 @@ use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
+use crate::follow::follow;
 use crate::installation::Installation;
 use crate::output::note;
 use crate::recorder;
 use crate::settings::Settings;
 use hallpass_gateway::{Gateway, GatewayConfig, Limits, Upstream};
-use hallpass_store::Watch;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How often the store is asked whether another process changed it. A revocation binds within this and a little.
-const LOOK: Duration = Duration::from_millis(100);
 /// How long answers under way may take to end when the gateway stops.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -75,35 +73,6 @@ pub(super) async fn serve(
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
-    }
-}
-
-/// Publishes what is in force whenever the store changes, whichever process changed it. `shown`: the revision that is
-/// published; it moves only with what is, so that a snapshot that cannot be read is tried again.
-async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watch, mut shown: i64) {
-    let mut ticks = tokio::time::interval(LOOK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut said = String::new();
-    loop {
-        ticks.tick().await;
-        let news = match watch.changed(shown).await {
-            Ok(false) => {
-                gateway.confirm();
-                said.clear();
-                continue;
-            }
-            Ok(true) => installation.snapshot().await.map(|snapshot| {
-                shown = snapshot.revision();
-                gateway.publish(Arc::new(snapshot));
-            }),
-            Err(fault) => Err(Fault::new(fault.to_string())),
-        };
-        let trouble =
-            news.err().map(|fault| format!("the store cannot be read: {fault}")).unwrap_or_default();
-        if !trouble.is_empty() && trouble != said {
-            note(&trouble);
-        }
-        said = trouble;
     }
 }
 
