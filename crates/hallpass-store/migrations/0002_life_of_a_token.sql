@@ -36,7 +36,7 @@ CREATE TABLE token_use (
     user_agent TEXT,
     client_info TEXT
 );
-CREATE INDEX token_use_client ON token_use (client);
+CREATE INDEX token_use_client ON token_use (client, last_ms);
 
 -- Who uses the shared secret, as well as callers can be told apart.
 CREATE TABLE legacy_use (
@@ -52,13 +52,14 @@ CREATE TABLE legacy_use (
     PRIMARY KEY (path_client, client_info, user_agent, address)
 );
 
--- What is odd about a token's use: one row a token and kind.
+-- What is odd about a token's use: one row a token and kind. `client` is '' where nobody here knows the token.
 CREATE TABLE warning (
     jti TEXT NOT NULL,
     kind TEXT NOT NULL,
     client TEXT NOT NULL,
     first_ms BIGINT NOT NULL,
     last_ms BIGINT NOT NULL,
+    told_ms BIGINT NOT NULL, -- when it was last written into the log: not each time
     times BIGINT NOT NULL,
     detail TEXT NOT NULL,
     PRIMARY KEY (jti, kind)

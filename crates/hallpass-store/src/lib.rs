@@ -16,6 +16,7 @@ mod signing;
 mod snapshot;
 mod store;
 mod tokens;
+mod uses;
 mod watch;
 
 pub use events::EventFilter;
@@ -26,4 +27,5 @@ pub use seal::{SealFault, SealKey};
 pub use signing::SigningKey;
 pub use snapshot::{ADOPTED_UNTIL, SHARED_SECRETS};
 pub use store::Store;
+pub use uses::{FirstUse, UseRows};
 pub use watch::Watch;

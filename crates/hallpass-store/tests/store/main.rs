@@ -11,4 +11,5 @@ mod scene;
 mod seal;
 mod snapshot;
 mod tokens;
+mod uses;
 mod watch;
