@@ -1,6 +1,7 @@
 //! Every reason for which a request is refused, in one closed list: what the log is told and what the caller is told.
 
 use crate::envelope::EnvelopeFault;
+use crate::hello::FirstFrameFault;
 use crate::name::{ClientName, PolicyName, ServerName};
 use crate::time::UnixTime;
 use std::fmt;
@@ -77,7 +78,11 @@ pub enum Denial {
         client: Option<ClientName>,
         wait_s: u64,
     },
-    // The shared secret was shown: the caller may be told.
+    // The shared secret was shown, or should have been: the caller may be told.
+    /// A credential was wanted that is no shared secret, and none was shown that is anything else.
+    JwtRequired,
+    /// Something was shown in the shared secret's place while that counts.
+    WrongSharedSecret,
     GraceOver {
         at: UnixTime,
     },
@@ -104,6 +109,10 @@ pub enum Denial {
     BodyCutShort,
     BodyTooSlow,
     Envelope(EnvelopeFault),
+    /// A WebSocket connection began with something that begins nothing.
+    FirstFrame(FirstFrameFault),
+    /// A WebSocket server was dialled without WebSocket.
+    UpgradeWanted,
     HeaderMismatch {
         header: &'static str,
     },
@@ -164,6 +173,8 @@ impl Denial {
             Self::ServerNotAllowed { .. } => "server_not_allowed",
             Self::PolicyDenied { .. } => "policy_denied",
             Self::TooFast { .. } => "too_fast",
+            Self::JwtRequired => "jwt_required",
+            Self::WrongSharedSecret => "wrong_shared_secret",
             Self::GraceOver { .. } => "grace_over",
             Self::HasMoved { .. } => "has_moved",
             Self::LegacyServerNotAllowed { .. } => "legacy_server_not_allowed",
@@ -179,6 +190,9 @@ impl Denial {
             Self::BodyCutShort => "body_cut_short",
             Self::BodyTooSlow => "body_too_slow",
             Self::Envelope(_) => "envelope",
+            Self::FirstFrame(FirstFrameFault::Late) => "first_frame_late",
+            Self::FirstFrame(_) => "first_frame",
+            Self::UpgradeWanted => "upgrade_wanted",
             Self::HeaderMismatch { .. } => "header_mismatch",
             Self::ForeignSession => "foreign_session",
             Self::TooManyInFlight => "too_many_in_flight",
@@ -222,6 +236,8 @@ impl Denial {
             | Self::UnknownToken
             | Self::NotAdopted
             | Self::OtherTokenOfKnownId
+            | Self::JwtRequired
+            | Self::WrongSharedSecret
             | Self::GraceOver { .. }
             // The path names it, not a credential.
             | Self::HasMoved { .. }
@@ -238,6 +254,8 @@ impl Denial {
             | Self::BodyCutShort
             | Self::BodyTooSlow
             | Self::Envelope(_)
+            | Self::FirstFrame(_)
+            | Self::UpgradeWanted
             | Self::HeaderMismatch { .. }
             | Self::ForeignSession
             | Self::TooManyInFlight
@@ -250,7 +268,7 @@ impl Denial {
     /// How the caller is answered.
     pub fn answer(&self) -> Answer {
         match self {
-            Self::NoCredential | Self::OtherScheme => Answer::CredentialWanted,
+            Self::NoCredential | Self::OtherScheme | Self::JwtRequired => Answer::CredentialWanted,
             Self::TokenTooLong
             | Self::MalformedToken
             | Self::HeaderMember { .. }
@@ -275,6 +293,7 @@ impl Denial {
             | Self::Replaced { .. }
             | Self::ClientDisabled { .. }
             | Self::OtherClientsPath { .. }
+            | Self::WrongSharedSecret
             | Self::GraceOver { .. }
             | Self::HasMoved { .. } => Answer::InvalidToken,
             Self::ServerNotAllowed { .. } | Self::LegacyServerNotAllowed { .. } => Answer::InsufficientScope,
@@ -289,7 +308,9 @@ impl Denial {
             | Self::AmbiguousRequest { .. }
             | Self::BodyCutShort
             | Self::Envelope(_)
+            | Self::FirstFrame(_)
             | Self::HeaderMismatch { .. } => Answer::Status(400, "invalid_request"),
+            Self::UpgradeWanted => Answer::Status(426, "upgrade_required"),
             Self::NoSuchPath | Self::UnknownServer => Answer::Status(404, "not_found"),
             Self::ForeignSession => Answer::Status(404, "unknown_session"),
             Self::MethodNotAllowed => Answer::Status(405, "method_not_allowed"),
@@ -410,6 +431,10 @@ impl fmt::Display for Denial {
             Self::TooFast { wait_s, .. } => {
                 write!(f, "more calls a time than allowed, room again in {wait_s} s")
             }
+            Self::JwtRequired => {
+                f.write_str("no token of the client's own, and the shared secret is not accepted")
+            }
+            Self::WrongSharedSecret => f.write_str("what was shown is not the shared secret"),
             Self::GraceOver { at } => write!(f, "the shared secret, after its grace period ended on {at}"),
             Self::HasMoved { client } => {
                 write!(f, "the shared secret on the path of `{client}`, which has used its own token")
@@ -429,6 +454,8 @@ impl fmt::Display for Denial {
             Self::BodyCutShort => f.write_str("the body ended early"),
             Self::BodyTooSlow => f.write_str("the body came too slowly"),
             Self::Envelope(fault) => write!(f, "the body is refused: {fault}"),
+            Self::FirstFrame(fault) => write!(f, "the first frame is refused: {fault}"),
+            Self::UpgradeWanted => f.write_str("this is a WebSocket server, and the request opens none"),
             Self::HeaderMismatch { header } => {
                 write!(f, "the header `{header}` does not agree with the body")
             }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Nesting allowed in a message.
-const DEPTH_MOST: usize = 64;
+pub(crate) const DEPTH_MOST: usize = 64;
 /// Where the modern revisions (2026-07-28 and later) put their version in `params._meta`.
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 /// As much of a program's name and version as is kept, in characters.
@@ -72,15 +72,7 @@ impl fmt::Display for EnvelopeFault {
 impl<'a> Envelope<'a> {
     /// Peeks at one message.
     pub fn parse(body: &'a [u8]) -> Result<Self, EnvelopeFault> {
-        let text = std::str::from_utf8(body).map_err(|_| EnvelopeFault::NotUtf8)?;
-        match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
-            Some(b'{') => {}
-            Some(b'[') => return Err(EnvelopeFault::Batch),
-            Some(_) | None => {
-                let json = serde_json::from_str::<IgnoredAny>(text).is_ok();
-                return Err(if json { EnvelopeFault::NotObject } else { EnvelopeFault::NotJson });
-            }
-        }
+        let text = object_of(body)?;
         if depth_of(body) > DEPTH_MOST {
             return Err(EnvelopeFault::TooDeep);
         }
@@ -135,6 +127,19 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// The text of a message, which has to be one object.
+pub(crate) fn object_of(body: &[u8]) -> Result<&str, EnvelopeFault> {
+    let text = std::str::from_utf8(body).map_err(|_| EnvelopeFault::NotUtf8)?;
+    match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
+        Some(b'{') => Ok(text),
+        Some(b'[') => Err(EnvelopeFault::Batch),
+        Some(_) | None => {
+            let json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+            Err(if json { EnvelopeFault::NotObject } else { EnvelopeFault::NotJson })
+        }
+    }
+}
+
 /// `NAME/VERSION` of what a program says of itself. Decides nothing, so whatever is odd about it counts as absent.
 fn info_in(object: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
@@ -157,7 +162,7 @@ fn info_in(object: &str) -> Option<String> {
     })
 }
 
-fn text_of<'a>(
+pub(crate) fn text_of<'a>(
     value: Option<&'a RawValue>,
     name: &'static str,
 ) -> Result<Option<Cow<'a, str>>, EnvelopeFault> {
@@ -193,7 +198,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 }
 
 /// The raw values of the members `wanted` of the object in `text`, each at most once and in this spelling only.
-fn members<'a, const N: usize>(
+pub(crate) fn members<'a, const N: usize>(
     text: &'a str,
     wanted: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], EnvelopeFault> {
