@@ -17,13 +17,15 @@ pub(crate) enum Failure {
     CredentialRefused,
     /// 3xx: followed nowhere, since the address is the operator's to choose.
     Redirected,
+    /// An answer that opens no WebSocket.
+    NoWebSocket,
 }
 
 impl Failure {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unreachable | Self::BrokeOff | Self::CredentialRefused | Self::Redirected => {
+            Self::Unreachable | Self::BrokeOff | Self::CredentialRefused | Self::Redirected | Self::NoWebSocket => {
                 StatusCode::BAD_GATEWAY
             }
         }
@@ -36,6 +38,7 @@ impl Failure {
             Self::BrokeOff => "upstream_broke_off",
             Self::CredentialRefused => "upstream_refused_credential",
             Self::Redirected => "upstream_redirected",
+            Self::NoWebSocket => "upstream_no_websocket",
         }
     }
 
@@ -47,6 +50,7 @@ impl Failure {
             Self::CredentialRefused => {
                 format!("the server `{server}` does not accept the gateway's own credential")
             }
+            Self::NoWebSocket => format!("the server `{server}` does not speak WebSocket at its `url`"),
             Self::Redirected => format!("the server `{server}` answered with a redirect: its `url` is wrong"),
         }
     }

@@ -5,6 +5,7 @@ mod body;
 mod config;
 mod credential;
 mod door;
+mod entrance;
 mod failure;
 mod flight;
 mod forward;
@@ -26,6 +27,9 @@ mod target;
 mod upstream;
 mod watched;
 mod worker;
+mod ws;
 
-pub use config::{Clock, GatewayConfig, Limits, Upstream};
+pub use config::{
+    Clock, Entrance, GatewayConfig, LegacyToken, Limits, MessageLimits, Random, SocketLimits, Upstream,
+};
 pub use gateway::Gateway;

@@ -11,7 +11,7 @@ use crate::relay::{Kind, Ready};
 use crate::tally::Tally;
 use crate::target::Target;
 use crate::watched::Ahead;
-use crate::{body, framing, headers, message, mirror, respond, session};
+use crate::{body, framing, headers, message, mirror, respond, session, ws};
 use futures_util::FutureExt as _;
 use hallpass_core::{
     Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge, judge_shared,
@@ -61,24 +61,40 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
     if let Some(response) = open_answer(line, &head) {
         return response;
     }
-    let mut flight = match Flight::begin(line, &head.method, request_id).await {
+    let mut flight = match Flight::begin(line, head.method.as_str(), request_id).await {
         Ok(flight) => flight,
         Err(denial) => return respond::refusal(&denial, request_id, None),
     };
+    if ws::is_wanted(&head.headers) {
+        return opened(line, flight, head, request_id);
+    }
     match steps(line, &mut flight, head, body).await {
         Ok(ready) => ready.relay(flight),
         Err(stop) => stopped(&stop, flight, request_id),
     }
 }
 
+/// The connection becomes a WebSocket, whose first frame may still have to show a credential.
+fn opened(line: &Line, mut flight: Flight, head: Parts, request_id: &str) -> Response<Payload> {
+    match ws::open(line, &mut flight, head) {
+        Ok(door) => {
+            let opening = door.with_record(flight);
+            let answer = opening.answer();
+            line.becomes(opening);
+            answer
+        }
+        Err(denial) => stopped(&Stop::from(denial), flight, request_id),
+    }
+}
+
 /// The answers that need no token. They say nothing of clients and servers, so they are no calls and have no record.
 fn open_answer(line: &Line, head: &Parts) -> Option<Response<Payload>> {
-    if head.method != Method::GET {
+    if head.method != Method::GET || !line.entrance().is_open() {
         return None;
     }
     let target = Target::of(&head.uri).ok()?;
     let shared = line.shared();
-    framing::check(head).and_then(|()| shared.door.check(head)).ok()?;
+    framing::check(head).and_then(|()| line.entrance().door.check(head)).ok()?;
     match target {
         Target::Health => Some(respond::healthy()),
         Target::Ready => Some(respond::ready(shared.freshness.is_stale(&shared.limits))),
@@ -164,13 +180,9 @@ struct Admitted {
 fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Admitted, Denial> {
     let shared = line.shared();
     framing::check(head)?;
-    shared.door.check(head)?;
+    line.entrance().door.check(head)?;
     flight.agent(&head.headers);
-    let (server, path_client) = match Target::of(&head.uri)? {
-        Target::Server { server, path_client } => (server, path_client),
-        Target::OnlyServer => (shared.routes.only().cloned().ok_or(Denial::NoSuchPath)?, None),
-        Target::Health | Target::Ready | Target::Jwks => return Err(Denial::MethodNotAllowed),
-    };
+    let (server, path_client) = line.entrance().target(&head.uri, shared)?;
     flight.server(&server);
     // Before any credential counts: one that was revoked meanwhile could still be in force here.
     if shared.freshness.is_stale(&shared.limits) {
@@ -178,11 +190,42 @@ fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Admitted, Den
     }
     let (verified, edition) = verify(line, flight, &head.headers, path_client.as_ref())?;
     // Only now: who has no token learns nothing about which servers there are.
+    if shared.sockets.contains(&server) {
+        return Err(Denial::UpgradeWanted);
+    }
     if !shared.routes.contains(&server) {
         return Err(Denial::UnknownServer);
     }
     let tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
     Ok(Admitted { verified, edition, server, path_client, tally })
+}
+
+/// Who opens a connection, and its place among that caller's calls and streams.
+pub(crate) struct Known {
+    pub(crate) verified: Verified,
+    /// What was in force when it was verified.
+    pub(crate) edition: u64,
+    pub(crate) tally: Tally,
+}
+
+impl Known {
+    /// Counts a caller's connection.
+    pub(crate) fn count(line: &Line, verified: Verified, edition: u64) -> Result<Self, Denial> {
+        let shared = line.shared();
+        let tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
+        Ok(Self { verified, edition, tally })
+    }
+}
+
+/// Who opens a connection, by the credential in its head.
+pub(crate) fn know(
+    line: &Line,
+    flight: &mut Flight,
+    headers: &HeaderMap,
+    path_client: Option<&ClientName>,
+) -> Result<Known, Denial> {
+    let (verified, edition) = verify(line, flight, headers, path_client)?;
+    Known::count(line, verified, edition)
 }
 
 fn verify(
