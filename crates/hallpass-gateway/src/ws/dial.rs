@@ -21,8 +21,9 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::pending;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
@@ -120,14 +121,21 @@ async fn open(io: Plain, route: &Route, greeting: Greeting<'_>, random: [u8; 16]
     let broke_off = |_| Failure::BrokeOff;
     let key = base64(&random);
     let (mut sender, connection) = http1::Builder::new().handshake(io).await.map_err(broke_off)?;
-    let mut connection = pin!(connection.with_upgrades());
-    let answer = tokio::select! {
-        answer = sender.send_request(request(route, greeting, &key)) => answer.map_err(broke_off)?,
-        _ = &mut connection => return Err(Failure::BrokeOff),
+    // It ends by itself as soon as it has handed over the connection, or was refused.
+    let driving = async {
+        let _ = connection.with_upgrades().await;
+        pending::<Infallible>().await
     };
-    check(&answer, greeting, &key)?;
-    let (_, upgraded) = tokio::join!(connection, hyper::upgrade::on(answer));
-    let parts = upgraded.map_err(broke_off)?.downcast::<Plain>().map_err(|_| Failure::BrokeOff)?;
+    let opening = async {
+        let answer = sender.send_request(request(route, greeting, &key)).await.map_err(broke_off)?;
+        check(&answer, greeting, &key)?;
+        hyper::upgrade::on(answer).await.map_err(broke_off)
+    };
+    let upgraded = tokio::select! {
+        upgraded = opening => upgraded?,
+        never = driving => match never {},
+    };
+    let parts = upgraded.downcast::<Plain>().map_err(|_| Failure::BrokeOff)?;
     Ok((parts.io, parts.read_buf))
 }
 

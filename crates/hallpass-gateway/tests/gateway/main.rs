@@ -9,3 +9,4 @@ mod relayed;
 mod sessions;
 mod smuggled;
 mod streamed;
+mod ws;

@@ -1,0 +1,11 @@
+//! WebSocket connections through the gateway: a raw client, a raw server, every frame by hand.
+
+mod cut;
+mod hello;
+mod limits;
+mod many;
+mod mcp;
+mod relayed;
+mod socket;
+mod stage;
+mod upgrade;
