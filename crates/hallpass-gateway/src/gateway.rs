@@ -151,7 +151,7 @@ impl Gateway {
             runtime.block_on(async {
                 tokio::select! {
                     _ = phase.wait_for(|phase| *phase != Phase::Open) => {}
-                    () = accept_all(listeners, &desks, shared.limits.connections) => {}
+                    () = accept_all(listeners, desks, shared.limits.connections) => {}
                     () = watch_times(&shared) => {}
                 }
                 // Tokens run out while the last answers end, too.
@@ -192,9 +192,10 @@ impl Doors {
     }
 }
 
-async fn accept_all(listeners: Vec<(TcpListener, Arc<Entrance>)>, desks: &[Desk], most: usize) {
+/// Takes the desks along: with them, the workers learn that nothing comes any more.
+async fn accept_all(listeners: Vec<(TcpListener, Arc<Entrance>)>, desks: Vec<Desk>, most: usize) {
     let room = Arc::new(Semaphore::new(most));
-    let accepting = listeners.iter().map(|(listener, entrance)| accept(listener, entrance, desks, &room));
+    let accepting = listeners.iter().map(|(listener, entrance)| accept(listener, entrance, &desks, &room));
     futures_util::future::join_all(accepting).await;
 }
 

@@ -388,6 +388,11 @@ impl Wire {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
+    /// Sends to somebody who may have hung up already.
+    pub(crate) async fn try_send(&mut self, text: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(text.as_ref()).await;
+    }
+
     /// Sends, and takes the whole answer.
     pub(crate) async fn ask(&mut self, text: impl AsRef<[u8]>) -> Reply {
         self.send(text).await;

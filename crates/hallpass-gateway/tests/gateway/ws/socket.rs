@@ -104,6 +104,11 @@ impl Socket {
         .await
     }
 
+    /// The next frame, if one comes within this time.
+    pub(crate) async fn next_within(&mut self, time: std::time::Duration) -> Option<Frame> {
+        tokio::time::timeout(time, self.next()).await.ok().flatten()
+    }
+
     /// The next frame, which is a text.
     pub(crate) async fn heard(&mut self) -> String {
         let frame = self.next().await.expect("a frame");

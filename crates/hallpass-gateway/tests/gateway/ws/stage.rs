@@ -80,6 +80,8 @@ pub(crate) fn switching(head: &str, more: &str) -> String {
 pub(crate) struct Stage {
     pub(crate) bench: Bench,
     pub(crate) daemon: SocketServer,
+    /// The servers that may be called with the shared secret.
+    pub(crate) legacy_servers: Vec<&'static str>,
     period: i64,
 }
 
@@ -99,7 +101,7 @@ impl Stage {
     pub(crate) async fn with(mut plan: Plan) -> Self {
         let daemon = SocketServer::start().await;
         plan.more.push(("exai", upstream(daemon.address)));
-        Self { bench: Bench::with(plan).await, daemon, period: 0 }
+        Self { bench: Bench::with(plan).await, daemon, legacy_servers: vec!["exai"], period: 0 }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -141,11 +143,11 @@ impl Stage {
     ) {
         self.period += 1;
         let snapshot = snapshot(&self.bench.mint, clients, tokens);
-        self.bench.gateway.publish(Arc::new(with_grace(snapshot, period, self.period)));
+        self.bench.gateway.publish(Arc::new(with_grace(snapshot, period, self.period, &self.legacy_servers)));
     }
 }
 
-pub(crate) fn with_grace(snapshot: Snapshot, period: Period, number: i64) -> Snapshot {
+fn with_grace(snapshot: Snapshot, period: Period, number: i64, servers: &[&str]) -> Snapshot {
     let until = match period {
         Period::Never => return snapshot,
         Period::Running => NOW + 1000,
@@ -157,7 +159,7 @@ pub(crate) fn with_grace(snapshot: Snapshot, period: Period, number: i64) -> Sna
         tag: key.tag(SHARED.as_bytes()),
         until: UnixTime::from_seconds(until),
         ended_at: None,
-        servers: ServerScope::Only([server("exai")].into()),
+        servers: ServerScope::Only(servers.iter().map(|name| server(name)).collect()),
         policy: None,
         strict_after_migration: false,
     };
