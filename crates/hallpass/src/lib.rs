@@ -20,6 +20,7 @@ pub mod installation;
 pub mod mint;
 pub mod output;
 pub mod plan;
+pub mod randomness;
 pub mod recorder;
 pub mod sample;
 pub mod settings;

@@ -25,14 +25,35 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// How long to wait before a group that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How events are printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lines {
+    /// One JSON object a line instead of text.
+    pub json: bool,
+    /// The lines of a former daemon of the hello dialect beside our own.
+    pub origin: bool,
+}
+
+impl Lines {
+    fn of(self, event: &Event) -> String {
+        let mut lines = if self.json { event.json_line() } else { event.text_line() };
+        lines.push('\n');
+        if let Some(line) = event.origin_line().filter(|_| self.origin) {
+            lines += &line;
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
 /// Starts the recorder. It ends when every sender is dropped and all that waited is written.
-pub fn start(store: Store, json: bool) -> (mpsc::Sender<Event>, JoinHandle<()>) {
+pub fn start(store: Store, lines: Lines) -> (mpsc::Sender<Event>, JoinHandle<()>) {
     let (sender, mut events) = mpsc::channel(WAITING_MOST);
     let task = tokio::spawn(async move {
         let printer = Printer::start();
         let mut group = Vec::with_capacity(GROUP_MOST);
         while events.recv_many(&mut group, GROUP_MOST).await > 0 {
-            printer.print(&group, json);
+            printer.print(&group, lines);
             let begun = Instant::now();
             keep(&store, &group).await;
             group.clear();
@@ -66,13 +87,8 @@ impl Printer {
         Self { lines, ended }
     }
 
-    fn print(&self, group: &[Event], json: bool) {
-        let mut lines = String::new();
-        for event in group {
-            lines += &if json { event.json_line() } else { event.text_line() };
-            lines.push('\n');
-        }
-        let _ = self.lines.try_send(lines);
+    fn print(&self, group: &[Event], lines: Lines) {
+        let _ = self.lines.try_send(group.iter().map(|event| lines.of(event)).collect());
     }
 
     /// Waits for what was taken to be printed, but not for a reader who stands still.
