@@ -8,7 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// The largest set that is read, in bytes.
-const SET_MOST: usize = 64 << 10;
+pub const SET_MOST: usize = 64 << 10;
 /// Nesting allowed in a set.
 const DEPTH_MOST: usize = 8;
 /// Bytes of a coordinate of P-256.

@@ -14,6 +14,7 @@ pub mod environment;
 pub mod fault;
 pub mod former;
 pub mod git;
+pub mod given_file;
 pub mod home;
 pub mod installation;
 pub mod mint;
