@@ -92,8 +92,13 @@ pub struct ServerSettings {
 /// Why a `hallpass.toml` was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RosterFault {
-    /// Not TOML, an unknown key or a wrong type: the parser's words, with the place.
-    Syntax(String),
+    /// Not TOML, an unknown key or a wrong type.
+    Syntax {
+        /// Line and column, from 1, where the parser knows them.
+        place: Option<(usize, usize)>,
+        /// What is wrong there. Quotes no value.
+        what: String,
+    },
     /// A name that is none.
     Name {
         /// The table it names: `clients` or `servers`.
@@ -143,7 +148,10 @@ pub enum RosterFault {
 impl fmt::Display for RosterFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax(text) => f.write_str(text.trim_end()),
+            Self::Syntax { place: Some((line, column)), what } => {
+                write!(f, "line {line}, column {column}: {what}")
+            }
+            Self::Syntax { place: None, what } => f.write_str(what),
             Self::Name { table, name, why } => {
                 write!(
                     f,
@@ -293,6 +301,36 @@ mod tests {
         assert_eq!(roster.authority.lifetime, Some(7_776_000));
         assert_eq!(roster.clients.len(), 1);
         assert_eq!(roster.servers.len(), 1);
+    }
+
+    #[test]
+    fn a_mistake_is_placed_and_what_stands_there_is_not_repeated() {
+        for (text, expect) in [
+            ("SECRET", "line 1, column 7: key with no value, expected `=`"),
+            (
+                "[gateway]\nlisten = SECRET",
+                "line 2, column 10: string values must be quoted, expected literal string",
+            ),
+            (
+                "[gateway]\nhosts = \"SECRET, expected \"",
+                "line 2, column 9: invalid type: string, expected a sequence",
+            ),
+            ("[authority]\n\u{e9} = 1\nissuer = 7355608", "line 2, column 1: invalid unquoted key"),
+            ("[authority]\nissuer = 7355608", "line 2, column 10: invalid type: integer, expected a string"),
+            (
+                "[authority]\n# \u{e9}\n  port = \"SECRET\"",
+                "line 3, column 3: unknown field `port`, expected one of `issuer`",
+            ),
+            ("clients = \"SECRET\"", "line 1, column 11: invalid type: string, expected a map"),
+            (
+                "[policy.a]\ndefault = \"SECRET\"",
+                "line 2, column 11: unknown value, expected `allow` or `deny`",
+            ),
+        ] {
+            let fault = Roster::parse(text).unwrap_err().to_string();
+            assert!(fault.starts_with(expect), "{text}\n{fault}");
+            assert!(!fault.contains("SECRET") && !fault.contains("7355608"), "{text}\n{fault}");
+        }
     }
 
     #[test]

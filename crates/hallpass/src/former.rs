@@ -2,6 +2,7 @@
 //! file; changes nothing.
 
 use crate::fault::{Doing, Fault, Result};
+use crate::given_file;
 use crate::settings::Settings;
 use hallpass_core::ClientName;
 use hallpass_core::UnixTime;
@@ -13,6 +14,8 @@ use zeroize::Zeroizing;
 
 /// The former secret's name among the keys.
 pub const FORMER_KID: &str = "former-hs256";
+/// The largest environment file that is read, in bytes.
+const MOST: usize = 1 << 20;
 /// A day, in seconds.
 const DAY: i64 = 86_400;
 /// Ten years: more is a typing mistake.
@@ -38,7 +41,8 @@ impl Former {
     /// Reads the file and refuses what is missing or empty: that never means "allow".
     pub fn read(file: &Path) -> Result<Self> {
         let shown = file.display();
-        let text = Zeroizing::new(std::fs::read_to_string(file).doing(format!("cannot read `{shown}`"))?);
+        let text = given_file::regular_or_open(file).and_then(|opened| given_file::read_text(opened, MOST));
+        let text = text.doing(format!("cannot read `{shown}`"))?;
         let env = EnvFile::parse(&text).doing(format!("`{shown}`"))?;
         if let Some(algorithm) = env.get("JWT_ALGORITHM").filter(|algorithm| *algorithm != "HS256") {
             return Err(Fault::new(format!(

@@ -15,6 +15,7 @@ pub mod fault;
 pub mod follow;
 pub mod former;
 pub mod git;
+pub mod given_file;
 pub mod home;
 pub mod installation;
 pub mod mint;

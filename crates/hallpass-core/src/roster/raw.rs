@@ -14,7 +14,7 @@ use std::fmt;
 
 /// Reads the text and checks each table by itself.
 pub(super) fn read(text: &str) -> Result<Roster, RosterFault> {
-    let raw: RawRoster = toml::from_str(text).map_err(|fault| RosterFault::Syntax(fault.to_string()))?;
+    let raw: RawRoster = toml::from_str(text).map_err(|fault| syntax(text, &fault))?;
     Ok(Roster {
         follow: raw.follow,
         authority: raw.authority.check()?,
@@ -44,6 +44,34 @@ fn check_policy(name: &str, settings: PolicySettings) -> Result<(PolicyName, Pol
 
 pub(super) fn checked_policy(name: &str, settings: &PolicySettings) -> Result<Policy, RosterFault> {
     Policy::new(name, settings).map_err(|fault| value(&format!("policy.{name}"), &fault.to_string()))
+}
+
+/// Where and what, and nothing of what stands there: somebody may have pasted a secret. The parser's own words would
+/// quote the line.
+fn syntax(text: &str, fault: &toml::de::Error) -> RosterFault {
+    let before = fault.span().and_then(|span| text.get(..span.start));
+    let place = before.map(|before| {
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    });
+    RosterFault::Syntax { place, what: without_value(fault.message()) }
+}
+
+/// `invalid type: string "VALUE", expected a sequence`: the words of serde, without the value.
+fn without_value(message: &str) -> String {
+    if let Some((_, expected)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.rsplit_once("`, expected "))
+    {
+        return format!("unknown value, expected {expected}");
+    }
+    let says_a_value = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    match message.rsplit_once(", expected ") {
+        Some((found, expected)) if says_a_value => {
+            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("{kind}, expected {expected}")
+        }
+        Some(_) | None => message.to_owned(),
+    }
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@ use super::Context;
 use crate::bridge::{self, BridgeSettings, TokenSource};
 use crate::environment;
 use crate::fault::{Fault, Result};
+use crate::given_file;
 use crate::output::note;
 use crate::settings::LISTEN;
 use hallpass_core::{ClientName, ServerName};
@@ -34,7 +35,9 @@ pub(super) async fn run(context: &Context, server: &str, client: &str, url: Opti
 
 /// Where the gateway of this home was last told to listen.
 fn endpoint(context: &Context) -> String {
-    let noted = std::fs::read_to_string(context.home.endpoint()).unwrap_or_default();
+    let noted =
+        given_file::regular(&context.home.endpoint()).and_then(|file| given_file::read_text(file, 256));
+    let noted = noted.unwrap_or_default();
     if noted.trim().is_empty() { format!("http://{LISTEN}") } else { noted.trim().to_owned() }
 }
 

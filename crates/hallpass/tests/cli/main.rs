@@ -7,10 +7,12 @@
 //! - `bridge`: Claude Desktop and VS Code, whose configuration gets no secret.
 //! - `killed`: `kill -9` at every moment, and two and more commands at once.
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
+//! - `given`: files that a person names: pipes, devices, giants.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod bridge;
 mod example;
+mod given;
 mod killed;
 mod places;
 #[expect(dead_code, reason = "it is shared with the end-to-end tests, which use more of it")]
