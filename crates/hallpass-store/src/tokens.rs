@@ -13,6 +13,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former, until_seen, overlap_s, overlap_until_seen FROM token";
+/// What may still count at `$1`.
+pub(crate) const LIVE: &str = "(state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
 /// A UUIDv7 sorts by the time it was made.
 const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
 
@@ -25,6 +27,17 @@ impl Store {
     /// One client's tokens, newest first.
     pub async fn tokens_of(&self, client: &str) -> Result<Vec<TokenRow>, StoreFault> {
         self.select_tokens("WHERE client = $1", client).await
+    }
+
+    /// The tokens that may still count at `now`, and each client's newest whatever became of it. Newest first.
+    pub async fn current_tokens(&self, now: UnixTime) -> Result<Vec<TokenRow>, StoreFault> {
+        // One step into the index for each client: the ended ones are too many to be looked at.
+        let sql = format!(
+            "{COLUMNS} WHERE {LIVE} OR jti IN (SELECT (SELECT jti FROM token WHERE token.client = client.name AND NOT former
+                {NEWEST_FIRST} LIMIT 1) FROM client WHERE NOT removed) {NEWEST_FIRST}"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.seconds());
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
     /// The token with that `jti`.
