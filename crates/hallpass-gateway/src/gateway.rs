@@ -6,8 +6,8 @@ use crate::door::Door;
 use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::Lines;
-use crate::tally::Tallies;
 use crate::upstream;
+use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
 use hallpass_core::{Denial, Event, Snapshot};
 use rustls::ClientConfig;
@@ -50,14 +50,14 @@ impl Gateway {
         let shared = Arc::new(Shared {
             door: Door::new(local_addr, &config.hosts, &config.origins),
             routes,
-            gate: Gate::new(snapshot),
+            gate: Arc::new(Gate::new(snapshot)),
             session_key: config.session_key,
             clock,
             events,
             limits: config.limits,
-            freshness: Freshness::new(),
+            freshness: Arc::new(Freshness::new()),
             lines: Lines::default(),
-            tallies: Tallies::default(),
+            tallies: Arc::default(),
         });
         let (phase, _) = watch::channel(Phase::Open);
         let (alive, all_gone) = mpsc::channel(1);
@@ -73,6 +73,11 @@ impl Gateway {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// A look at it from outside.
+    pub fn view(&self) -> View {
+        View::of(&self.shared)
     }
 
     /// Puts a snapshot in force for every call from now on, and cuts the calls and streams that it no longer allows.

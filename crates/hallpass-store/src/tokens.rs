@@ -40,6 +40,20 @@ impl Store {
         query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
+    /// When each enabled client's newest token ends, by client.
+    pub async fn token_ends(&self) -> Result<Vec<(ClientName, UnixTime)>, StoreFault> {
+        let sql = "SELECT client.name AS name, MAX(token.expires_at) AS ends FROM token JOIN client ON client.name = token.client
+            WHERE token.state IN ('pending', 'active') AND NOT token.former AND client.enabled AND NOT client.removed
+            GROUP BY client.name ORDER BY client.name";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let name = ClientName::new(row.try_get("name")?).map_err(damaged)?;
+                Ok((name, UnixTime::from_seconds(row.try_get("ends")?)))
+            })
+            .collect()
+    }
+
     /// The token with that `jti`.
     pub async fn token(&self, jti: &str) -> Result<Option<TokenRow>, StoreFault> {
         Ok(self.select_tokens("WHERE jti = $1", jti).await?.pop())

@@ -72,6 +72,11 @@ impl Home {
         self.folder.join("endpoint")
     }
 
+    /// `admin.token`: opens the admin listener, and nothing else.
+    pub fn admin_token(&self) -> PathBuf {
+        self.folder.join("admin.token")
+    }
+
     /// Whether an installation is there.
     pub fn is_made(&self) -> bool {
         self.database().exists()

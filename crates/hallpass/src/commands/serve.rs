@@ -1,12 +1,14 @@
 //! `hallpass serve`
 
 use super::Context;
+use crate::admin::{Admin, Desk};
 use crate::atomic_file::{Original, replace};
 use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
+use crate::lookout::Lookout;
 use crate::output::note;
 use crate::recorder;
 use crate::settings::Settings;
@@ -60,10 +62,23 @@ pub(super) async fn serve(
     let mut watch = installation.store.watch().await.doing("the store")?;
     let snapshot = Arc::new(installation.snapshot().await?);
     let shown = snapshot.revision();
-    let (events, recorder) =
-        recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
+    let admin = Admin::bind(settings, &installation)?;
+    let (events, waiting) = recorder::channel();
+    let queue = events.downgrade();
     let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events)
         .doing("cannot start the gateway")?;
+    let counts = Arc::default();
+    let lookout = Lookout::new(
+        installation.store.clone(),
+        gateway.view(),
+        settings.roster.warnings.disable.clone(),
+        Arc::clone(&counts),
+    );
+    let json = listen.log_json || settings.roster.log.json;
+    let recorder = recorder::start(waiting, installation.store.clone(), json, lookout);
+    let _admin = admin
+        .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
+        .transpose()?;
     let address = format!("http://{}", gateway.local_addr());
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
