@@ -44,6 +44,18 @@ pub struct AuthoritySettings {
     pub lifetime: Option<i64>,
     /// What a new signing key signs with.
     pub algorithm: Option<Algorithm>,
+    /// Whether the gateway rotates tokens by itself.
+    pub rotate: Rotate,
+}
+
+/// Whether the gateway rotates tokens by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotate {
+    /// Where the placement is read without a restart.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
 }
 
 /// Where the gateway listens and what it takes for its own name.
@@ -315,6 +327,7 @@ struct RawAuthority {
     audience: Option<String>,
     lifetime: Option<String>,
     algorithm: Option<String>,
+    rotate: Option<String>,
 }
 
 impl RawAuthority {
@@ -324,7 +337,16 @@ impl RawAuthority {
             audience: checked("authority.audience", self.audience, Audience::new)?,
             lifetime: self.lifetime.map(|text| check_lifetime(&text)).transpose()?,
             algorithm: self.algorithm.map(|name| check_algorithm(&name)).transpose()?,
+            rotate: check_rotate(self.rotate.as_deref())?,
         })
+    }
+}
+
+fn check_rotate(word: Option<&str>) -> Result<Rotate, RosterFault> {
+    match word {
+        None | Some("auto") => Ok(Rotate::Auto),
+        Some("never") => Ok(Rotate::Never),
+        Some(_) => Err(value("authority.rotate", "it must be `auto` or `never`")),
     }
 }
 
@@ -564,6 +586,7 @@ mod tests {
             ("[authority]\nlifetime = \"10y\"", "`authority.lifetime`"),
             ("[authority]\nlifetime = \"400d\"", "from 60s to 366d"),
             ("[authority]\nalgorithm = \"RS256\"", "`authority.algorithm`"),
+            ("[authority]\nrotate = \"off\"", "`authority.rotate`: it must be `auto` or `never`"),
             ("[gateway]\nlisten = \"4255\"", "`gateway.listen`"),
             ("[gateway]\norigins = [\"*\"]", "`gateway.origins`"),
             ("[gateway]\nport = 1", "unknown field `port`"),

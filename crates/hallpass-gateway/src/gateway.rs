@@ -30,6 +30,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     local_addr: SocketAddr,
     phase: watch::Sender<Phase>,
+    revision: watch::Sender<i64>,
     threads: Vec<JoinHandle<()>>,
     all_gone: mpsc::Receiver<()>,
 }
@@ -47,6 +48,7 @@ impl Gateway {
         let local_addr = listener.local_addr()?;
         let routes = Routes::new(config.servers)?;
         let tls = upstream::tls(routes.need_tls())?;
+        let (revision, _) = watch::channel(snapshot.revision());
         let shared = Arc::new(Shared {
             door: Door::new(local_addr, &config.hosts, &config.origins),
             routes,
@@ -61,7 +63,7 @@ impl Gateway {
         });
         let (phase, _) = watch::channel(Phase::Open);
         let (alive, all_gone) = mpsc::channel(1);
-        let mut gateway = Self { shared, local_addr, phase, threads: Vec::new(), all_gone };
+        let mut gateway = Self { shared, local_addr, phase, revision, threads: Vec::new(), all_gone };
         let desks = (0..config.workers.max(1))
             .map(|number| gateway.start_worker(number, &config.request_prefix, &tls, alive.clone()))
             .collect::<io::Result<Vec<_>>>()?;
@@ -89,6 +91,12 @@ impl Gateway {
         let in_force = shared.gate.in_force();
         shared.lines.examine(in_force.snapshot(), seconds_of(shared.now_ms()));
         shared.tallies.keep_only(|client| in_force.snapshot().client(client).is_some());
+        self.revision.send_replace(in_force.snapshot().revision());
+    }
+
+    /// The revision in force. It moves once everything that the new one no longer allows is cut.
+    pub fn revision(&self) -> watch::Receiver<i64> {
+        self.revision.subscribe()
     }
 
     /// What is in force was just seen to be the newest. Has to be said, or a snapshot be published, more often than

@@ -125,6 +125,16 @@ impl Home {
         Ok(Lock { file })
     }
 
+    /// The same without waiting: `None` while another command changes this home.
+    pub fn try_lock(&self) -> Result<Option<Lock>> {
+        let file = self.lock_file("lock")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Fault::new(format!("cannot lock the home: {error}"))),
+        }
+    }
+
     /// The right to serve this home: one gateway at a time.
     pub fn lock_serving(&self) -> Result<Lock> {
         let mut file = self.lock_file("serve.lock")?;

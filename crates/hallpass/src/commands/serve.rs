@@ -10,7 +10,9 @@ use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::lookout::Lookout;
 use crate::output::note;
+use crate::presence;
 use crate::recorder;
+use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
 use hallpass_gateway::{Gateway, GatewayConfig, Limits, Upstream};
 use hallpass_store::Watch;
@@ -83,10 +85,13 @@ pub(super) async fn serve(
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
     note(&format!("listening on {address}"));
+    let _rotating = SelfRotation::start(&context.home, settings)?;
     tokio::select! {
         () = stop.wait() => note("stopping"),
         () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = presence::keep(&installation.store, gateway.revision()) => {}
     }
+    presence::end(&installation.store).await;
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
