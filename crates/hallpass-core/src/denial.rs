@@ -325,7 +325,9 @@ impl Denial {
                     issue(client)
                 )
             }
-            Self::ClientDisabled { client } => format!("the client `{client}` is disabled"),
+            Self::ClientDisabled { client } => {
+                format!("the client `{client}` is disabled: run `hallpass enable {client}`")
+            }
             Self::OtherClientsPath { client } => {
                 format!("this token belongs to `{client}`, and the address dialled is another client's")
             }

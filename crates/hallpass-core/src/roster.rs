@@ -2,12 +2,15 @@
 
 mod raw;
 
+use crate::admin::{AdminSettings, WarningSettings};
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
 use crate::policy::PolicySettings;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub(crate) use raw::value;
 
 /// A checked `hallpass.toml`.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,10 @@ pub struct Roster {
     pub gateway: GatewaySettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[warnings]`
+    pub warnings: WarningSettings,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, ClientSettings>,
     /// `[servers.NAME]`
@@ -39,6 +46,18 @@ pub struct AuthoritySettings {
     pub lifetime: Option<i64>,
     /// What a new signing key signs with.
     pub algorithm: Option<Algorithm>,
+    /// Whether the gateway rotates tokens by itself.
+    pub rotate: Rotate,
+}
+
+/// Whether the gateway rotates tokens by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotate {
+    /// Where the placement is read without a restart.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
 }
 
 /// Where the gateway listens and what it takes for its own name.
@@ -210,7 +229,7 @@ impl Roster {
             let named = policy.rules().iter().filter_map(|rule| rule.only_server());
             for server in named {
                 if !self.servers.contains_key(server) {
-                    return Err(raw::value(
+                    return Err(value(
                         &format!("policy.{name}"),
                         &format!("a rule names `{server}`, and there is no `[servers.{server}]`"),
                     ));
@@ -340,9 +359,14 @@ mod tests {
             ("[authority]\nlifetime = \"10y\"", "`authority.lifetime`"),
             ("[authority]\nlifetime = \"400d\"", "from 60s to 366d"),
             ("[authority]\nalgorithm = \"RS256\"", "`authority.algorithm`"),
+            ("[authority]\nrotate = \"off\"", "`authority.rotate`: it must be `auto` or `never`"),
             ("[gateway]\nlisten = \"4255\"", "`gateway.listen`"),
             ("[gateway]\norigins = [\"*\"]", "`gateway.origins`"),
             ("[gateway]\nport = 1", "unknown field `port`"),
+            ("[admin]\nlisten = \"metrics\"", "`admin.listen`"),
+            ("[admin]\nhosts = [\"*:4256\"]", "`admin.hosts`"),
+            ("[warnings]\ndisable = [\"two_adresses\"]", "`warnings.disable`: `two_adresses`"),
+            ("[warnings]\ndisable = [\"unknown_token\"]", "nobody to disable"),
             ("[clients.\"a/b\"]\napp = \"vscode\"", "`clients.a/b` is not a name"),
             ("[clients.a]\napp = \"vscode\"\nservers = [\"x\"]", "no `[servers.x]`"),
             ("[clients.a]\napp = \"vscode\"\npolicy = \"x\"", "no `[policy.x]`"),

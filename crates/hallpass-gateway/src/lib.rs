@@ -24,8 +24,11 @@ mod session;
 mod tally;
 mod target;
 mod upstream;
+mod view;
 mod watched;
 mod worker;
 
 pub use config::{Clock, GatewayConfig, Limits, Upstream};
+pub use door::Door;
 pub use gateway::Gateway;
+pub use view::View;

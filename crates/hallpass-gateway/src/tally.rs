@@ -32,6 +32,12 @@ impl Tallies {
         counts.retain(|client, count| is_client(client) || count.load(Ordering::Relaxed) > 0);
     }
 
+    /// The calls of all callers together.
+    pub(crate) fn in_progress(&self) -> usize {
+        let counts = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        counts.values().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     fn count_of(&self, client: &str) -> Arc<AtomicUsize> {
         if let Some(count) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(client) {
             return Arc::clone(count);

@@ -29,14 +29,14 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) routes: Routes,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) session_key: SessionKey,
     pub(crate) clock: Clock,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) limits: Limits,
-    pub(crate) freshness: Freshness,
+    pub(crate) freshness: Arc<Freshness>,
     pub(crate) lines: Lines,
-    pub(crate) tallies: Tallies,
+    pub(crate) tallies: Arc<Tallies>,
 }
 
 impl Shared {

@@ -1,9 +1,10 @@
 //! `hallpass.toml` as it is written, table by table, and the check of each. What one table says of another is not looked at.
 
 use super::{
-    AuthoritySettings, ClientSettings, GatewaySettings, LogSettings, Roster, RosterFault, ServerSettings,
-    is_variable_name, parse_duration,
+    AuthoritySettings, ClientSettings, GatewaySettings, LogSettings, Roster, RosterFault, Rotate,
+    ServerSettings, is_variable_name, parse_duration,
 };
+use crate::admin::{RawAdmin, RawWarnings};
 use crate::claims::LIFETIME_MOST;
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
@@ -20,6 +21,8 @@ pub(super) fn read(text: &str) -> Result<Roster, RosterFault> {
         authority: raw.authority.check()?,
         gateway: raw.gateway.check()?,
         log: raw.log.check()?,
+        admin: raw.admin.check()?,
+        warnings: raw.warnings.check()?,
         clients: raw
             .clients
             .into_iter()
@@ -85,6 +88,10 @@ struct RawRoster {
     #[serde(default)]
     log: RawLog,
     #[serde(default)]
+    admin: RawAdmin,
+    #[serde(default)]
+    warnings: RawWarnings,
+    #[serde(default)]
     clients: BTreeMap<String, RawClient>,
     #[serde(default)]
     servers: BTreeMap<String, RawServer>,
@@ -99,6 +106,7 @@ struct RawAuthority {
     audience: Option<String>,
     lifetime: Option<String>,
     algorithm: Option<String>,
+    rotate: Option<String>,
 }
 
 impl RawAuthority {
@@ -108,7 +116,16 @@ impl RawAuthority {
             audience: checked("authority.audience", self.audience, Audience::new)?,
             lifetime: self.lifetime.map(|text| check_lifetime(&text)).transpose()?,
             algorithm: self.algorithm.map(|name| check_algorithm(&name)).transpose()?,
+            rotate: check_rotate(self.rotate.as_deref())?,
         })
+    }
+}
+
+fn check_rotate(word: Option<&str>) -> Result<Rotate, RosterFault> {
+    match word {
+        None | Some("auto") => Ok(Rotate::Auto),
+        Some("never") => Ok(Rotate::Never),
+        Some(_) => Err(value("authority.rotate", "it must be `auto` or `never`")),
     }
 }
 
@@ -293,6 +310,6 @@ fn checked<T, F: fmt::Display>(
     text.map(|text| check(&text).map_err(|why| value(key, &why.to_string()))).transpose()
 }
 
-pub(super) fn value(key: &str, why: &str) -> RosterFault {
+pub(crate) fn value(key: &str, why: &str) -> RosterFault {
     RosterFault::Value { key: key.into(), why: why.into() }
 }

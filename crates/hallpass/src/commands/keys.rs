@@ -3,14 +3,13 @@
 use super::Context;
 use super::changes;
 use super::roster::{Chosen, plans};
-use crate::cli::{Consent, KeysCommand};
+use crate::cli::{Consent, KeysCommand, Wait};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::installation::{Installation, new_key};
 use crate::output::{distance, table};
 use crate::plan::{ClientPlan, Wish};
 use hallpass_core::keys::Algorithm;
-use hallpass_core::snapshot::TokenState;
 use hallpass_core::{Event, Outcome, UnixTime};
 use hallpass_store::{KeyRow, KeyState, TokenRow};
 use serde_json::json;
@@ -31,8 +30,9 @@ pub(super) async fn run(context: &Context, command: &KeysCommand, config: Option
             };
             rotate(context, &installation, wish, *consent).await
         }
-        KeysCommand::Revoke { kid, reason, consent } => {
-            revoke(context, &installation, kid, reason, *consent, config).await
+        KeysCommand::Revoke { kid, reason, consent, wait } => {
+            let stop = Stop { kid, reason, consent: *consent, wait: *wait };
+            revoke(context, &installation, stop, config).await
         }
     }
 }
@@ -78,17 +78,8 @@ async fn list(context: &Context, installation: &Installation) -> Result<()> {
 }
 
 fn live_tokens(key: &KeyRow, tokens: &[TokenRow], now: UnixTime) -> (usize, Option<UnixTime>) {
-    let live = tokens.iter().filter(|token| token.kid == key.kid && is_live(token, now));
+    let live = tokens.iter().filter(|token| token.kid == key.kid && token.is_good(now));
     live.fold((0, None), |(count, last), token| (count + 1, last.max(Some(token.expires_at))))
-}
-
-fn is_live(token: &TokenRow, now: UnixTime) -> bool {
-    let counts = match token.state {
-        TokenState::Pending | TokenState::Active => true,
-        TokenState::Superseded { until } => until > now,
-        TokenState::Revoked { .. } => false,
-    };
-    counts && token.expires_at > now
 }
 
 /// What a rotation shall be.
@@ -159,16 +150,24 @@ async fn rotate(
     Ok(())
 }
 
+/// What was typed to stop a key.
+#[derive(Clone, Copy)]
+struct Stop<'a> {
+    kid: &'a str,
+    reason: &'a str,
+    consent: Consent,
+    wait: Wait,
+}
+
 /// Stops a key and all its tokens at once, then gives the clients that lost theirs new ones. The stop does not ask: in an
 /// emergency nobody wants to be asked. The new tokens are written into files of other programs, and that does.
 async fn revoke(
     context: &Context,
     installation: &Installation,
-    kid: &str,
-    reason: &str,
-    consent: Consent,
+    stop: Stop<'_>,
     config: Option<&Path>,
 ) -> Result<()> {
+    let Stop { kid, reason, consent, wait } = stop;
     if reason.trim().is_empty() {
         return Err(Fault::usage("the reason is empty").hint("say why: `--reason \"copied from a backup\"`"));
     }
@@ -188,12 +187,16 @@ async fn revoke(
     if key.state == KeyState::Retired {
         context.output.line(format!("{kid}: it is retired already, nothing to change"));
         context.output.document(&json!({ "kid": kid, "stopped": 0, "dry_run": consent.dry_run }));
-        return Ok(());
+        return wait.unless(consent.dry_run).for_gateway(installation).await;
     }
     let tokens = installation.store.tokens().await.doing("the tokens")?;
+    let now = clock::now();
     let lost: BTreeSet<String> = tokens
         .iter()
-        .filter(|token| token.kid == kid && is_live(token, clock::now()))
+        // Those whose newest token another key signed lose only what was superseded.
+        .filter(|token| {
+            token.kid == kid && token.is_good(now) && token.good_beside_its_successor(now).is_none()
+        })
         .map(|token| token.client.to_string())
         .collect();
     context
@@ -214,9 +217,11 @@ async fn revoke(
         .await
         .doing("cannot revoke the key")?;
     context.output.line(format!("{kid}: stopped, with {stopped} tokens"));
+    // Before the new tokens, which may wait for an answer.
+    let confirmed = wait.for_gateway(installation).await;
     if lost.is_empty() {
         context.output.document(&json!({ "kid": kid, "stopped": stopped, "dry_run": false }));
-        return Ok(());
+        return confirmed;
     }
     reissue(context, installation, config, &lost, consent).await.map_err(|fault| {
         Fault::new(format!(
@@ -224,7 +229,8 @@ async fn revoke(
             if lost.len() == 1 { "1 client is".into() } else { format!("{} clients are", lost.len()) }
         ))
         .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
-    })
+    })?;
+    confirmed
 }
 
 async fn reissue(

@@ -1,6 +1,7 @@
 //! `hallpass serve`
 
 use super::Context;
+use crate::admin::{Admin, Desk};
 use crate::atomic_file::{Original, replace};
 use crate::cli::Listen;
 use crate::clock;
@@ -8,8 +9,11 @@ use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::follow::follow;
 use crate::installation::Installation;
+use crate::lookout::Lookout;
 use crate::output::note;
+use crate::presence;
 use crate::recorder;
+use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
 use hallpass_gateway::{Gateway, GatewayConfig, Limits, Upstream};
 use std::net::{SocketAddr, TcpListener};
@@ -58,18 +62,34 @@ pub(super) async fn serve(
     let mut watch = installation.store.watch().await.doing("the store")?;
     let snapshot = Arc::new(installation.snapshot().await?);
     let shown = snapshot.revision();
-    let (events, recorder) =
-        recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
+    let admin = Admin::bind(settings, &installation)?;
+    let (events, waiting) = recorder::channel();
+    let queue = events.downgrade();
     let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events)
         .doing("cannot start the gateway")?;
+    let counts = Arc::default();
+    let lookout = Lookout::new(
+        installation.store.clone(),
+        gateway.view(),
+        settings.roster.warnings.disable.clone(),
+        Arc::clone(&counts),
+    );
+    let json = listen.log_json || settings.roster.log.json;
+    let recorder = recorder::start(waiting, installation.store.clone(), json, lookout);
+    let _admin = admin
+        .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
+        .transpose()?;
     let address = format!("http://{}", gateway.local_addr());
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
     note(&format!("listening on {address}"));
+    let _rotating = SelfRotation::start(&context.home, settings)?;
     tokio::select! {
         () = stop.wait() => note("stopping"),
         () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = presence::keep(&installation.store, gateway.revision()) => {}
     }
+    presence::end(&installation.store).await;
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
