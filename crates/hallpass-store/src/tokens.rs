@@ -3,6 +3,7 @@
 use crate::clients::require_client;
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
+use crate::keys::require_key;
 use crate::placements::upsert_placement;
 use crate::rows::{NewToken, PlacementRow, TokenRow};
 use crate::store::Store;
@@ -12,8 +13,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former FROM token";
-/// A UUIDv7 sorts by the time it was made.
-const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
+/// In the order in which they were noted. Times and ids would do what a clock says: after one was set back, the newest
+/// token would not be the first, and a client that was cut off would look as if it were not.
+const NEWEST_FIRST: &str = "ORDER BY rowid DESC";
 
 impl Store {
     /// All tokens, newest first.
@@ -47,6 +49,7 @@ impl Store {
     pub async fn add_pending(&self, token: &NewToken) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
         require_client(&mut change, token.client.as_str()).await?;
+        require_key(&mut change, &token.kid).await?;
         insert_token(&mut change, token, "pending", false).await?;
         self.commit(change).await
     }
@@ -63,6 +66,7 @@ impl Store {
         if known.is_some() {
             return Ok(false);
         }
+        require_key(&mut change, &token.kid).await?;
         let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE state IN ('pending', 'active') AND client = $2";
         sqlx::query(sql).bind(at.seconds()).bind(token.client.as_str()).execute(&mut *change).await?;
         insert_token(&mut change, token, "active", true).await?;

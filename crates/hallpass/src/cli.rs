@@ -144,8 +144,6 @@ pub enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
-        #[command(flatten)]
-        roster: Roster,
     },
     /// The clients
     List,
@@ -244,8 +242,12 @@ pub enum KeysCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Which hallpass.toml
+        #[command(flatten)]
+        roster: Roster,
     },
-    /// Stop a key and every token that it signed, at once, and issue new tokens
+    /// Stop a key and every token that it signed, at once, and issue new tokens. A secret that has two names is stopped
+    /// under both
     Revoke {
         /// The key
         kid: String,
@@ -255,6 +257,9 @@ pub enum KeysCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Which hallpass.toml
+        #[command(flatten)]
+        roster: Roster,
     },
 }
 

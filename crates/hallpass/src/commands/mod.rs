@@ -16,6 +16,7 @@ mod revoke;
 mod roster;
 mod serve;
 mod status;
+mod take_over;
 mod up;
 mod verify;
 
@@ -28,6 +29,7 @@ use crate::settings::Settings;
 use std::path::{Path, PathBuf};
 
 /// What every command starts from.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) home: Home,
@@ -70,7 +72,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Adopt { file, client, consent } => {
             adopt::run(&context, client.as_deref(), &file, consent).await
         }
-        Command::Keys { command, roster } => keys::run(&context, &command, roster.config.as_deref()).await,
+        Command::Keys { command } => keys::run(&context, &command).await,
         Command::Add(add) => add::run(&context, &add).await,
         Command::Apply { file, prune, consent, roster } => {
             apply::run(&context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
