@@ -56,7 +56,7 @@ fn without_value(message: &str) -> String {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawRoster {
     follow: Option<String>,
     #[serde(default)]
@@ -72,7 +72,7 @@ struct RawRoster {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawAuthority {
     issuer: Option<String>,
     audience: Option<String>,
@@ -106,7 +106,7 @@ fn check_lifetime(text: &str) -> Result<i64, RosterFault> {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawGateway {
     listen: Option<String>,
     #[serde(default)]
@@ -132,7 +132,7 @@ impl RawGateway {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLog {
     format: Option<String>,
 }
@@ -148,7 +148,7 @@ impl RawLog {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawClient {
     subject: Option<String>,
     app: String,
@@ -195,7 +195,7 @@ impl RawClient {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawServer {
     url: Option<String>,
     command: Option<toml::Value>,
