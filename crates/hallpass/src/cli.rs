@@ -184,6 +184,9 @@ pub enum Command {
         /// The gateway [default: where `hallpass serve` listens]
         #[arg(long, env = "HALLPASS_URL", value_name = "URL", value_hint = ValueHint::Url)]
         url: Option<String>,
+        /// Send the token unencrypted to a gateway on another machine: whoever is on the way can read it
+        #[arg(long)]
+        cleartext_ok: bool,
     },
     /// Print a completion script for a shell
     Completions {

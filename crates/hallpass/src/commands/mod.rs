@@ -88,8 +88,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Verify { file, offline } => verify::run(&context, &file, &offline).await,
         Command::Log(log) => log::run(&context, &log).await,
         Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,
-        Command::Connect { server, client, url } => {
-            connect::run(&context, &server, &client, url.as_deref()).await
+        Command::Connect { server, client, url, cleartext_ok } => {
+            let way = connect::Way { url: url.as_deref(), cleartext_ok };
+            connect::run(&context, &server, &client, way).await
         }
     }
 }
