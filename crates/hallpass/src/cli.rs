@@ -184,8 +184,6 @@ pub enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
-        #[command(flatten)]
-        roster: Roster,
     },
     /// The clients
     List,
@@ -226,6 +224,9 @@ pub enum Command {
         /// The gateway [default: where `hallpass serve` listens]
         #[arg(long, env = "HALLPASS_URL", value_name = "URL", value_hint = ValueHint::Url)]
         url: Option<String>,
+        /// Send the token unencrypted to a gateway on another machine: whoever is on the way can read it
+        #[arg(long)]
+        cleartext_ok: bool,
     },
     /// Print a completion script for a shell
     Completions {
@@ -284,8 +285,12 @@ pub enum KeysCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Which hallpass.toml
+        #[command(flatten)]
+        roster: Roster,
     },
-    /// Stop a key and every token that it signed, at once, and issue new tokens
+    /// Stop a key and every token that it signed, at once, and issue new tokens. A secret that has two names is stopped
+    /// under both
     Revoke {
         /// The key
         kid: String,
@@ -298,6 +303,9 @@ pub enum KeysCommand {
         /// Whether to wait
         #[command(flatten)]
         wait: Wait,
+        /// Which hallpass.toml
+        #[command(flatten)]
+        roster: Roster,
     },
 }
 

@@ -109,6 +109,12 @@ impl Home {
         check_private(&self.tokens())
     }
 
+    /// The same for a program that can do without a home: what is not there is nobody's.
+    pub fn check_private_if_there(&self) -> Result<()> {
+        let folders = [self.folder.clone(), self.tokens()];
+        folders.iter().filter(|folder| folder.exists()).try_for_each(|folder| check_private(folder))
+    }
+
     /// Waits until no other command changes this home, and keeps others waiting until the lock is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let file = self.lock_file("lock")?;

@@ -250,7 +250,7 @@ fn left_alone(tokens: &[&TokenRow], live: Option<&TokenRow>, wish: Wish, now: Un
 }
 
 /// The newest token counts: if a person revoked it, the client is cut off.
-fn revoked_by_a_person(tokens: &[&TokenRow]) -> Option<UnixTime> {
+pub fn revoked_by_a_person(tokens: &[&TokenRow]) -> Option<UnixTime> {
     match tokens.first()?.state {
         TokenState::Revoked { at } => Some(at),
         TokenState::Pending | TokenState::Active | TokenState::Superseded { .. } => None,

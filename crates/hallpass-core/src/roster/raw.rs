@@ -78,7 +78,7 @@ fn without_value(message: &str) -> String {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawRoster {
     follow: Option<String>,
     #[serde(default)]
@@ -100,7 +100,7 @@ struct RawRoster {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawAuthority {
     issuer: Option<String>,
     audience: Option<String>,
@@ -144,7 +144,7 @@ fn check_lifetime(text: &str) -> Result<i64, RosterFault> {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawGateway {
     listen: Option<String>,
     #[serde(default)]
@@ -183,7 +183,7 @@ fn check_max_stale(text: &str) -> Result<i64, RosterFault> {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLog {
     format: Option<String>,
 }
@@ -199,7 +199,7 @@ impl RawLog {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawClient {
     subject: Option<String>,
     app: String,
@@ -248,7 +248,7 @@ impl RawClient {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawServer {
     url: Option<String>,
     command: Option<toml::Value>,

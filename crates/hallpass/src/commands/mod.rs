@@ -18,6 +18,7 @@ mod rotate;
 mod serve;
 mod status;
 mod switch;
+mod take_over;
 mod up;
 mod verify;
 mod wait;
@@ -31,6 +32,7 @@ use crate::settings::Settings;
 use std::path::{Path, PathBuf};
 
 /// What every command starts from.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) home: Home,
@@ -73,7 +75,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Adopt { file, client, consent } => {
             adopt::run(&context, client.as_deref(), &file, consent).await
         }
-        Command::Keys { command, roster } => keys::run(&context, &command, roster.config.as_deref()).await,
+        Command::Keys { command } => keys::run(&context, &command).await,
         Command::Add(add) => add::run(&context, &add).await,
         Command::Apply { file, prune, consent, roster } => {
             apply::run(&context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
@@ -99,8 +101,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Verify { file, offline } => verify::run(&context, &file, &offline).await,
         Command::Log(log) => log::run(&context, &log).await,
         Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,
-        Command::Connect { server, client, url } => {
-            connect::run(&context, &server, &client, url.as_deref()).await
+        Command::Connect { server, client, url, cleartext_ok } => {
+            let way = connect::Way { url: url.as_deref(), cleartext_ok };
+            connect::run(&context, &server, &client, way).await
         }
     }
 }

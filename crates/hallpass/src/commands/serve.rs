@@ -8,6 +8,7 @@ use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::follow::follow;
+use crate::home::{Home, Lock};
 use crate::installation::Installation;
 use crate::lookout::Lookout;
 use crate::output::note;
@@ -48,7 +49,7 @@ pub(super) async fn serve(
     // Signals are caught before anybody is told that we listen.
     let mut stop = Stop::new()?;
     {
-        let _lock = installation.home.lock()?;
+        let Some(_lock) = lock_unless_stopped(&installation.home, &mut stop).await? else { return Ok(()) };
         installation.mend().await?;
     }
     let config = gateway_config(&installation, settings)?;
@@ -93,6 +94,20 @@ pub(super) async fn serve(
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
+    }
+}
+
+/// The home's lock. Another command may hold it while a person thinks about a question, and whoever stops the gateway
+/// meanwhile is heard: then there is none.
+async fn lock_unless_stopped(home: &Home, stop: &mut Stop) -> Result<Option<Lock>> {
+    let home = home.clone();
+    let locked = tokio::task::spawn_blocking(move || home.lock());
+    tokio::select! {
+        locked = locked => locked.doing("cannot lock the home")?.map(Some),
+        () = stop.wait() => {
+            note("stopping");
+            Ok(None)
+        }
     }
 }
 
