@@ -2,7 +2,7 @@
 
 use crate::denial::Denial;
 use crate::judge::{Caller, TokenBearer, Verified};
-use crate::name::{PolicyName, ServerName};
+use crate::name::ServerName;
 use crate::policy::{Ask, Effect, Policy, Ruling};
 use crate::snapshot::ServerScope;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Call<'a> {
 pub struct Permit {
     verified: Verified,
     server: ServerName,
-    would_refuse: Option<PolicyName>,
+    would_refuse: Option<Box<Denial>>,
 }
 
 impl Permit {
@@ -37,9 +37,9 @@ impl Permit {
         &self.server
     }
 
-    /// The policy that would have refused the call if it did more than watch.
-    pub fn would_refuse(&self) -> Option<&PolicyName> {
-        self.would_refuse.as_ref()
+    /// What the caller would have been told if its policy did more than watch.
+    pub fn would_refuse(&self) -> Option<&Denial> {
+        self.would_refuse.as_deref()
     }
 }
 
@@ -97,7 +97,7 @@ pub fn authorize(verified: &Verified, call: &Call<'_>) -> Result<Permit, Denial>
         Decision::Free => None,
         Decision::Ruled(policy, ruling) => match ruling.effect {
             Effect::Allow => None,
-            Effect::Deny if policy.is_shadow() => Some(policy.name().clone()),
+            Effect::Deny if policy.is_shadow() => Some(Box::new(denied(policy, verified, call))),
             Effect::Deny => return Err(denied(policy, verified, call)),
         },
     };

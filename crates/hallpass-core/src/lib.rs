@@ -37,7 +37,7 @@ pub mod strict_json;
 pub mod time;
 pub mod tool_sieve;
 
-pub use authorize::{Call, Permit, authorize};
+pub use authorize::{Call, Permit, authorize, narrowing};
 pub use bearer::Bearer;
 pub use denial::Denial;
 pub use digest::TokenDigest;

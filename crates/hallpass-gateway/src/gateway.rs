@@ -6,6 +6,7 @@ use crate::door::Door;
 use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::Lines;
+use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
@@ -57,7 +58,8 @@ impl Gateway {
             limits: config.limits,
             freshness: Freshness::new(),
             lines: Lines::default(),
-            tallies: Tallies::default(),
+            tallies: Tallies::new(),
+            introductions: Introductions::new(),
         });
         let (phase, _) = watch::channel(Phase::Open);
         let (alive, all_gone) = mpsc::channel(1);

@@ -15,6 +15,7 @@ mod headers;
 mod line;
 mod message;
 mod mirror;
+mod narrowed;
 mod outcome;
 mod payload;
 mod relay;
@@ -24,6 +25,7 @@ mod session;
 mod tally;
 mod target;
 mod upstream;
+mod wants;
 mod watched;
 mod worker;
 
