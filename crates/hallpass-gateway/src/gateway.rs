@@ -6,6 +6,8 @@ use crate::door::Door;
 use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::Lines;
+use crate::session::Introductions;
+use crate::tally::Tallies;
 use crate::upstream;
 use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
@@ -59,7 +61,8 @@ impl Gateway {
             limits: config.limits,
             freshness: Arc::new(Freshness::new()),
             lines: Lines::default(),
-            tallies: Arc::default(),
+            tallies: Arc::new(Tallies::new()),
+            introductions: Introductions::new(),
         });
         let (phase, _) = watch::channel(Phase::Open);
         let (alive, all_gone) = mpsc::channel(1);

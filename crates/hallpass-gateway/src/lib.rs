@@ -15,6 +15,7 @@ mod headers;
 mod line;
 mod message;
 mod mirror;
+mod narrowed;
 mod outcome;
 mod payload;
 mod relay;
@@ -25,6 +26,7 @@ mod tally;
 mod target;
 mod upstream;
 mod view;
+mod wants;
 mod watched;
 mod worker;
 

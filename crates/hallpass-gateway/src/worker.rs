@@ -8,6 +8,7 @@ use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
 use crate::serve;
+use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream::Pool;
 use futures_util::FutureExt as _;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) lines: Lines,
     pub(crate) tallies: Arc<Tallies>,
+    pub(crate) introductions: Introductions,
 }
 
 impl Shared {
