@@ -78,6 +78,10 @@ pub enum Denial {
         client: Option<ClientName>,
         wait_s: u64,
     },
+    /// What was on its way was filtered by a policy that is no longer in force.
+    PolicyChanged {
+        client: Option<ClientName>,
+    },
     // The shared secret was shown, or should have been: the caller may be told.
     /// A credential was wanted that is no shared secret, and none was shown that is anything else.
     JwtRequired,
@@ -173,6 +177,7 @@ impl Denial {
             Self::ServerNotAllowed { .. } => "server_not_allowed",
             Self::PolicyDenied { .. } => "policy_denied",
             Self::TooFast { .. } => "too_fast",
+            Self::PolicyChanged { .. } => "policy_changed",
             Self::JwtRequired => "jwt_required",
             Self::WrongSharedSecret => "wrong_shared_secret",
             Self::GraceOver { .. } => "grace_over",
@@ -207,7 +212,8 @@ impl Denial {
         match self {
             Self::Expired { client, .. }
             | Self::PolicyDenied { client, .. }
-            | Self::TooFast { client, .. } => client.as_ref(),
+            | Self::TooFast { client, .. }
+            | Self::PolicyChanged { client } => client.as_ref(),
             Self::OtherSubject { client }
             | Self::Revoked { client, .. }
             | Self::Replaced { client, .. }
@@ -300,6 +306,7 @@ impl Denial {
             // No challenge: some clients would begin to ask for another token, which would be refused like this one.
             Self::PolicyDenied { .. } => Answer::Status(403, "policy_denied"),
             Self::TooFast { .. } => Answer::Status(429, "too_fast"),
+            Self::PolicyChanged { .. } => Answer::Status(503, "policy_changed"),
             Self::Stale => Answer::Status(503, "stale"),
             Self::HostNotAllowed => Answer::Status(421, "host_not_allowed"),
             Self::OriginNotAllowed => Answer::Status(403, "origin_not_allowed"),
@@ -346,7 +353,9 @@ impl Denial {
                     issue(client)
                 )
             }
-            Self::ClientDisabled { client } => format!("the client `{client}` is disabled"),
+            Self::ClientDisabled { client } => {
+                format!("the client `{client}` is disabled: run `hallpass enable {client}`")
+            }
             Self::OtherClientsPath { client } => {
                 format!("this token belongs to `{client}`, and the address dialled is another client's")
             }
@@ -430,6 +439,9 @@ impl fmt::Display for Denial {
             }
             Self::TooFast { wait_s, .. } => {
                 write!(f, "more calls a time than allowed, room again in {wait_s} s")
+            }
+            Self::PolicyChanged { .. } => {
+                f.write_str("the policy changed while the answer was on its way: ask again")
             }
             Self::JwtRequired => {
                 f.write_str("no token of the client's own, and the shared secret is not accepted")

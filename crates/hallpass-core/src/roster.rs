@@ -2,12 +2,15 @@
 
 mod raw;
 
+use crate::admin::{AdminSettings, WarningSettings};
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
 use crate::policy::PolicySettings;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub(crate) use raw::value;
 
 /// A checked `hallpass.toml`.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,10 @@ pub struct Roster {
     pub gateway: GatewaySettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[warnings]`
+    pub warnings: WarningSettings,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, ClientSettings>,
     /// `[servers.NAME]`
@@ -39,6 +46,18 @@ pub struct AuthoritySettings {
     pub lifetime: Option<i64>,
     /// What a new signing key signs with.
     pub algorithm: Option<Algorithm>,
+    /// Whether the gateway rotates tokens by itself.
+    pub rotate: Rotate,
+}
+
+/// Whether the gateway rotates tokens by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotate {
+    /// Where the placement is read without a restart.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
 }
 
 /// Where the gateway listens and what it takes for its own name.
@@ -105,8 +124,13 @@ impl ServerSettings {
 /// Why a `hallpass.toml` was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RosterFault {
-    /// Not TOML, an unknown key or a wrong type: the parser's words, with the place.
-    Syntax(String),
+    /// Not TOML, an unknown key or a wrong type.
+    Syntax {
+        /// Line and column, from 1, where the parser knows them.
+        place: Option<(usize, usize)>,
+        /// What is wrong there. Quotes no value.
+        what: String,
+    },
     /// A name that is none.
     Name {
         /// The table it names: `clients` or `servers`.
@@ -156,7 +180,10 @@ pub enum RosterFault {
 impl fmt::Display for RosterFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax(text) => f.write_str(text.trim_end()),
+            Self::Syntax { place: Some((line, column)), what } => {
+                write!(f, "line {line}, column {column}: {what}")
+            }
+            Self::Syntax { place: None, what } => f.write_str(what),
             Self::Name { table, name, why } => {
                 write!(
                     f,
@@ -237,7 +264,7 @@ impl Roster {
             let named = policy.rules().iter().filter_map(|rule| rule.only_server());
             for server in named {
                 if !self.servers.contains_key(server) {
-                    return Err(raw::value(
+                    return Err(value(
                         &format!("policy.{name}"),
                         &format!("a rule names `{server}`, and there is no `[servers.{server}]`"),
                     ));
@@ -331,15 +358,50 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_is_placed_and_what_stands_there_is_not_repeated() {
+        for (text, expect) in [
+            ("SECRET", "line 1, column 7: key with no value, expected `=`"),
+            (
+                "[gateway]\nlisten = SECRET",
+                "line 2, column 10: string values must be quoted, expected literal string",
+            ),
+            (
+                "[gateway]\nhosts = \"SECRET, expected \"",
+                "line 2, column 9: invalid type: string, expected a sequence",
+            ),
+            ("[authority]\n\u{e9} = 1\nissuer = 7355608", "line 2, column 1: invalid unquoted key"),
+            ("[authority]\nissuer = 7355608", "line 2, column 10: invalid type: integer, expected a string"),
+            (
+                "[authority]\n# \u{e9}\n  port = \"SECRET\"",
+                "line 3, column 3: unknown field `port`, expected one of `issuer`",
+            ),
+            ("clients = \"SECRET\"", "line 1, column 11: invalid type: string, expected a map"),
+            (
+                "[policy.a]\ndefault = \"SECRET\"",
+                "line 2, column 11: unknown value, expected `allow` or `deny`",
+            ),
+        ] {
+            let fault = Roster::parse(text).unwrap_err().to_string();
+            assert!(fault.starts_with(expect), "{text}\n{fault}");
+            assert!(!fault.contains("SECRET") && !fault.contains("7355608"), "{text}\n{fault}");
+        }
+    }
+
+    #[test]
     fn every_mistake_is_named() {
         for (text, expect) in [
             ("[authority]\nissuer = \"\"", "`authority.issuer`: it is empty"),
             ("[authority]\nlifetime = \"10y\"", "`authority.lifetime`"),
             ("[authority]\nlifetime = \"400d\"", "from 60s to 366d"),
             ("[authority]\nalgorithm = \"RS256\"", "`authority.algorithm`"),
+            ("[authority]\nrotate = \"off\"", "`authority.rotate`: it must be `auto` or `never`"),
             ("[gateway]\nlisten = \"4255\"", "`gateway.listen`"),
             ("[gateway]\norigins = [\"*\"]", "`gateway.origins`"),
             ("[gateway]\nport = 1", "unknown field `port`"),
+            ("[admin]\nlisten = \"metrics\"", "`admin.listen`"),
+            ("[admin]\nhosts = [\"*:4256\"]", "`admin.hosts`"),
+            ("[warnings]\ndisable = [\"two_adresses\"]", "`warnings.disable`: `two_adresses`"),
+            ("[warnings]\ndisable = [\"unknown_token\"]", "nobody to disable"),
             ("[clients.\"a/b\"]\napp = \"vscode\"", "`clients.a/b` is not a name"),
             ("[clients.a]\napp = \"vscode\"\nservers = [\"x\"]", "no `[servers.x]`"),
             ("[clients.a]\napp = \"vscode\"\npolicy = \"x\"", "no `[policy.x]`"),

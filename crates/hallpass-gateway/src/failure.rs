@@ -2,6 +2,7 @@
 //! the core's `Denial`.
 
 use hallpass_core::ServerName;
+use hallpass_core::tool_sieve::Unreadable;
 use http::StatusCode;
 
 /// Why a server gave no answer that can be passed on.
@@ -15,19 +16,30 @@ pub(crate) enum Failure {
     BrokeOff,
     /// 401, 403 or 407: the server does not accept the gateway, which is nothing that the caller could mend.
     CredentialRefused,
+    /// What the answer lists cannot be told for certain, and the caller's policy shows only some of it.
+    Unreadable,
     /// 3xx: followed nowhere, since the address is the operator's to choose.
     Redirected,
     /// An answer that opens no WebSocket.
     NoWebSocket,
 }
 
+impl From<Unreadable> for Failure {
+    fn from(_: Unreadable) -> Self {
+        Self::Unreadable
+    }
+}
+
 impl Failure {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unreachable | Self::BrokeOff | Self::CredentialRefused | Self::Redirected | Self::NoWebSocket => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Unreachable
+            | Self::BrokeOff
+            | Self::CredentialRefused
+            | Self::Unreadable
+            | Self::Redirected
+            | Self::NoWebSocket => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -37,6 +49,7 @@ impl Failure {
             Self::ConnectTimeout => "upstream_timeout",
             Self::BrokeOff => "upstream_broke_off",
             Self::CredentialRefused => "upstream_refused_credential",
+            Self::Unreadable => "upstream_unreadable",
             Self::Redirected => "upstream_redirected",
             Self::NoWebSocket => "upstream_no_websocket",
         }
@@ -51,6 +64,9 @@ impl Failure {
                 format!("the server `{server}` does not accept the gateway's own credential")
             }
             Self::NoWebSocket => format!("the server `{server}` does not speak WebSocket at its `url`"),
+            Self::Unreadable => format!(
+                "the answer of the server `{server}` cannot be read for certain, and the caller's policy shows only some of its tools"
+            ),
             Self::Redirected => format!("the server `{server}` answered with a redirect: its `url` is wrong"),
         }
     }

@@ -4,10 +4,11 @@
 use crate::config::Limits;
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
+use hallpass_core::authorize::policy_of;
 use hallpass_core::event::HelloNote;
 use hallpass_core::hello::SessionLabel;
 use hallpass_core::{
-    Caller, ClientName, Denial, Envelope, Event, Outcome, Permit, ServerName, Signed, Verified,
+    Caller, ClientName, Denial, Envelope, Event, Outcome, Permit, PolicyName, ServerName, Signed, Verified,
 };
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::mpsc::{self, OwnedPermit};
@@ -121,8 +122,28 @@ impl Flight {
         }
     }
 
+    /// What the permit says beside that it is one.
     pub(crate) fn permitted(&mut self, permit: &Permit) {
-        self.event.would_refuse = permit.would_refuse().map(|policy| policy.as_str().to_owned());
+        if let (Some(policy), Some(denial)) = (policy_of(permit.verified()), permit.would_refuse()) {
+            self.would_refuse(policy.name(), denial.code());
+        }
+    }
+
+    /// A policy that only watches would have refused the call.
+    pub(crate) fn would_refuse(&mut self, policy: &PolicyName, reason: &'static str) {
+        self.event.would_refuse = Some(policy.as_str().to_owned());
+        self.event.would_reason = Some(reason.to_owned());
+    }
+
+    /// What the program that began the call's session said of itself, unless the call itself says it.
+    pub(crate) fn introduced(&mut self, info: Option<&str>) {
+        if self.event.client_info.is_none() {
+            self.event.client_info = info.map(str::to_owned);
+        }
+    }
+
+    pub(crate) fn client_info(&self) -> Option<&str> {
+        self.event.client_info.as_deref()
     }
 
     pub(crate) fn message(&mut self, envelope: &Envelope<'_>) {

@@ -16,6 +16,7 @@ mod headers;
 mod line;
 mod message;
 mod mirror;
+mod narrowed;
 mod outcome;
 mod payload;
 mod relay;
@@ -25,6 +26,8 @@ mod session;
 mod tally;
 mod target;
 mod upstream;
+mod view;
+mod wants;
 mod watched;
 mod worker;
 mod ws;
@@ -32,4 +35,6 @@ mod ws;
 pub use config::{
     Clock, Entrance, GatewayConfig, LegacyToken, Limits, MessageLimits, Random, SocketLimits, Upstream,
 };
+pub use door::Door;
 pub use gateway::Gateway;
+pub use view::View;

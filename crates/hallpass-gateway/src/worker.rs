@@ -7,6 +7,7 @@ use crate::entrance::Entrance;
 use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
+use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream::{self, Connector, Pool};
 use crate::ws::SocketRoutes;
@@ -30,15 +31,16 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) sockets: SocketRoutes,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) session_key: SessionKey,
     pub(crate) random: Random,
     pub(crate) clock: Clock,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) limits: Limits,
-    pub(crate) freshness: Freshness,
+    pub(crate) freshness: Arc<Freshness>,
     pub(crate) lines: Lines,
-    pub(crate) tallies: Tallies,
+    pub(crate) tallies: Arc<Tallies>,
+    pub(crate) introductions: Introductions,
 }
 
 impl Shared {

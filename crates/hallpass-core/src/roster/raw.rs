@@ -1,9 +1,10 @@
 //! `hallpass.toml` as it is written, table by table, and the check of each. What one table says of another is not looked at.
 
 use super::{
-    AuthoritySettings, ClientSettings, GatewaySettings, LogSettings, Roster, RosterFault, ServerSettings,
-    is_variable_name, parse_duration,
+    AuthoritySettings, ClientSettings, GatewaySettings, LogSettings, Roster, RosterFault, Rotate,
+    ServerSettings, is_variable_name, parse_duration,
 };
+use crate::admin::{RawAdmin, RawWarnings};
 use crate::claims::LIFETIME_MOST;
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
@@ -15,12 +16,14 @@ use std::fmt;
 
 /// Reads the text and checks each table by itself.
 pub(super) fn read(text: &str) -> Result<Roster, RosterFault> {
-    let raw: RawRoster = toml::from_str(text).map_err(|fault| RosterFault::Syntax(fault.to_string()))?;
+    let raw: RawRoster = toml::from_str(text).map_err(|fault| syntax(text, &fault))?;
     Ok(Roster {
         follow: raw.follow,
         authority: raw.authority.check()?,
         gateway: raw.gateway.check()?,
         log: raw.log.check()?,
+        admin: raw.admin.check()?,
+        warnings: raw.warnings.check()?,
         clients: raw
             .clients
             .into_iter()
@@ -47,8 +50,36 @@ pub(super) fn checked_policy(name: &str, settings: &PolicySettings) -> Result<Po
     Policy::new(name, settings).map_err(|fault| value(&format!("policy.{name}"), &fault.to_string()))
 }
 
+/// Where and what, and nothing of what stands there: somebody may have pasted a secret. The parser's own words would
+/// quote the line.
+fn syntax(text: &str, fault: &toml::de::Error) -> RosterFault {
+    let before = fault.span().and_then(|span| text.get(..span.start));
+    let place = before.map(|before| {
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    });
+    RosterFault::Syntax { place, what: without_value(fault.message()) }
+}
+
+/// `invalid type: string "VALUE", expected a sequence`: the words of serde, without the value.
+fn without_value(message: &str) -> String {
+    if let Some((_, expected)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.rsplit_once("`, expected "))
+    {
+        return format!("unknown value, expected {expected}");
+    }
+    let says_a_value = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    match message.rsplit_once(", expected ") {
+        Some((found, expected)) if says_a_value => {
+            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("{kind}, expected {expected}")
+        }
+        Some(_) | None => message.to_owned(),
+    }
+}
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawRoster {
     follow: Option<String>,
     #[serde(default)]
@@ -58,6 +89,10 @@ struct RawRoster {
     #[serde(default)]
     log: RawLog,
     #[serde(default)]
+    admin: RawAdmin,
+    #[serde(default)]
+    warnings: RawWarnings,
+    #[serde(default)]
     clients: BTreeMap<String, RawClient>,
     #[serde(default)]
     servers: BTreeMap<String, RawServer>,
@@ -66,12 +101,13 @@ struct RawRoster {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawAuthority {
     issuer: Option<String>,
     audience: Option<String>,
     lifetime: Option<String>,
     algorithm: Option<String>,
+    rotate: Option<String>,
 }
 
 impl RawAuthority {
@@ -81,7 +117,16 @@ impl RawAuthority {
             audience: checked("authority.audience", self.audience, Audience::new)?,
             lifetime: self.lifetime.map(|text| check_lifetime(&text)).transpose()?,
             algorithm: self.algorithm.map(|name| check_algorithm(&name)).transpose()?,
+            rotate: check_rotate(self.rotate.as_deref())?,
         })
+    }
+}
+
+fn check_rotate(word: Option<&str>) -> Result<Rotate, RosterFault> {
+    match word {
+        None | Some("auto") => Ok(Rotate::Auto),
+        Some("never") => Ok(Rotate::Never),
+        Some(_) => Err(value("authority.rotate", "it must be `auto` or `never`")),
     }
 }
 
@@ -100,7 +145,7 @@ fn check_lifetime(text: &str) -> Result<i64, RosterFault> {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawGateway {
     listen: Option<String>,
     #[serde(default)]
@@ -139,7 +184,7 @@ fn check_max_stale(text: &str) -> Result<i64, RosterFault> {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLog {
     format: Option<String>,
     #[serde(default)]
@@ -158,7 +203,7 @@ impl RawLog {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawClient {
     subject: Option<String>,
     app: String,
@@ -207,7 +252,7 @@ impl RawClient {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawServer {
     url: Option<String>,
     command: Option<toml::Value>,
@@ -285,6 +330,6 @@ fn checked<T, F: fmt::Display>(
     text.map(|text| check(&text).map_err(|why| value(key, &why.to_string()))).transpose()
 }
 
-pub(super) fn value(key: &str, why: &str) -> RosterFault {
+pub(crate) fn value(key: &str, why: &str) -> RosterFault {
     RosterFault::Value { key: key.into(), why: why.into() }
 }

@@ -1,11 +1,12 @@
 //! Runs the cases of one file and holds each outcome against what is expected. Builds no request and no verifier.
 
 use crate::failure::Failure;
-use crate::file::{Case, Corpus, Expect, HttpRequest, Input, Keys, TokenText};
+use crate::file::{Case, Corpus, Expect, HttpRequest, Input, Keys, Mode, State, TokenText};
 use crate::library::{verdict, verdict_on_headers};
-use crate::reason::class_of;
+use crate::reason::{class_of, class_of_code};
 use crate::report::{Report, Result as CaseResult, note};
 use crate::request;
+use crate::socket::{FirstFrameExchange, SocketWire};
 use crate::stage::{Stage, not_told};
 use crate::watch::{Canaries, Peak, foreign_sockets, leaves_trace};
 use crate::wire::{Exchange, Wire};
@@ -29,6 +30,8 @@ pub(crate) struct Run<'a> {
     corpus: &'a Corpus,
     stages: BTreeMap<&'a str, Result<Stage, String>>,
     wire: Option<Wire>,
+    /// Started by the first case that needs it.
+    sockets: Option<SocketWire>,
     /// What the first caller saw whose token no key had signed.
     uniform: Option<String>,
     accepted: usize,
@@ -52,7 +55,16 @@ impl<'a> Run<'a> {
             }
             None => None,
         };
-        Ok(Self { corpus, stages, wire, uniform: None, accepted: 0, canaries: 0, not_carried: Vec::new() })
+        Ok(Self {
+            corpus,
+            stages,
+            wire,
+            sockets: None,
+            uniform: None,
+            accepted: 0,
+            canaries: 0,
+            not_carried: Vec::new(),
+        })
     }
 
     pub(crate) async fn all(mut self, report: &mut Report) {
@@ -77,10 +89,13 @@ impl<'a> Run<'a> {
         if let Some(finding) = self.foreign_sockets() {
             report.fault(finding);
         }
-        let late = match self.wire {
+        let mut late = match self.wire {
             Some(wire) => wire.end().await.len(),
             None => 0,
         };
+        if let Some(sockets) = self.sockets {
+            late += sockets.end().await.len();
+        }
         if late > 0 {
             report.fault(format!("the server behind saw {late} requests after their answers"));
         }
@@ -106,7 +121,8 @@ impl<'a> Run<'a> {
         let result = match &case.input {
             Input::Token(text) => self.token(case, &stage, text).await,
             Input::Http(request) => self.http(case, &stage, request).await,
-            Input::WsFirstFrame {} => CaseResult::Skipped("there is no WebSocket gate yet"),
+            Input::WsFirstFrame { value } => self.first_frame(case, &stage, value).await,
+            Input::Unknown => CaseResult::Skipped("their kind of input is not known here"),
         };
         self.stages.insert(name, Ok(stage));
         result
@@ -153,6 +169,38 @@ impl<'a> Run<'a> {
         CaseResult::from_findings(findings)
     }
 
+    async fn first_frame(&mut self, case: &'a Case, stage: &Stage, frame: &str) -> CaseResult {
+        let Some(state) = &case.state else { return not("it does not say in which state the server is") };
+        let shown = request::tokens_in([frame].into_iter());
+        let peak = Peak::begin();
+        let mut takes = TAKES;
+        let exchange = loop {
+            takes -= 1;
+            let Ok(snapshot) = stage.snapshot_with(&shown, state) else {
+                return not("its registry cannot be built");
+            };
+            let sockets = match &mut self.sockets {
+                Some(sockets) => sockets,
+                None => match stage.snapshot(&[]).map(|empty| SocketWire::start(self.corpus.now, empty)) {
+                    Ok(Ok(started)) => self.sockets.insert(started),
+                    Ok(Err(error)) => return not(&format!("there is no listener: {error}")),
+                    Err(error) => return not(&format!("its registry cannot be built: {error}")),
+                },
+            };
+            match sockets.exchange(snapshot, frame).await {
+                Ok(exchange) if exchange.took < TIME_MOST || takes == 0 => break exchange,
+                Ok(exchange) => self.accepted += exchange.forwarded.len(),
+                Err(error) => return not(&format!("wire: no answer: {error}")),
+            }
+        };
+        self.accepted += exchange.forwarded.len();
+        let mut findings = bounded("wire", exchange.took, &peak);
+        findings.extend(first_frame_let_in(case, state, &exchange));
+        let secrets = shown.iter().copied().chain([state.legacy_shared_token.as_str()]);
+        findings.extend(first_frame_traces(secrets.filter(|secret| !secret.is_empty()), &exchange));
+        CaseResult::from_findings(findings)
+    }
+
     fn seen_by(&mut self, canaries: &Canaries) -> Option<String> {
         self.canaries += canaries.count();
         if canaries.was_dialled() {
@@ -164,7 +212,9 @@ impl<'a> Run<'a> {
 
     fn foreign_sockets(&self) -> Option<String> {
         let wire = self.wire.as_ref()?;
-        match foreign_sockets(&[wire.address(), wire.upstream_address()]) {
+        let mut own = vec![wire.address(), wire.upstream_address()];
+        own.extend(self.sockets.iter().flat_map(SocketWire::addresses));
+        match foreign_sockets(&own) {
             Ok(foreign) if foreign.is_empty() => None,
             Ok(foreign) => Some(format!("the process has other sockets: {}", foreign.join(", "))),
             Err(error) => Some(format!("the process's sockets cannot be listed: {error}")),
@@ -302,6 +352,46 @@ fn traces(secrets: &[&[u8]], exchange: &Exchange) -> Vec<String> {
     let left =
         texts.chain(behind).filter(|(_, text)| secrets.iter().any(|secret| leaves_trace(secret, text)));
     left.map(|(place, _)| format!("wire: a piece of the token is in the {place}")).collect()
+}
+
+/// A refused first frame gets no welcome and nobody is spoken to; an accepted one is greeted once, in the gateway's own
+/// name.
+fn first_frame_let_in(case: &Case, state: &State, exchange: &FirstFrameExchange) -> Vec<String> {
+    let event = &exchange.event;
+    let (reason, passed) = (event.reason.as_deref().unwrap_or("-"), exchange.forwarded.len());
+    let by = if event.legacy { Mode::Legacy } else { Mode::Jwt };
+    let fits = match case.expect {
+        Expect::Accept => {
+            exchange.welcome && passed == 1 && state.expect_mode.is_none_or(|expected| expected == by)
+        }
+        Expect::Reject => {
+            let mut reasons = case.reason.iter().chain(&case.reason_alt).peekable();
+            let class = class_of_code(reason);
+            let named = reasons.peek().is_none() || reasons.any(|reason| class == Some(reason));
+            !exchange.welcome && passed == 0 && named
+        }
+    };
+    if fits {
+        return Vec::new();
+    }
+    let heard = exchange.heard.join(", then ");
+    vec![format!(
+        "wire: expected {}, got {heard} ({reason}), and the server behind heard {passed}",
+        expected(case)
+    )]
+}
+
+fn first_frame_traces<'a>(
+    secrets: impl Iterator<Item = &'a str> + Clone,
+    exchange: &FirstFrameExchange,
+) -> Vec<String> {
+    let event = format!("{}\n{}", exchange.event.json_line(), exchange.event.text_line());
+    let texts = exchange.heard.iter().map(|text| ("answer", text)).chain([("record", &event)]);
+    let texts = texts.chain(exchange.forwarded.iter().map(|text| ("hello to the server behind", text)));
+    let left = texts.filter(|(_, text)| {
+        secrets.clone().any(|secret| leaves_trace(secret.as_bytes(), text))
+    });
+    left.map(|(place, _)| format!("wire: a piece of a credential is in the {place}")).collect()
 }
 
 /// The log of the listener names the reason that the library gave.

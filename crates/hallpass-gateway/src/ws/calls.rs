@@ -11,9 +11,10 @@ use tokio::sync::Notify;
 
 /// A call in progress. Dropping it takes it off the client's count, and then sends its record.
 pub(crate) struct Waiting {
-    pub(crate) _tally: Tally,
+    pub(crate) _tally: Option<Tally>,
     pub(crate) flight: Flight,
-    pub(crate) lists_tools: bool,
+    /// Its answer may say for whom it may be kept.
+    pub(crate) caches: bool,
 }
 
 /// By their ids, as they were spelt. A client that uses one id for two calls gets its answers in their order.
@@ -43,9 +44,9 @@ impl Calls {
         }
     }
 
-    /// Whether an answer with this id is one that names tools.
-    pub(crate) fn lists_tools(&self, id: &str) -> bool {
-        self.lock().get(&key(id)).and_then(VecDeque::front).is_some_and(|call| call.lists_tools)
+    /// Whether the call with this id is of a revision that knows caches.
+    pub(crate) fn caches(&self, id: &str) -> bool {
+        self.lock().get(&key(id)).and_then(VecDeque::front).is_some_and(|call| call.caches)
     }
 
     /// The call with this id has its answer, which was `bytes` long and has been passed on.
@@ -57,8 +58,7 @@ impl Calls {
         self.changed.notify_waiters();
     }
 
-    /// A call that was not sent after all.
-    pub(crate) fn take(&self, id: &str) -> Option<Waiting> {
+    fn take(&self, id: &str) -> Option<Waiting> {
         let mut waiting = self.lock();
         let id = key(id);
         let calls = waiting.get_mut(&id)?;

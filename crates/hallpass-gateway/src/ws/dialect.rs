@@ -3,6 +3,8 @@
 use crate::config::{MessageLimits, SocketLimits};
 use crate::line::Asked;
 use crate::outcome;
+use crate::wants::counts;
+use hallpass_core::tool_sieve::Form;
 use hallpass_core::{Ask, Denial, Envelope, OpFrame, Outcome};
 
 /// An id longer than this belongs to no answer.
@@ -26,8 +28,12 @@ pub(crate) struct Message {
     pub(crate) id: Option<Box<str>>,
     /// It is one for the log: a call, or something that nobody here knows.
     pub(crate) is_call: bool,
-    /// Its answer names tools.
-    pub(crate) lists_tools: bool,
+    /// An answer with its id is waited for.
+    pub(crate) waits: bool,
+    /// It counts for rates and for calls in flight.
+    pub(crate) counts: bool,
+    /// It is of a revision that knows caches.
+    pub(crate) caches: bool,
     /// What the program says of itself.
     pub(crate) client_info: Option<String>,
 }
@@ -35,12 +41,7 @@ pub(crate) struct Message {
 impl Message {
     /// One that could not be read, or not in one way only.
     pub(crate) fn unread(id: Option<Box<str>>) -> Self {
-        Self { method: None, asked: Asked::Other, id, is_call: true, lists_tools: false, client_info: None }
-    }
-
-    /// Whether an answer to it is waited for.
-    pub(crate) fn waits(&self) -> bool {
-        self.is_call && self.id.is_some()
+        Self { method: None, asked: Asked::Other, id, is_call: true, waits: false, counts: false, caches: false, client_info: None }
     }
 }
 
@@ -74,6 +75,14 @@ impl Dialect {
         }
     }
 
+    /// Where a server's messages hold lists of tools.
+    pub(crate) fn form(self) -> Form {
+        match self {
+            Self::Hello => Form::Frame,
+            Self::Mcp => Form::JsonRpc,
+        }
+    }
+
     /// What a server's message answers, if it is the last answer to something.
     pub(crate) fn answer(self, text: &[u8]) -> Option<Answer> {
         match self {
@@ -96,11 +105,15 @@ fn read_op(text: &[u8]) -> Result<Message, Denial> {
     if frame.op.eq_ignore_ascii_case("hello") {
         return Err(Denial::AmbiguousRequest { what: "a second `hello`" });
     }
+    // What nobody here knows is recorded, and waits for no answer: who knows whether it gets one.
+    let is_call = frame.is_call() || frame.ask() == Ask::Other;
     Ok(Message {
         asked: Asked::of(frame.ask()),
         id: short(frame.request_id)?,
-        is_call: frame.is_call() || frame.ask() == Ask::Other,
-        lists_tools: frame.op == "list_tools",
+        waits: frame.is_call() && frame.request_id.is_some(),
+        is_call,
+        counts: is_call,
+        caches: false,
         client_info: None,
         method: Some(frame.op.into_owned()),
     })
@@ -112,8 +125,10 @@ fn read_message(text: &[u8]) -> Result<Message, Denial> {
     Ok(Message {
         asked: Asked::of(Ask::of(method, envelope.target.as_deref())),
         id: if envelope.is_request() { short(envelope.id)? } else { None },
+        waits: envelope.is_request(),
         is_call: method.is_some(),
-        lists_tools: method == Some("tools/list"),
+        counts: counts(&envelope),
+        caches: envelope.version.is_some(),
         client_info: envelope.client_info.clone(),
         method: method.map(str::to_owned),
     })

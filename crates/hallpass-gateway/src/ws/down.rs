@@ -1,11 +1,16 @@
-//! Messages on their way to the client: passed on as they come, and looked at only to know which call they answer.
+//! Messages on their way to the client: passed on as they come, but for lists of tools of which the client's policy shows
+//! only some. Looked at only to know which call they answer.
 
 use crate::failure::Failure;
+use crate::line::Cut;
 use crate::ws::dial::FromServer;
+use crate::ws::dialect::Answer;
 use crate::ws::ending::Ending;
 use crate::ws::receive::{Fault, Item};
 use crate::ws::tunnel::Tunnel;
 use bytes::BytesMut;
+use hallpass_core::narrowing;
+use hallpass_core::tool_sieve::{Expected, ToolSieve};
 use std::sync::atomic::Ordering;
 
 impl Tunnel {
@@ -13,7 +18,10 @@ impl Tunnel {
     pub(super) async fn down(&self, from: &mut FromServer) -> Ending {
         loop {
             let sent = match from.next().await {
-                Ok(Item::Text(text)) => self.pass(text).await,
+                Ok(Item::Text(text)) => match self.pass(text).await {
+                    Ok(()) => continue,
+                    Err(ending) => return ending,
+                },
                 Ok(Item::Ping(payload)) => self.to_client.lock().await.ping(payload).await,
                 Ok(Item::Pong(payload)) if payload == self.probe[..] => continue,
                 Ok(Item::Pong(payload)) => self.to_client.lock().await.pong(payload).await,
@@ -26,15 +34,32 @@ impl Tunnel {
         }
     }
 
-    async fn pass(&self, text: BytesMut) -> std::io::Result<()> {
-        let bytes = text.len();
+    async fn pass(&self, text: BytesMut) -> Result<(), Ending> {
         // Where nobody waits, nothing is looked for.
         let answer = if self.calls.is_empty() { None } else { self.dialect.answer(&text) };
-        self.to_client.lock().await.text(text).await?;
+        let text = self.narrowed(text, answer.as_ref())?;
+        let bytes = text.len();
+        let sent = self.to_client.lock().await.text(text).await;
+        sent.map_err(|_| Ending::ClientFault(Fault::Gone))?;
         self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
         if let Some(answer) = answer {
             self.calls.answered(&answer.id, answer.outcome, bytes);
         }
         Ok(())
+    }
+
+    /// What the caller's policy shows of a message, by what is in force now.
+    fn narrowed(&self, text: BytesMut, answer: Option<&Answer>) -> Result<BytesMut, Ending> {
+        let verified =
+            self.still_good(&self.about.verified).map_err(|denial| Ending::Cut(Cut::Denied(denial)))?;
+        let Some(policy) = narrowing(&verified, &self.about.server) else { return Ok(text) };
+        let caches = answer.is_some_and(|answer| self.calls.caches(&answer.id));
+        let expected = Expected { list: true, caches };
+        let mut sieve = ToolSieve::new(policy.clone(), self.about.server.clone(), expected);
+        sieve.take_form(self.dialect.form());
+        let mut shown = Vec::with_capacity(text.len());
+        let read = sieve.text(&text, &mut shown).and_then(|()| sieve.end());
+        read.map_err(|unreadable| Ending::ServerFailed(unreadable.into()))?;
+        Ok(BytesMut::from(&shown[..]))
     }
 }

@@ -22,7 +22,8 @@ pub(crate) struct About {
     user_agent: Option<String>,
     /// Said once, at MCP's `initialize`.
     client_info: OnceLock<String>,
-    verified: Verified,
+    /// Who opened it, as it was judged then.
+    pub(super) verified: Verified,
     started: Instant,
 }
 

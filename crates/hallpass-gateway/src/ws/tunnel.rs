@@ -1,6 +1,7 @@
 //! A connection on which both sides have been greeted: two streams of messages, and whatever ends them. A side that does
 //! not read holds up its own stream and nothing else. What becomes of a message is decided in `up` and `down`.
 
+use crate::credential::seconds_of;
 use crate::failure::Failure;
 use crate::line::{Cut, Hold, Line};
 use crate::tally::Tally;
@@ -18,7 +19,7 @@ use crate::ws::serve::{Begun, ClientEnd};
 use crate::ws::upgrade::Opening;
 use crate::ws::words::LastWord;
 use bytes::BytesMut;
-use hallpass_core::Verified;
+use hallpass_core::{Denial, Verified};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -88,6 +89,15 @@ impl Tunnel {
             ending = self.watch(&client_pulse, &server_pulse) => ending,
         };
         self.end(ending, client, client_pulse, server).await;
+    }
+
+    /// The caller, judged by what is in force at this instant.
+    pub(super) fn still_good(&self, verified: &Verified) -> Result<Verified, Denial> {
+        let shared = self.line.shared();
+        if shared.freshness.is_stale(&shared.limits) {
+            return Err(Denial::Stale);
+        }
+        verified.judge_again(shared.gate.in_force().snapshot(), seconds_of(shared.now_ms()))
     }
 
     /// The gateway stops: answers may end, nothing begins.

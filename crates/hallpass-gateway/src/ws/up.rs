@@ -1,10 +1,10 @@
 //! Messages on their way to the server: each is read, recorded, judged by what is in force now, and sent with the permit
 //! that came of it, or answered with a refusal.
 
-use crate::credential::seconds_of;
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::line::Cut;
+use crate::serve;
 use crate::tally::Tally;
 use crate::worker::{Phase, next_phase};
 use crate::ws::calls::Waiting;
@@ -97,7 +97,7 @@ impl Tunnel {
                 Err(denial) => return self.answer(&message, &denial, "").await,
             }
         }
-        match self.permit(verified, &message) {
+        match self.permit(verified, &message, flight.as_mut()) {
             Ok((permit, tally)) => self.send(&message, flight, permit, tally, text).await,
             Err(Refusal::Message(denial)) => self.refuse(&message, flight, verified, text.len(), denial).await,
             Err(Refusal::Caller(denial)) => {
@@ -110,19 +110,26 @@ impl Tunnel {
     }
 
     /// The right to send this message, by what is in force at this instant.
-    fn permit(&self, verified: &mut Verified, message: &Message) -> Result<(Permit, Option<Tally>), Refusal> {
+    fn permit(
+        &self,
+        verified: &mut Verified,
+        message: &Message,
+        flight: Option<&mut Flight>,
+    ) -> Result<(Permit, Option<Tally>), Refusal> {
         let shared = self.line.shared();
-        if shared.freshness.is_stale(&shared.limits) {
-            return Err(Refusal::Caller(Denial::Stale));
-        }
-        let in_force = shared.gate.in_force();
-        let now = seconds_of(shared.now_ms());
-        *verified = verified.judge_again(in_force.snapshot(), now).map_err(Refusal::Caller)?;
+        *verified = self.still_good(verified).map_err(Refusal::Caller)?;
         let call = |ask| Call { server: &self.about.server, path_client: self.about.path_client(), ask };
         authorize(verified, &call(Ask::Protocol)).map_err(Refusal::Caller)?;
         let permit = authorize(verified, &call(message.asked.as_ask()))?;
-        let tally = message.waits().then(|| shared.tallies.take(verified.principal(), shared.limits.calls_per_client));
-        Ok((permit, tally.transpose()?))
+        let Some(flight) = flight else { return Ok((permit, None)) };
+        flight.permitted(&permit);
+        if !message.counts {
+            return Ok((permit, None));
+        }
+        let mut tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
+        // Last of all that could refuse it: a refused call spends nothing.
+        serve::spend(&self.line, flight, &mut tally, &permit)?;
+        Ok((permit, Some(tally)))
     }
 
     async fn send(
@@ -134,20 +141,17 @@ impl Tunnel {
         text: BytesMut,
     ) -> Result<(), Ending> {
         let mut receipt = None;
-        if let Some(mut flight) = flight {
-            flight.permitted(&permit);
-            match (&message.id, tally) {
+        if let Some(flight) = flight {
+            match &message.id {
                 // Before it is sent: its answer could be here before the sending has returned.
-                (Some(id), Some(tally)) => {
-                    self.calls.add(id, Waiting { _tally: tally, flight, lists_tools: message.lists_tools });
-                }
-                (None, _) | (_, None) => receipt = Some(flight),
+                Some(id) if message.waits => self.calls.add(id, Waiting { _tally: tally, flight, caches: message.caches }),
+                Some(_) | None => receipt = Some((flight, tally)),
             }
         }
         if self.to_server.lock().await.text(permit, text).await.is_err() {
             return Err(self.server_broke_off().await);
         }
-        if let Some(flight) = &mut receipt {
+        if let Some((flight, _)) = &mut receipt {
             flight.ended(Outcome::Ok, None);
         }
         Ok(())

@@ -1,16 +1,21 @@
 //! `hallpass serve`
 
 use super::Context;
+use crate::admin::{Admin, Desk};
 use crate::atomic_file::{Original, replace};
 use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::follow::follow;
+use crate::home::{Home, Lock};
 use crate::installation::Installation;
+use crate::lookout::Lookout;
 use crate::output::note;
+use crate::presence;
 use crate::randomness;
 use crate::recorder;
+use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
 use hallpass_core::roster::ServerSettings;
 use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, Random, Upstream};
@@ -47,7 +52,7 @@ pub(super) async fn serve(
     // Signals are caught before anybody is told that we listen.
     let mut stop = Stop::new()?;
     {
-        let _lock = installation.home.lock()?;
+        let Some(_lock) = lock_unless_stopped(&installation.home, &mut stop).await? else { return Ok(()) };
         installation.mend().await?;
     }
     let config = gateway_config(&installation, settings)?;
@@ -62,11 +67,24 @@ pub(super) async fn serve(
     let mut watch = installation.store.watch().await.doing("the store")?;
     let snapshot = Arc::new(installation.snapshot().await?);
     let shown = snapshot.revision();
-    let log = settings.roster.log;
-    let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
-    let (events, recorder) = recorder::start(installation.store.clone(), lines);
+    let admin = Admin::bind(settings, &installation)?;
+    let (events, waiting) = recorder::channel();
+    let queue = events.downgrade();
     let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events)
         .doing("cannot start the gateway")?;
+    let counts = Arc::default();
+    let lookout = Lookout::new(
+        installation.store.clone(),
+        gateway.view(),
+        settings.roster.warnings.disable.clone(),
+        Arc::clone(&counts),
+    );
+    let log = settings.roster.log;
+    let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
+    let recorder = recorder::start(waiting, installation.store.clone(), lines, lookout);
+    let _admin = admin
+        .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
+        .transpose()?;
     let address = format!("http://{}", gateway.local_addr());
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
@@ -74,13 +92,30 @@ pub(super) async fn serve(
     for (server, address) in entrances {
         note(&format!("listening on ws://{address} for `{server}`"));
     }
+    let _rotating = SelfRotation::start(&context.home, settings)?;
     tokio::select! {
         () = stop.wait() => note("stopping"),
         () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = presence::keep(&installation.store, gateway.revision()) => {}
     }
+    presence::end(&installation.store).await;
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
+    }
+}
+
+/// The home's lock. Another command may hold it while a person thinks about a question, and whoever stops the gateway
+/// meanwhile is heard: then there is none.
+async fn lock_unless_stopped(home: &Home, stop: &mut Stop) -> Result<Option<Lock>> {
+    let home = home.clone();
+    let locked = tokio::task::spawn_blocking(move || home.lock());
+    tokio::select! {
+        locked = locked => locked.doing("cannot lock the home")?.map(Some),
+        () = stop.wait() => {
+            note("stopping");
+            Ok(None)
+        }
     }
 }
 

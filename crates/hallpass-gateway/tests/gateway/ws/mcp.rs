@@ -2,10 +2,7 @@
 
 use crate::bench::{active, client, snapshot};
 use crate::ws::socket::Socket;
-use crate::ws::stage::{Period, SHARED, Stage, hello};
-use hallpass_core::policy::{Effect, Policy, PolicySettings};
-use hallpass_core::snapshot::Client;
-use serde_json::{Value, json};
+use crate::ws::stage::Stage;
 use std::sync::Arc;
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"clientInfo":{"name":"Cursor","version":"1.2"}}}"#;
@@ -99,45 +96,4 @@ async fn a_legacy_caller_may_speak_mcp_during_the_grace_period() {
     assert!(!head.contains(secret));
     let event = stage.event().await;
     assert_eq!((event.legacy, event.client, event.path_client.as_deref()), (true, None, Some("ann")));
-}
-
-fn policy(rules: &[&str]) -> Arc<Policy> {
-    let settings = PolicySettings {
-        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
-        default: Effect::Deny,
-        rate: None,
-        burst: None,
-        in_flight: None,
-        shadow: false,
-    };
-    Arc::new(Policy::new("narrow", &settings).unwrap())
-}
-
-#[tokio::test]
-async fn a_policy_refuses_a_call_and_the_connection_goes_on() {
-    let mut stage = Stage::new().await;
-    let ann = stage.bench.ann.clone();
-    let narrow = Client { policy: Some(policy(&["allow exai/read_*"])), ..client("ann") };
-    stage.publish(Period::Never, [narrow], vec![active(&ann)]);
-    let mut mcp = stage.dial_with(&header(&stage)).await;
-    mcp.say(INITIALIZE).await;
-    let (_, mut mcp_server) = stage.daemon.connection().await;
-    mcp_server.heard().await;
-    mcp.say(r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"delete"}}"#).await;
-    let refused: Value = serde_json::from_str(&mcp.heard().await).unwrap();
-    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(5), &json!(403)));
-    assert!(refused["error"]["message"].as_str().unwrap().contains("`narrow` of `ann` denies the tool `delete`"));
-    mcp.say(r#"{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"read_file"}}"#).await;
-    assert!(mcp_server.heard().await.contains("read_file"), "the refused one did not come");
-
-    let (mut shim, mut shim_server) = stage.greeted(&hello(Some(&ann), Some(SHARED))).await;
-    shim.say(r#"{"op":"call_tool","request_id":"r","name":"delete"}"#).await;
-    let refused: Value = serde_json::from_str(&shim.heard().await).unwrap();
-    assert_eq!((&refused["op"], &refused["request_id"]), (&json!("call_tool_res"), &json!("r")));
-    assert_eq!(refused["error"]["code"], "policy_denied");
-    shim.say(r#"{"op":"shutdown","request_id":"s"}"#).await;
-    let refused: Value = serde_json::from_str(&shim.heard().await).unwrap();
-    assert_eq!((&refused["op"], &refused["error"]["code"]), (&json!("error"), &json!("policy_denied")));
-    shim.say(r#"{"op":"call_tool","request_id":"t","name":"read_file"}"#).await;
-    assert!(shim_server.heard().await.contains("read_file"), "the refused ones did not come");
 }

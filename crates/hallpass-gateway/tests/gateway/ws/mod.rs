@@ -5,6 +5,7 @@ mod hello;
 mod limits;
 mod many;
 mod mcp;
+mod policy;
 mod relayed;
 mod socket;
 mod stage;
