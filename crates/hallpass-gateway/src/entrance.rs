@@ -24,7 +24,11 @@ impl Entrance {
     }
 
     /// The server that a request is for, and the client whose path it is.
-    pub(crate) fn target(&self, uri: &Uri, shared: &Shared) -> Result<(ServerName, Option<ClientName>), Denial> {
+    pub(crate) fn target(
+        &self,
+        uri: &Uri,
+        shared: &Shared,
+    ) -> Result<(ServerName, Option<ClientName>), Denial> {
         if let Some(only) = &self.only {
             return by_own_listener(only, uri);
         }
@@ -44,7 +48,9 @@ fn by_own_listener(only: &ServerName, uri: &Uri) -> Result<(ServerName, Option<C
     match Target::of(uri) {
         Ok(Target::Server { server, path_client }) if server == *only => Ok((server, path_client)),
         Ok(Target::Server { .. }) => Err(Denial::NoSuchPath),
-        Ok(Target::Health | Target::Ready | Target::Jwks | Target::OnlyServer) | Err(_) => Ok((only.clone(), None)),
+        Ok(Target::Health | Target::Ready | Target::Jwks | Target::OnlyServer) | Err(_) => {
+            Ok((only.clone(), None))
+        }
     }
 }
 
@@ -56,9 +62,11 @@ mod tests {
     #[test]
     fn every_path_leads_to_the_listeners_server() {
         let only = ServerName::new("exai").unwrap();
-        let led = |uri: &str| by_own_listener(&only, &uri.parse().unwrap()).ok().map(|(server, client)| {
-            (server.to_string(), client.map(|client| client.to_string()))
-        });
+        let led = |uri: &str| {
+            by_own_listener(&only, &uri.parse().unwrap())
+                .ok()
+                .map(|(server, client)| (server.to_string(), client.map(|client| client.to_string())))
+        };
         let exai = || "exai".to_owned();
         for any in ["/", "/ws", "/mcp", "/healthz", "/s/exai/mcp", "/c/Ann/s/exai/mcp"] {
             assert_eq!(led(any), Some((exai(), None)), "{any}");

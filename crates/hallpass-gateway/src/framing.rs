@@ -18,7 +18,8 @@ pub(crate) fn check(head: &Parts) -> Result<(), Denial> {
 pub(crate) fn check_upgrade(head: &Parts) -> Result<(), Denial> {
     check_frame(head)?;
     let has_body = head.headers.contains_key(header::TRANSFER_ENCODING)
-        || (head.headers.contains_key(header::CONTENT_LENGTH) && !only(&head.headers, &header::CONTENT_LENGTH, "0"));
+        || (head.headers.contains_key(header::CONTENT_LENGTH)
+            && !only(&head.headers, &header::CONTENT_LENGTH, "0"));
     if has_body || head.headers.contains_key(header::EXPECT) {
         return Err(Denial::AmbiguousRequest { what: "a body where none belongs" });
     }

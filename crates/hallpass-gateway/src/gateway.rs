@@ -57,7 +57,10 @@ impl Gateway {
         let mut listeners = vec![doors.listen(listener, None)?];
         for entrance in config.entrances {
             if !sockets.contains(&entrance.server) {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "a listener for no WebSocket server"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "a listener for no WebSocket server",
+                ));
             }
             listeners.push(doors.listen(entrance.listener, Some(entrance.server))?);
         }

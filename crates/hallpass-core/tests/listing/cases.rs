@@ -58,7 +58,10 @@ fn a_frame_of_the_hello_dialect_lists_its_tools_itself() {
             format!(r#"{{"op":"list_tools_res","request_id":1,"tools":[{b}, {a},{b}]}}"#),
             format!(r#"{{"op":"list_tools_res","request_id":1,"tools":[ {a}]}}"#),
         ),
-        (format!(r#"{{"tools":[{b}],"op":"list_tools_res"}} "#), r#"{"tools":[],"op":"list_tools_res"} "#.into()),
+        (
+            format!(r#"{{"tools":[{b}],"op":"list_tools_res"}} "#),
+            r#"{"tools":[],"op":"list_tools_res"} "#.into(),
+        ),
         // Not where this dialect lists any.
         (format!(r#"{{"op":"call_tool_res","result":{{"tools":[{b}]}}}}"#), String::new()),
         (format!(r#"{{"op":"call_tool_res","outputs":[{{"tools":[{b},7]}}]}}"#), String::new()),

@@ -388,9 +388,7 @@ fn first_frame_traces<'a>(
     let event = format!("{}\n{}", exchange.event.json_line(), exchange.event.text_line());
     let texts = exchange.heard.iter().map(|text| ("answer", text)).chain([("record", &event)]);
     let texts = texts.chain(exchange.forwarded.iter().map(|text| ("hello to the server behind", text)));
-    let left = texts.filter(|(_, text)| {
-        secrets.clone().any(|secret| leaves_trace(secret.as_bytes(), text))
-    });
+    let left = texts.filter(|(_, text)| secrets.clone().any(|secret| leaves_trace(secret.as_bytes(), text)));
     left.map(|(place, _)| format!("wire: a piece of a credential is in the {place}")).collect()
 }
 

@@ -73,7 +73,11 @@ impl SocketWire {
     }
 
     /// Sends one first frame while `snapshot` is in force.
-    pub(crate) async fn exchange(&mut self, snapshot: Snapshot, frame: &str) -> io::Result<FirstFrameExchange> {
+    pub(crate) async fn exchange(
+        &mut self,
+        snapshot: Snapshot,
+        frame: &str,
+    ) -> io::Result<FirstFrameExchange> {
         self.gateway.publish(Arc::new(snapshot));
         let (address, frame) = (self.gateway.local_addr(), frame.to_owned());
         let asking = tokio::task::spawn_blocking(move || ask(address, frame));

@@ -82,7 +82,11 @@ impl ToServer {
 
     /// The last frame, unless a message is half sent: it is not made whole after the end.
     pub(crate) async fn close(&mut self, close: &Close) -> io::Result<()> {
-        if self.0.is_between_frames() { self.0.close(Some(close)).await } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        if self.0.is_between_frames() {
+            self.0.close(Some(close)).await
+        } else {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
     }
 }
 
@@ -117,7 +121,12 @@ async fn connect(mut connector: Connector, uri: Uri) -> Result<Plain, Failure> {
 }
 
 /// The handshake of RFC 6455 section 4.1. Returns the connection, and what the server said on it already.
-async fn open(io: Plain, route: &Route, greeting: Greeting<'_>, random: [u8; 16]) -> Result<(Plain, Bytes), Failure> {
+async fn open(
+    io: Plain,
+    route: &Route,
+    greeting: Greeting<'_>,
+    random: [u8; 16],
+) -> Result<(Plain, Bytes), Failure> {
     let broke_off = |_| Failure::BrokeOff;
     let key = base64(&random);
     let (mut sender, connection) = http1::Builder::new().handshake(io).await.map_err(broke_off)?;
@@ -141,7 +150,9 @@ async fn open(io: Plain, route: &Route, greeting: Greeting<'_>, random: [u8; 16]
 
 fn request(route: &Route, greeting: Greeting<'_>, key: &str) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
-    *request.uri_mut() = Uri::from(route.uri.path().parse::<uri::PathAndQuery>().unwrap_or(uri::PathAndQuery::from_static("/")));
+    *request.uri_mut() = Uri::from(
+        route.uri.path().parse::<uri::PathAndQuery>().unwrap_or(uri::PathAndQuery::from_static("/")),
+    );
     let headers = request.headers_mut();
     headers.insert(header::HOST, route.host.clone());
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -187,7 +198,12 @@ fn check(answer: &Response<Incoming>, greeting: Greeting<'_>, key: &str) -> Resu
 }
 
 /// Says `hello` with the gateway's own credentials, and hears that it is welcome.
-async fn hello(from: &mut FromServer, to: &mut ToServer, route: &Route, session: &str) -> Result<(), Failure> {
+async fn hello(
+    from: &mut FromServer,
+    to: &mut ToServer,
+    route: &Route,
+    session: &str,
+) -> Result<(), Failure> {
     let said = hello_text(route, session);
     to.0.text(BytesMut::from(&said[..])).await.map_err(|_| Failure::BrokeOff)?;
     loop {

@@ -41,7 +41,16 @@ pub(crate) struct Message {
 impl Message {
     /// One that could not be read, or not in one way only.
     pub(crate) fn unread(id: Option<Box<str>>) -> Self {
-        Self { method: None, asked: Asked::Other, id, is_call: true, waits: false, counts: false, caches: false, client_info: None }
+        Self {
+            method: None,
+            asked: Asked::Other,
+            id,
+            is_call: true,
+            waits: false,
+            counts: false,
+            caches: false,
+            client_info: None,
+        }
     }
 }
 

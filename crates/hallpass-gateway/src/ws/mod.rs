@@ -3,8 +3,8 @@
 
 mod calls;
 mod close;
-mod dialect;
 mod dial;
+mod dialect;
 mod down;
 mod ending;
 mod gate;

@@ -257,7 +257,9 @@ mod tests {
             frame.extend_from_slice(&[1, 2, 3, 4]);
         }
         let key = [1, 2, 3, 4];
-        frame.extend(payload.iter().enumerate().map(|(at, byte)| if masked { byte ^ key[at % 4] } else { *byte }));
+        frame.extend(
+            payload.iter().enumerate().map(|(at, byte)| if masked { byte ^ key[at % 4] } else { *byte }),
+        );
         frame
     }
 
@@ -277,7 +279,9 @@ mod tests {
                     Ok(Item::Text(text)) => items.push(String::from_utf8(text.to_vec()).unwrap()),
                     Ok(Item::Ping(data)) => items.push(format!("ping {}", data.len())),
                     Ok(Item::Pong(data)) => items.push(format!("pong {}", data.len())),
-                    Ok(Item::Close(close)) => items.push(format!("close {}", close.map_or(0, |close| close.code))),
+                    Ok(Item::Close(close)) => {
+                        items.push(format!("close {}", close.map_or(0, |close| close.code)))
+                    }
                     Err(Fault::Gone) => break Ok(items),
                     Err(fault) => break Err(fault),
                 }
@@ -328,14 +332,24 @@ mod tests {
             (frame(0x82, true, b"x"), Fault::Binary),
             (frame(0x81, true, b"\xff"), Fault::NotUtf8),
             (frame(0x81, true, &vec![b'x'; 2001]), Fault::TooLarge),
-            ([frame(0x01, true, &large), frame(0x80, true, &[large.clone(), vec![b'x']].concat())].concat(), Fault::TooLarge),
+            (
+                [frame(0x01, true, &large), frame(0x80, true, &[large.clone(), vec![b'x']].concat())]
+                    .concat(),
+                Fault::TooLarge,
+            ),
             (vec![0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4], Fault::TooLarge),
             (
-                [frame(0x01, true, b"x"), frame(0, true, b""), frame(0, true, b""), frame(0, true, b"")].concat(),
+                [frame(0x01, true, b"x"), frame(0, true, b""), frame(0, true, b""), frame(0, true, b"")]
+                    .concat(),
                 Fault::TooManyPieces,
             ),
         ] {
-            assert_eq!(received(&bytes, From::Client).await, Err(fault), "{:x?}", &bytes[..bytes.len().min(20)]);
+            assert_eq!(
+                received(&bytes, From::Client).await,
+                Err(fault),
+                "{:x?}",
+                &bytes[..bytes.len().min(20)]
+            );
         }
         assert!(received(&frame(0x81, true, b"x"), From::Server).await.is_err());
         assert_eq!(received(&frame(0x81, false, b"x"), From::Server).await.unwrap(), ["x"]);

@@ -66,7 +66,12 @@ impl About {
 
 impl Tunnel {
     /// Opens the record of a call.
-    pub(super) async fn record(&self, message: &Message, verified: &Verified, bytes: usize) -> Result<Flight, Denial> {
+    pub(super) async fn record(
+        &self,
+        message: &Message,
+        verified: &Verified,
+        bytes: usize,
+    ) -> Result<Flight, Denial> {
         let request_id = self.line.worker().next_request_id();
         let method = message.method.as_deref().unwrap_or("message");
         let mut flight = Flight::begin(&self.line, method, &request_id).await?;

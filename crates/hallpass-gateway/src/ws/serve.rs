@@ -1,5 +1,6 @@
 //! One WebSocket connection, from its 101 to its last frame: the list of steps in the order in which they must come.
 
+use crate::config::MessageLimits;
 use crate::credential::seconds_of;
 use crate::failure::Failure;
 use crate::line::{Asked, Cut, Hold, Line};
@@ -14,7 +15,6 @@ use crate::ws::send::Sender;
 use crate::ws::tunnel::Tunnel;
 use crate::ws::upgrade::Opening;
 use crate::ws::words::{self, LastWord, Said};
-use crate::config::MessageLimits;
 use bytes::BytesMut;
 use hallpass_core::encoding::hex;
 use hallpass_core::{Denial, FirstFrameFault, Outcome};
@@ -111,7 +111,8 @@ async fn begin(
     if shared.gate.edition() != guest.known.edition {
         hold.examine();
     }
-    let own = shared.session_key.mint(&shared.random.bytes(), guest.known.verified.principal(), &opening.server);
+    let own =
+        shared.session_key.mint(&shared.random.bytes(), guest.known.verified.principal(), &opening.server);
     let greeting = match guest.dialect {
         Dialect::Hello => Greeting::Hello { session: &own },
         Dialect::Mcp => Greeting::Mcp,
@@ -127,7 +128,10 @@ async fn begin(
     let first = match guest.dialect {
         Dialect::Hello => {
             // The label that the client chose, else one that says nothing: the session at the server has its own id.
-            let session = guest.session.as_ref().map_or_else(|| hex(&shared.random.bytes::<16>()), |s| s.as_str().to_owned());
+            let session = guest
+                .session
+                .as_ref()
+                .map_or_else(|| hex(&shared.random.bytes::<16>()), |s| s.as_str().to_owned());
             let welcome = BytesMut::from(words::welcome(&session).as_bytes());
             let welcomed = timeout(shared.limits.sockets.hello_within, client.to.text(welcome)).await;
             welcomed.map_or(Err(()), |sent| sent.map_err(|_| ())).map_err(|()| Stop::Fault(Fault::Gone))?;
@@ -142,17 +146,22 @@ async fn begin(
 async fn first_frame(line: &Line, opening: &Opening, client: &mut ClientEnd) -> Result<BytesMut, Stop> {
     let limits = &line.shared().limits.sockets;
     let within = if opening.for_mcp { limits.first_message_within } else { limits.hello_within };
-    let refused = |fault| Stop::Refused(Denial::FirstFrame(fault), Said::Nothing { for_mcp: opening.for_mcp });
+    let refused =
+        |fault| Stop::Refused(Denial::FirstFrame(fault), Said::Nothing { for_mcp: opening.for_mcp });
     let mut controls = limits.controls_at_once;
     let first = async {
         loop {
             match client.from.next().await {
                 Ok(Item::Text(text)) => return Ok(text),
                 Ok(Item::Close(close)) => return Err(Stop::Closed(close)),
-                Ok(Item::Ping(_) | Item::Pong(_)) if controls == 0 => return Err(Stop::Fault(Fault::TooManyControls)),
+                Ok(Item::Ping(_) | Item::Pong(_)) if controls == 0 => {
+                    return Err(Stop::Fault(Fault::TooManyControls));
+                }
                 Ok(Item::Ping(_) | Item::Pong(_)) => controls -= 1,
                 Err(Fault::Binary) => return Err(refused(FirstFrameFault::Binary)),
-                Err(Fault::TooLarge | Fault::TooManyPieces) => return Err(refused(FirstFrameFault::TooLarge)),
+                Err(Fault::TooLarge | Fault::TooManyPieces) => {
+                    return Err(refused(FirstFrameFault::TooLarge));
+                }
                 Err(fault) => return Err(Stop::Fault(fault)),
             }
         }

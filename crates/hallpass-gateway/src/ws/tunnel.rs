@@ -55,7 +55,12 @@ pub(crate) struct Sources {
 
 impl Tunnel {
     /// Writes the record of the opening: from here on there is one for each call, and one for the end.
-    pub(crate) fn new(line: &Arc<Line>, opening: Opening, begun: Begun, client: ClientEnd) -> (Self, Sources) {
+    pub(crate) fn new(
+        line: &Arc<Line>,
+        opening: Opening,
+        begun: Begun,
+        client: ClientEnd,
+    ) -> (Self, Sources) {
         let Begun { guest, hold, link, server_pulse, first } = begun;
         let about = About::new(opening, &guest);
         let tunnel = Self {

@@ -99,7 +99,9 @@ impl Tunnel {
         }
         match self.permit(verified, &message, flight.as_mut()) {
             Ok((permit, tally)) => self.send(&message, flight, permit, tally, text).await,
-            Err(Refusal::Message(denial)) => self.refuse(&message, flight, verified, text.len(), denial).await,
+            Err(Refusal::Message(denial)) => {
+                self.refuse(&message, flight, verified, text.len(), denial).await
+            }
             Err(Refusal::Caller(denial)) => {
                 if let Some(flight) = &mut flight {
                     flight.refused(&denial);
@@ -144,7 +146,9 @@ impl Tunnel {
         if let Some(flight) = flight {
             match &message.id {
                 // Before it is sent: its answer could be here before the sending has returned.
-                Some(id) if message.waits => self.calls.add(id, Waiting { _tally: tally, flight, caches: message.caches }),
+                Some(id) if message.waits => {
+                    self.calls.add(id, Waiting { _tally: tally, flight, caches: message.caches })
+                }
                 Some(_) | None => receipt = Some((flight, tally)),
             }
         }

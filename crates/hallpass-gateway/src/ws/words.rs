@@ -43,9 +43,14 @@ pub(crate) struct LastWord {
 #[derive(Clone, Debug)]
 pub(crate) enum Said {
     /// Nothing, or nothing that is a beginning.
-    Nothing { for_mcp: bool },
+    Nothing {
+        for_mcp: bool,
+    },
     Hello,
-    JsonRpc { id: Option<Box<str>>, is_initialize: bool },
+    JsonRpc {
+        id: Option<Box<str>>,
+        is_initialize: bool,
+    },
 }
 
 /// What kind of refusal it is, as far as close codes tell them apart.
@@ -62,7 +67,9 @@ fn class(denial: &Denial) -> Class {
         Denial::SeveralCredentials
         | Denial::MalformedCredential
         | Denial::FirstFrame(FirstFrameFault::WrongType(_)) => Class::Credential,
-        Denial::TooManyInFlight | Denial::TooFast { .. } | Denial::LogUnavailable | Denial::Stale => Class::Later,
+        Denial::TooManyInFlight | Denial::TooFast { .. } | Denial::LogUnavailable | Denial::Stale => {
+            Class::Later
+        }
         Denial::PolicyDenied { .. } => Class::Policy,
         Denial::Internal => Class::OurFault,
         _ => match denial.answer() {
@@ -78,7 +85,10 @@ pub(crate) fn refusal(denial: &Denial, said: &Said, in_grace: bool) -> LastWord 
     let close = |code| Close::new(code, &denial.caller_text());
     if let Denial::FirstFrame(fault) = denial {
         let for_mcp = matches!(said, Said::Nothing { for_mcp: true });
-        let last = |text: Option<Value>, code| LastWord { text: text.map(|text| text.to_string()), close: close(code) };
+        let last = |text: Option<Value>, code| LastWord {
+            text: text.map(|text| text.to_string()),
+            close: close(code),
+        };
         match fault {
             FirstFrameFault::NotJson | FirstFrameFault::Both => return last(None, NOT_JSON),
             FirstFrameFault::NoHello => return last(Some(not_ok("missing_hello")), NO_HELLO),
@@ -193,7 +203,8 @@ pub(crate) fn refused_message(
         Dialect::Hello => {
             let op = if calls_tool { "call_tool_res" } else { "error" };
             let (code, message) = (Value::from(denial.code()), Value::from(denial.caller_text()));
-            let error = format!(r#"{{"code":{code},"message":{message},"gateway_request_id":"{request_id}"}}"#);
+            let error =
+                format!(r#"{{"code":{code},"message":{message},"gateway_request_id":"{request_id}"}}"#);
             let id = id.map(|id| format!(r#""request_id":{},"#, id_to_repeat(id))).unwrap_or_default();
             Some(format!(r#"{{"op":"{op}",{id}"error":{error}}}"#))
         }

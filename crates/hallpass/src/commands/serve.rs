@@ -23,8 +23,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use zeroize::Zeroizing;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use zeroize::Zeroizing;
 
 /// How long answers under way may take to end when the gateway stops.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -157,8 +157,8 @@ fn upstream(name: &str, server: &ServerSettings) -> Result<Upstream> {
     let legacy_token = secret("legacy_token_env", &server.legacy_token_env)?;
     Ok(Upstream {
         url: server.url.parse().doing(format!("`servers.{name}.url`"))?,
-        credential: credential.as_deref().map(bearer).transpose()?,
-        legacy_token: legacy_token.as_deref().and_then(LegacyToken::new),
+        credential: credential.map(|token| bearer(&token)).transpose()?,
+        legacy_token: legacy_token.and_then(|token| LegacyToken::new(&token)),
     })
 }
 
@@ -166,8 +166,9 @@ fn upstream(name: &str, server: &ServerSettings) -> Result<Upstream> {
 fn secret(key: &str, variable: &str) -> Result<Zeroizing<String>> {
     environment::text(variable).map(Zeroizing::new).ok_or_else(|| {
         let taken_out = key.rsplit('.').next().unwrap_or_default();
-        Fault::new(format!("`{key}` names `{variable}`, which is empty or not set"))
-            .hint(format!("set it for this process, or take `{taken_out}` out if the server asks for no token"))
+        Fault::new(format!("`{key}` names `{variable}`, which is empty or not set")).hint(format!(
+            "set it for this process, or take `{taken_out}` out if the server asks for no token"
+        ))
     })
 }
 

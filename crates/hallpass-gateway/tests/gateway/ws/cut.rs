@@ -124,7 +124,10 @@ async fn a_token_that_runs_out_closes_its_connection() {
     assert_eq!(wire.heard().await, "still here");
     stage.bench.set_now(NOW + 23 * HOUR + 60);
     let (code, reason) = wire.closed().await;
-    assert_eq!((code, reason.as_str()), (4003, "this token expired on 2026-11-23T23:00:00Z: run `hallpass issue ann`"));
+    assert_eq!(
+        (code, reason.as_str()),
+        (4003, "this token expired on 2026-11-23T23:00:00Z: run `hallpass issue ann`")
+    );
 }
 
 #[tokio::test]

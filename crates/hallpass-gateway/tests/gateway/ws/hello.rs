@@ -1,8 +1,8 @@
 //! The handshake of the hello dialect, row by row, before, during and after a grace period.
 
 use crate::bench::{HOUR, NOW, Plan, Token, active, client};
-use crate::ws::stage::{DAEMONS, PATH, Period, SHARED, Stage, hello, upstream};
 use crate::ws::socket::{BINARY, PING, Socket};
+use crate::ws::stage::{DAEMONS, PATH, Period, SHARED, Stage, hello, upstream};
 use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
 use serde_json::{Value, json};
@@ -117,7 +117,9 @@ async fn without_any_credential_nobody_is_let_in() {
         (Period::Over, "jwt_required", "jwt_required"),
     ] {
         stage.grace(period);
-        for nothing in [r#"{"op":"hello"}"#, r#"{"op":"hello","token":"","jwt":""}"#, r#"{"op":"hello","jwt":null}"#] {
+        for nothing in
+            [r#"{"op":"hello"}"#, r#"{"op":"hello","token":"","jwt":""}"#, r#"{"op":"hello","jwt":null}"#]
+        {
             let mut client = stage.dial().await;
             client.say(nothing).await;
             assert_eq!(left_with(&mut client).await, (Some(not_ok(error)), 4003), "{nothing} {period:?}");
@@ -147,7 +149,10 @@ async fn the_shared_secret_counts_during_the_grace_period_only() {
     let _open = stage.greeted(&hello(None, Some(SHARED))).await;
     let event = stage.event().await;
     assert_eq!((event.outcome.as_str(), event.status), ("ok", Some(101)));
-    assert_eq!((event.legacy, event.client.as_deref(), event.session.as_deref()), (true, None, Some("vscode-instance-1")));
+    assert_eq!(
+        (event.legacy, event.client.as_deref(), event.session.as_deref()),
+        (true, None, Some("vscode-instance-1"))
+    );
     assert_eq!(
         event.origin_line().as_deref(),
         Some("[JWT_AUTH] No valid JWT token (grace period active) - allowing legacy auth")
@@ -312,7 +317,8 @@ async fn another_clients_path_and_a_server_out_of_scope_are_refused() {
     let mut out_of_scope = stage.dial().await;
     out_of_scope.say(&hello(Some(&ann), None)).await;
     assert_eq!(left_with(&mut out_of_scope).await, (Some(not_ok("server_not_allowed")), 4003));
-    let refused = Socket::try_open(stage.address(), PATH, &format!("Authorization: Bearer {}\r\n", ann.text)).await;
+    let refused =
+        Socket::try_open(stage.address(), PATH, &format!("Authorization: Bearer {}\r\n", ann.text)).await;
     assert_eq!(refused.err().map(|reply| reply.status), Some(403));
     assert!(stage.daemon.saw_nobody());
 }

@@ -50,7 +50,11 @@ async fn what_is_no_message_ends_the_connection_and_reaches_nobody() {
         assert_eq!(client.closed().await.0, code, "{name}");
         assert_eq!(server.closed().await.0, 1000, "{name}: nothing before the last frame");
         let end = stage.event().await;
-        assert_eq!((end.kind.as_ref(), end.reason.as_deref(), end.status), ("close", Some(reason), Some(code)), "{name}");
+        assert_eq!(
+            (end.kind.as_ref(), end.reason.as_deref(), end.status),
+            ("close", Some(reason), Some(code)),
+            "{name}"
+        );
     }
 }
 

@@ -89,7 +89,8 @@ async fn a_legacy_caller_may_speak_mcp_during_the_grace_period() {
     let in_force = snapshot(&stage.bench.mint, [client("ann")], [active(&stage.bench.ann)]);
     stage.bench.gateway.publish(Arc::new(in_force.with_grace(grace)));
     let path = "/c/ann/s/exai/mcp";
-    let mut client = Socket::open(stage.address(), path, &format!("Authorization: Bearer {secret}\r\n")).await;
+    let mut client =
+        Socket::open(stage.address(), path, &format!("Authorization: Bearer {secret}\r\n")).await;
     client.say(INITIALIZE).await;
     let (head, mut server) = stage.daemon.connection().await;
     server.heard().await;

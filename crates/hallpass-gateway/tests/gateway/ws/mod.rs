@@ -6,6 +6,7 @@ mod limits;
 mod many;
 mod mcp;
 mod policy;
+mod python;
 mod relayed;
 mod socket;
 mod stage;

@@ -85,8 +85,13 @@ async fn lists_show_what_may_be_called_in_both_dialects() {
     let (mut client, mut server) = shim(&mut stage).await;
     client.say(r#"{"op":"list_tools","request_id":1}"#).await;
     server.heard().await;
-    server.say(r#"{"op":"list_tools_res","request_id":1,"tools":[{"name":"delete"},{"name":"read"}],"n":1.0}"#).await;
-    assert_eq!(client.heard().await, r#"{"op":"list_tools_res","request_id":1,"tools":[{"name":"read"}],"n":1.0}"#);
+    server
+        .say(r#"{"op":"list_tools_res","request_id":1,"tools":[{"name":"delete"},{"name":"read"}],"n":1.0}"#)
+        .await;
+    assert_eq!(
+        client.heard().await,
+        r#"{"op":"list_tools_res","request_id":1,"tools":[{"name":"read"}],"n":1.0}"#
+    );
     let event = stage.event().await;
     assert_eq!((event.method.as_deref(), event.outcome.as_str()), (Some("list_tools"), "ok"));
     // Nobody asked, and it is a list all the same.

@@ -36,7 +36,10 @@ async fn messages_pass_byte_for_byte_both_ways() {
     }
     let event = stage.event().await;
     assert_eq!(said(&event), ("ok", Some("ann"), Some("call_tool"), Some("ch\u{e4}t")));
-    assert_eq!((event.server.as_deref(), event.session.as_deref()), (Some("exai"), Some("vscode-instance-1")));
+    assert_eq!(
+        (event.server.as_deref(), event.session.as_deref()),
+        (Some("exai"), Some("vscode-instance-1"))
+    );
     assert_eq!(event.bytes_in, Some(call.len() as u64));
     assert!(event.duration_us.is_some() && event.request_id.is_some() && event.address.is_some());
 }
@@ -56,7 +59,10 @@ async fn answers_are_matched_by_their_ids_whatever_their_order_and_spelling() {
     }
     assert_eq!(said(&stage.event().await), ("ok", Some("ann"), Some("call_tool"), Some("without-an-id")));
     for (answer, expect) in [
-        ("{\"op\":\"call_tool_res\",\"request_id\":\"\u{e9}\",\"error\":{\"code\":\"x\"}}", ("error", "tool_call", Some("b"))),
+        (
+            "{\"op\":\"call_tool_res\",\"request_id\":\"\u{e9}\",\"error\":{\"code\":\"x\"}}",
+            ("error", "tool_call", Some("b")),
+        ),
         ("{\"op\":\"call_tool_res\",\"request_id\":\"1\",\"error\":null}", ("ok", "call_tool", Some("a"))),
         ("{\"op\":\"list_tools_res\",\"request_id\":1,\"tools\":[]}", ("ok", "list_tools", None)),
     ] {
@@ -165,7 +171,11 @@ async fn a_side_that_says_goodbye_is_answered_and_the_other_hears_it() {
     for (code, expect) in [(1001, 1001), (4000, 4000), (4003, 1014), (4401, 1014)] {
         let (mut client, mut server) = open(&mut stage).await;
         server.close(code).await;
-        assert_eq!(client.closed().await.0, expect, "a server's refusal of the gateway is no refusal of the client");
+        assert_eq!(
+            client.closed().await.0,
+            expect,
+            "a server's refusal of the gateway is no refusal of the client"
+        );
         assert_eq!(stage.event().await.outcome.as_str(), "ok");
     }
 }
@@ -180,7 +190,10 @@ async fn a_server_that_dies_ends_the_call_and_the_connection() {
     let (code, reason) = client.closed().await;
     assert_eq!((code, reason.as_str()), (1014, "the server `exai` broke off before it answered"));
     let call = stage.event().await;
-    assert_eq!((said(&call), call.reason.as_deref()), (("failed", Some("ann"), Some("call_tool"), Some("a")), Some("upstream_broke_off")));
+    assert_eq!(
+        (said(&call), call.reason.as_deref()),
+        (("failed", Some("ann"), Some("call_tool"), Some("a")), Some("upstream_broke_off"))
+    );
     let end = stage.event().await;
     assert_eq!((end.kind.as_ref(), end.outcome.as_str()), ("close", "failed"));
 }
@@ -202,10 +215,28 @@ async fn a_client_that_vanishes_is_noted_and_its_server_let_go() {
 async fn a_server_that_cannot_be_had_is_said_to_the_client() {
     for (answer, error, reason) in [
         (None, "upstream_broke_off", "upstream_broke_off"),
-        (Some("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "upstream_no_websocket", "upstream_no_websocket"),
-        (Some("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"), "upstream_refused_credential", "upstream_refused_credential"),
-        (Some("HTTP/1.1 302 Away\r\nLocation: ws://x\r\nContent-Length: 0\r\n\r\n"), "upstream_redirected", "upstream_redirected"),
-        (Some("HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n"), "upstream_no_websocket", "upstream_no_websocket"),
+        (
+            Some("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            "upstream_no_websocket",
+            "upstream_no_websocket",
+        ),
+        (
+            Some("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"),
+            "upstream_refused_credential",
+            "upstream_refused_credential",
+        ),
+        (
+            Some("HTTP/1.1 302 Away\r\nLocation: ws://x\r\nContent-Length: 0\r\n\r\n"),
+            "upstream_redirected",
+            "upstream_redirected",
+        ),
+        (
+            Some(
+                "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n",
+            ),
+            "upstream_no_websocket",
+            "upstream_no_websocket",
+        ),
     ] {
         let mut stage = Stage::new().await;
         let ann = stage.bench.ann.clone();
@@ -235,9 +266,15 @@ async fn a_server_that_refuses_the_gateway_does_not_refuse_the_client() {
     server.heard().await;
     server.say(r#"{"op":"hello_ack","ok":false,"error":"unauthorized"}"#).await;
     server.close(4003).await;
-    assert_eq!(client.heard().await, r#"{"error":"upstream_refused_credential","ok":false,"op":"hello_ack"}"#);
+    assert_eq!(
+        client.heard().await,
+        r#"{"error":"upstream_refused_credential","ok":false,"op":"hello_ack"}"#
+    );
     let (code, reason) = client.closed().await;
-    assert_eq!((code, reason.as_str()), (1014, "the server `exai` does not accept the gateway's own credential"));
+    assert_eq!(
+        (code, reason.as_str()),
+        (1014, "the server `exai` does not accept the gateway's own credential")
+    );
     assert!(!stage.event().await.json_line().contains(DAEMONS));
 }
 
@@ -305,11 +342,9 @@ async fn a_listener_of_its_own_leads_to_its_server_from_every_path() {
         assert_eq!(stage.event().await.kind, "close");
     }
     let mut plain = Wire::dial(address).await;
-    for (request, status) in [
-        ("GET /healthz", 401),
-        ("GET /.well-known/jwks.json", 401),
-        ("POST /s/docs/mcp", 404),
-    ] {
+    for (request, status) in
+        [("GET /healthz", 401), ("GET /.well-known/jwks.json", 401), ("POST /s/docs/mcp", 404)]
+    {
         let reply = plain.ask(format!("{request} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
         assert_eq!(reply.status, status, "{request}");
     }

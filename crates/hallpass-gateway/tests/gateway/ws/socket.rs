@@ -34,7 +34,9 @@ pub(crate) fn opening(path: &str, host: &str) -> String {
 impl Socket {
     /// A client's end. `more`: header lines, each ended by CRLF.
     pub(crate) async fn open(address: SocketAddr, path: &str, more: &str) -> Self {
-        Self::try_open(address, path, more).await.unwrap_or_else(|reply| panic!("{} {}", reply.head, reply.text()))
+        Self::try_open(address, path, more)
+            .await
+            .unwrap_or_else(|reply| panic!("{} {}", reply.head, reply.text()))
     }
 
     pub(crate) async fn try_open(address: SocketAddr, path: &str, more: &str) -> Result<Self, Reply> {

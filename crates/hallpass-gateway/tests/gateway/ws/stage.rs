@@ -132,7 +132,11 @@ impl Stage {
 
     /// Puts the grace period into this state, with both tokens active.
     pub(crate) fn grace(&mut self, period: Period) {
-        self.publish(period, [client("ann"), client("bob")], vec![active(&self.bench.ann), active(&self.bench.bob)]);
+        self.publish(
+            period,
+            [client("ann"), client("bob")],
+            vec![active(&self.bench.ann), active(&self.bench.bob)],
+        );
     }
 
     pub(crate) fn publish(

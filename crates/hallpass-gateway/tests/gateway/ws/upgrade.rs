@@ -106,7 +106,8 @@ async fn a_bad_credential_on_the_request_is_answered_like_one_of_http() {
     let request = format!("{}{bobs_path}\r\n", opening("/c/bob/s/exai/mcp", &host));
     assert_eq!(status(refused(&stage, &request).await), 401);
     // No subprotocol carries a token.
-    let request = format!("{}Sec-WebSocket-Protocol: bearer.{}\r\n", opening(PATH, &host), stage.bench.ann.text);
+    let request =
+        format!("{}Sec-WebSocket-Protocol: bearer.{}\r\n", opening(PATH, &host), stage.bench.ann.text);
     let mut socket = stage.bench.dial().await;
     socket.send(format!("{request}\r\n")).await;
     let head = socket.reply_head().await;
