@@ -290,7 +290,7 @@ mod tests {
     fn a_former_daemons_lines_are_text_for_text() {
         let line = |subject: Option<&str>, in_grace, outcome| {
             let hello = Some(HelloNote { subject: subject.map(Into::into), in_grace });
-            Event { hello, outcome, ..call() }.origin_line()
+            Event { outcome, hello, ..call() }.origin_line()
         };
         let user = Some("vscode1@exai-mcp.local");
         for (shown, expect) in [

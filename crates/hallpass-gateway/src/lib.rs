@@ -13,6 +13,7 @@ mod framing;
 mod freshness;
 mod gateway;
 mod headers;
+mod known;
 mod line;
 mod message;
 mod mirror;

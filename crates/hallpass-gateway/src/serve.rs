@@ -1,10 +1,10 @@
 //! One request, from head to answer: the list of steps in the order in which they must come. Each step's rules live
 //! in its own module.
 
-use crate::credential::{Shown, seconds_of};
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::forward::{Outgoing, forward};
+use crate::known::verify;
 use crate::line::{Asked, Cut, Hold, Line};
 use crate::narrowed::{self, Narrowed};
 use crate::payload::Payload;
@@ -17,11 +17,10 @@ use crate::{body, framing, headers, message, mirror, respond, session, ws};
 use futures_util::FutureExt as _;
 use hallpass_core::authorize::policy_of;
 use hallpass_core::{
-    Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge, judge_shared,
-    narrowing,
+    Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, narrowing,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -254,57 +253,6 @@ fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Admitted, Den
     }
     let tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
     Ok(Admitted { verified, edition, server, path_client, tally })
-}
-
-/// Who opens a connection, and its place among that caller's calls and streams.
-pub(crate) struct Known {
-    pub(crate) verified: Verified,
-    /// What was in force when it was verified.
-    pub(crate) edition: u64,
-    pub(crate) tally: Tally,
-}
-
-impl Known {
-    /// Counts a caller's connection.
-    pub(crate) fn count(line: &Line, verified: Verified, edition: u64) -> Result<Self, Denial> {
-        let shared = line.shared();
-        let tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
-        Ok(Self { verified, edition, tally })
-    }
-}
-
-/// Who opens a connection, by the credential in its head.
-pub(crate) fn know(
-    line: &Line,
-    flight: &mut Flight,
-    headers: &HeaderMap,
-    path_client: Option<&ClientName>,
-) -> Result<Known, Denial> {
-    let (verified, edition) = verify(line, flight, headers, path_client)?;
-    Known::count(line, verified, edition)
-}
-
-fn verify(
-    line: &Line,
-    flight: &mut Flight,
-    headers: &HeaderMap,
-    path_client: Option<&ClientName>,
-) -> Result<(Verified, u64), Denial> {
-    let shared = line.shared();
-    let in_force = shared.gate.in_force();
-    let (snapshot, now) = (in_force.snapshot(), seconds_of(shared.now_ms()));
-    let verified = match in_force.shown(headers)? {
-        Shown::Token(signed) => {
-            flight.signed(&signed);
-            judge(&signed, snapshot, now)?
-        }
-        Shown::Shared(secret) => {
-            flight.legacy(path_client);
-            judge_shared(&secret, path_client.map(ClientName::as_str), snapshot, now)?
-        }
-    };
-    flight.verified(&verified);
-    Ok((verified, in_force.edition()))
 }
 
 /// What a request came to: the right to send it, what it asks for, what it waits for.

@@ -10,6 +10,7 @@
 
 mod failure;
 mod file;
+mod first_frame;
 mod library;
 mod limits;
 mod reason;

@@ -1,12 +1,12 @@
 //! Runs the cases of one file and holds each outcome against what is expected. Builds no request and no verifier.
 
 use crate::failure::Failure;
-use crate::file::{Case, Corpus, Expect, HttpRequest, Input, Keys, Mode, State, TokenText};
+use crate::file::{Case, Corpus, Expect, HttpRequest, Input, Keys, TokenText};
 use crate::library::{verdict, verdict_on_headers};
-use crate::reason::{class_of, class_of_code};
+use crate::reason::class_of;
 use crate::report::{Report, Result as CaseResult, note};
 use crate::request;
-use crate::socket::{FirstFrameExchange, SocketWire};
+use crate::socket::SocketWire;
 use crate::stage::{Stage, not_told};
 use crate::watch::{Canaries, Peak, foreign_sockets, leaves_trace};
 use crate::wire::{Exchange, Wire};
@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// No case may take longer, whatever its size.
-const TIME_MOST: Duration = Duration::from_millis(50);
+pub(crate) const TIME_MOST: Duration = Duration::from_millis(50);
 /// A slow measurement is taken again before it is believed: the machine has other work.
-const TAKES: usize = 5;
+pub(crate) const TAKES: usize = 5;
 /// No case may make the process grow by more. Loose: it has other threads.
 const GROWTH_MOST_KIB: u64 = 4096;
 
@@ -27,14 +27,14 @@ type Verdict = Result<Arc<Signed>, Denial>;
 
 /// One file being run.
 pub(crate) struct Run<'a> {
-    corpus: &'a Corpus,
+    pub(crate) corpus: &'a Corpus,
     stages: BTreeMap<&'a str, Result<Stage, String>>,
     wire: Option<Wire>,
     /// Started by the first case that needs it.
-    sockets: Option<SocketWire>,
+    pub(crate) sockets: Option<SocketWire>,
     /// What the first caller saw whose token no key had signed.
     uniform: Option<String>,
-    accepted: usize,
+    pub(crate) accepted: usize,
     canaries: usize,
     not_carried: Vec<&'a str>,
 }
@@ -169,38 +169,6 @@ impl<'a> Run<'a> {
         CaseResult::from_findings(findings)
     }
 
-    async fn first_frame(&mut self, case: &'a Case, stage: &Stage, frame: &str) -> CaseResult {
-        let Some(state) = &case.state else { return not("it does not say in which state the server is") };
-        let shown = request::tokens_in([frame].into_iter());
-        let peak = Peak::begin();
-        let mut takes = TAKES;
-        let exchange = loop {
-            takes -= 1;
-            let Ok(snapshot) = stage.snapshot_with(&shown, state) else {
-                return not("its registry cannot be built");
-            };
-            let sockets = match &mut self.sockets {
-                Some(sockets) => sockets,
-                None => match stage.snapshot(&[]).map(|empty| SocketWire::start(self.corpus.now, empty)) {
-                    Ok(Ok(started)) => self.sockets.insert(started),
-                    Ok(Err(error)) => return not(&format!("there is no listener: {error}")),
-                    Err(error) => return not(&format!("its registry cannot be built: {error}")),
-                },
-            };
-            match sockets.exchange(snapshot, frame).await {
-                Ok(exchange) if exchange.took < TIME_MOST || takes == 0 => break exchange,
-                Ok(exchange) => self.accepted += exchange.forwarded.len(),
-                Err(error) => return not(&format!("wire: no answer: {error}")),
-            }
-        };
-        self.accepted += exchange.forwarded.len();
-        let mut findings = bounded("wire", exchange.took, &peak);
-        findings.extend(first_frame_let_in(case, state, &exchange));
-        let secrets = shown.iter().copied().chain([state.legacy_shared_token.as_str()]);
-        findings.extend(first_frame_traces(secrets.filter(|secret| !secret.is_empty()), &exchange));
-        CaseResult::from_findings(findings)
-    }
-
     fn seen_by(&mut self, canaries: &Canaries) -> Option<String> {
         self.canaries += canaries.count();
         if canaries.was_dialled() {
@@ -265,7 +233,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn not(why: &str) -> CaseResult {
+pub(crate) fn not(why: &str) -> CaseResult {
     CaseResult::Not(vec![why.to_owned()])
 }
 
@@ -294,7 +262,7 @@ fn is_expected(case: &Case, denial: &Denial) -> bool {
     reasons.peek().is_none() || reasons.any(|reason| class == Some(reason))
 }
 
-fn expected(case: &Case) -> String {
+pub(crate) fn expected(case: &Case) -> String {
     match case.expect {
         Expect::Accept => "accept".to_owned(),
         Expect::Reject => {
@@ -354,44 +322,6 @@ fn traces(secrets: &[&[u8]], exchange: &Exchange) -> Vec<String> {
     left.map(|(place, _)| format!("wire: a piece of the token is in the {place}")).collect()
 }
 
-/// A refused first frame gets no welcome and nobody is spoken to; an accepted one is greeted once, in the gateway's own
-/// name.
-fn first_frame_let_in(case: &Case, state: &State, exchange: &FirstFrameExchange) -> Vec<String> {
-    let event = &exchange.event;
-    let (reason, passed) = (event.reason.as_deref().unwrap_or("-"), exchange.forwarded.len());
-    let by = if event.legacy { Mode::Legacy } else { Mode::Jwt };
-    let fits = match case.expect {
-        Expect::Accept => {
-            exchange.welcome && passed == 1 && state.expect_mode.is_none_or(|expected| expected == by)
-        }
-        Expect::Reject => {
-            let mut reasons = case.reason.iter().chain(&case.reason_alt).peekable();
-            let class = class_of_code(reason);
-            let named = reasons.peek().is_none() || reasons.any(|reason| class == Some(reason));
-            !exchange.welcome && passed == 0 && named
-        }
-    };
-    if fits {
-        return Vec::new();
-    }
-    let heard = exchange.heard.join(", then ");
-    vec![format!(
-        "wire: expected {}, got {heard} ({reason}), and the server behind heard {passed}",
-        expected(case)
-    )]
-}
-
-fn first_frame_traces<'a>(
-    secrets: impl Iterator<Item = &'a str> + Clone,
-    exchange: &FirstFrameExchange,
-) -> Vec<String> {
-    let event = format!("{}\n{}", exchange.event.json_line(), exchange.event.text_line());
-    let texts = exchange.heard.iter().map(|text| ("answer", text)).chain([("record", &event)]);
-    let texts = texts.chain(exchange.forwarded.iter().map(|text| ("hello to the server behind", text)));
-    let left = texts.filter(|(_, text)| secrets.clone().any(|secret| leaves_trace(secret.as_bytes(), text)));
-    left.map(|(place, _)| format!("wire: a piece of a credential is in the {place}")).collect()
-}
-
 /// The log of the listener names the reason that the library gave.
 fn same_reason(outcome: &Verdict, exchange: &Exchange) -> Option<String> {
     let event = exchange.event.as_ref()?;
@@ -400,7 +330,7 @@ fn same_reason(outcome: &Verdict, exchange: &Exchange) -> Option<String> {
     (wanted != got).then(|| format!("wire: the log says {got:?}, and the library said {wanted:?}"))
 }
 
-fn bounded(place: &str, took: Duration, peak: &Peak) -> Vec<String> {
+pub(crate) fn bounded(place: &str, took: Duration, peak: &Peak) -> Vec<String> {
     let slow = (took >= TIME_MOST).then(|| format!("{place}: it took {took:?}"));
     let growth = peak.growth_kib().filter(|growth| *growth > GROWTH_MOST_KIB);
     slow.into_iter()

@@ -26,12 +26,9 @@ pub(crate) struct Message {
     pub(crate) asked: Asked,
     /// By which its answer is known, as it was spelt.
     pub(crate) id: Option<Box<str>>,
-    /// It is one for the log: a call, or something that nobody here knows.
-    pub(crate) is_call: bool,
+    pub(crate) weight: Weight,
     /// An answer with its id is waited for.
     pub(crate) waits: bool,
-    /// It counts for rates and for calls in flight.
-    pub(crate) counts: bool,
     /// It is of a revision that knows caches.
     pub(crate) caches: bool,
     /// What the program says of itself.
@@ -45,13 +42,23 @@ impl Message {
             method: None,
             asked: Asked::Other,
             id,
-            is_call: true,
+            weight: Weight::Recorded,
             waits: false,
-            counts: false,
             caches: false,
             client_info: None,
         }
     }
+}
+
+/// How much is made of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// None: it keeps a connection alive, or answers the server.
+    Light,
+    /// It is recorded.
+    Recorded,
+    /// It is recorded, and counts for rates and for calls in flight.
+    Counted,
 }
 
 /// The last answer to a call.
@@ -115,13 +122,12 @@ fn read_op(text: &[u8]) -> Result<Message, Denial> {
         return Err(Denial::AmbiguousRequest { what: "a second `hello`" });
     }
     // What nobody here knows is recorded, and waits for no answer: who knows whether it gets one.
-    let is_call = frame.is_call() || frame.ask() == Ask::Other;
+    let is_light = !frame.is_call() && frame.ask() == Ask::Protocol;
     Ok(Message {
         asked: Asked::of(frame.ask()),
         id: short(frame.request_id)?,
         waits: frame.is_call() && frame.request_id.is_some(),
-        is_call,
-        counts: is_call,
+        weight: if is_light { Weight::Light } else { Weight::Counted },
         caches: false,
         client_info: None,
         method: Some(frame.op.into_owned()),
@@ -135,8 +141,11 @@ fn read_message(text: &[u8]) -> Result<Message, Denial> {
         asked: Asked::of(Ask::of(method, envelope.target.as_deref())),
         id: if envelope.is_request() { short(envelope.id)? } else { None },
         waits: envelope.is_request(),
-        is_call: method.is_some(),
-        counts: counts(&envelope),
+        weight: match method {
+            None => Weight::Light,
+            Some(_) if counts(&envelope) => Weight::Counted,
+            Some(_) => Weight::Recorded,
+        },
         caches: envelope.version.is_some(),
         client_info: envelope.client_info.clone(),
         method: method.map(str::to_owned),

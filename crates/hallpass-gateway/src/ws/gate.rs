@@ -2,8 +2,8 @@
 //! it nothing is said to anybody.
 
 use crate::credential::seconds_of;
+use crate::known::Known;
 use crate::line::Line;
-use crate::serve::Known;
 use crate::ws::dialect::Dialect;
 use crate::ws::upgrade::Opening;
 use crate::ws::words::Said;

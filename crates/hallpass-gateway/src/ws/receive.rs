@@ -172,12 +172,11 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 return Err(Fault::Protocol("a control frame that is too large or in pieces"));
             }
             OpCode::Control(_) => return Ok(length),
-            OpCode::Data(Data::Continue) => {}
             OpCode::Data(Data::Binary) => return Err(Fault::Binary),
             OpCode::Data(Data::Text | Data::Reserved(_)) if self.begun.is_some() => {
                 return Err(Fault::Protocol("a message within a message"));
             }
-            OpCode::Data(Data::Text | Data::Reserved(_)) => {}
+            OpCode::Data(Data::Continue | Data::Text | Data::Reserved(_)) => {}
         }
         let before = self.begun.as_ref().map_or(0, |begun| begun.payload.len());
         let fits = length <= self.limits.frame && length <= self.limits.message.saturating_sub(before);
@@ -199,7 +198,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             }
             // Not a byte beyond: a large frame's memory is not to be kept for the start of the next one.
             let read = (&mut self.io).take(missing as u64).read_buf(&mut self.buffer).await;
-            self.heard(read)?;
+            self.heard(read.unwrap_or(0))?;
         }
         let payload = self.buffer.split_to(length);
         if length > ROOM {
@@ -213,17 +212,16 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             self.buffer.reserve(ROOM);
         }
         let read = self.io.read_buf(&mut self.buffer).await;
-        self.heard(read)
+        self.heard(read.unwrap_or(0))
     }
 
-    fn heard(&self, read: std::io::Result<usize>) -> Result<(), Fault> {
-        match read {
-            Ok(0) | Err(_) => Err(Fault::Gone),
-            Ok(_) => {
-                self.pulse.beat();
-                Ok(())
-            }
+    /// Nothing more comes from a connection that is broken either.
+    fn heard(&self, bytes: usize) -> Result<(), Fault> {
+        if bytes == 0 {
+            return Err(Fault::Gone);
         }
+        self.pulse.beat();
+        Ok(())
     }
 }
 
@@ -249,7 +247,7 @@ mod tests {
         match payload.len() {
             short @ 0..126 => frame.push(bit | u8::try_from(short).unwrap()),
             long => {
-                frame.push(bit | 126);
+                frame.push(bit | 0x7e);
                 frame.extend_from_slice(&u16::try_from(long).unwrap().to_be_bytes());
             }
         }
@@ -280,7 +278,7 @@ mod tests {
                     Ok(Item::Ping(data)) => items.push(format!("ping {}", data.len())),
                     Ok(Item::Pong(data)) => items.push(format!("pong {}", data.len())),
                     Ok(Item::Close(close)) => {
-                        items.push(format!("close {}", close.map_or(0, |close| close.code)))
+                        items.push(format!("close {}", close.map_or(0, |close| close.code)));
                     }
                     Err(Fault::Gone) => break Ok(items),
                     Err(fault) => break Err(fault),

@@ -37,7 +37,7 @@ pub(crate) struct ClientEnd {
 pub(crate) struct Begun {
     pub(crate) guest: Guest,
     pub(crate) hold: Hold,
-    pub(crate) link: Link,
+    pub(crate) server: Link,
     pub(crate) server_pulse: Arc<Pulse>,
     /// The first frame, if it was a message for the server.
     pub(crate) first: Option<BytesMut>,
@@ -118,13 +118,13 @@ async fn begin(
         Dialect::Mcp => Greeting::Mcp,
     };
     let server_pulse = Arc::new(Pulse::new());
-    let link = tokio::select! {
+    let dialled = tokio::select! {
         biased;
         cut = hold.cut() => return Err(Stop::Cut(cut, guest.dialect)),
         () = stopping(phase) => return Err(Stop::Cut(Cut::Shutdown, guest.dialect)),
-        link = dial(&guest.permit, greeting, line.worker(), Arc::clone(&server_pulse)) => link,
+        dialled = dial(&guest.permit, greeting, line.worker(), Arc::clone(&server_pulse)) => dialled,
     };
-    let link = link.map_err(|failure| Stop::Failed(failure, said))?;
+    let server = dialled.map_err(|failure| Stop::Failed(failure, said))?;
     let first = match guest.dialect {
         Dialect::Hello => {
             // The label that the client chose, else one that says nothing: the session at the server has its own id.
@@ -139,7 +139,7 @@ async fn begin(
         }
         Dialect::Mcp => Some(frame),
     };
-    Ok(Begun { guest, hold, link, server_pulse, first })
+    Ok(Begun { guest, hold, server, server_pulse, first })
 }
 
 /// The first frame that is a message. Nothing is answered before it, no ping either.

@@ -61,7 +61,7 @@ impl Tunnel {
         begun: Begun,
         client: ClientEnd,
     ) -> (Self, Sources) {
-        let Begun { guest, hold, link, server_pulse, first } = begun;
+        let Begun { guest, hold, server, server_pulse, first } = begun;
         let about = About::new(opening, &guest);
         let tunnel = Self {
             line: Arc::clone(line),
@@ -69,7 +69,7 @@ impl Tunnel {
             dialect: guest.dialect,
             calls: Calls::default(),
             to_client: Mutex::new(client.to),
-            to_server: Mutex::new(link.to),
+            to_server: Mutex::new(server.to),
             probe: line.shared().random.bytes(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -78,7 +78,7 @@ impl Tunnel {
         };
         let verified = guest.known.verified;
         let (client, client_pulse) = (client.from, client.pulse);
-        (tunnel, Sources { client, client_pulse, server: link.from, server_pulse, verified, first })
+        (tunnel, Sources { client, client_pulse, server: server.from, server_pulse, verified, first })
     }
 
     /// Until something ends it, and both sides have heard what.

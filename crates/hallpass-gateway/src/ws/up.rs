@@ -8,7 +8,7 @@ use crate::serve;
 use crate::tally::Tally;
 use crate::worker::{Phase, next_phase};
 use crate::ws::calls::Waiting;
-use crate::ws::dialect::Message;
+use crate::ws::dialect::{Message, Weight};
 use crate::ws::ending::Ending;
 use crate::ws::receive::{Fault, Item, Receiver};
 use crate::ws::tunnel::Tunnel;
@@ -90,7 +90,7 @@ impl Tunnel {
         };
         self.about.learn(message.client_info.as_deref());
         let mut flight = None;
-        if message.is_call {
+        if message.weight != Weight::Light {
             // A place in the log first: a call that could not be recorded is not made.
             match self.record(&message, verified, text.len()).await {
                 Ok(place) => flight = Some(place),
@@ -125,7 +125,7 @@ impl Tunnel {
         let permit = authorize(verified, &call(message.asked.as_ask()))?;
         let Some(flight) = flight else { return Ok((permit, None)) };
         flight.permitted(&permit);
-        if !message.counts {
+        if message.weight != Weight::Counted {
             return Ok((permit, None));
         }
         let mut tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
@@ -147,7 +147,7 @@ impl Tunnel {
             match &message.id {
                 // Before it is sent: its answer could be here before the sending has returned.
                 Some(id) if message.waits => {
-                    self.calls.add(id, Waiting { _tally: tally, flight, caches: message.caches })
+                    self.calls.add(id, Waiting { _tally: tally, flight, caches: message.caches });
                 }
                 Some(_) | None => receipt = Some((flight, tally)),
             }

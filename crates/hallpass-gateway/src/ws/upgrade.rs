@@ -3,9 +3,10 @@
 
 use crate::flight::Flight;
 use crate::framing;
+use crate::known::{Known, know};
 use crate::line::Line;
 use crate::payload::Payload;
-use crate::serve::{self, Known};
+
 use hallpass_core::{Ask, Call, ClientName, Denial, ServerName, authorize};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -55,7 +56,7 @@ pub(crate) fn open(line: &Line, flight: &mut Flight, head: Parts) -> Result<Door
         return Err(Denial::Stale);
     }
     let known = if head.headers.contains_key(header::AUTHORIZATION) {
-        let known = serve::know(line, flight, &head.headers, path_client.as_ref())?;
+        let known = know(line, flight, &head.headers, path_client.as_ref())?;
         let path_client = path_client.as_ref().map(ClientName::as_str);
         authorize(&known.verified, &Call { server: &server, path_client, ask: Ask::Protocol })?;
         Some(known)

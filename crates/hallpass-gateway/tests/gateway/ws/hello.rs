@@ -167,14 +167,14 @@ async fn a_token_of_its_own_decides_both_ways() {
     for period in ALL {
         stage.grace(period);
         for token in [None, Some("rotated away"), Some(SHARED)] {
-            let _open = stage.greeted(&hello(Some(&ann), token)).await;
+            let open = stage.greeted(&hello(Some(&ann), token)).await;
             let event = stage.event().await;
             assert_eq!((event.client.as_deref(), event.legacy), (Some("ann"), false), "{token:?} {period:?}");
             assert_eq!(event.jti.as_deref(), Some("jti-ann"));
             let middle = if period == Period::Running { " (grace period active)" } else { "" };
             let line = format!("[JWT_AUTH] Valid JWT token{middle} - user: ann@clients.test");
             assert_eq!(event.origin_line(), Some(line));
-            drop(_open);
+            drop(open);
             assert_eq!(stage.event().await.kind, "close");
         }
         let error = if period == Period::Running { "unauthorized" } else { "jwt_required" };

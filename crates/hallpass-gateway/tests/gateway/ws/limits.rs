@@ -90,11 +90,7 @@ async fn deep_nesting_is_refused_without_being_followed() {
 async fn mcp_messages_are_smaller_and_come_in_fewer_pieces() {
     for (name, frames, code) in [
         ("a large frame", vec![(TEXT, vec![b'x'; (1 << 20) + 1])], 1009),
-        (
-            "a large message",
-            (0..5).map(|at| (if at == 0 { 0x01 } else { 0x00 }, vec![b'x'; 1 << 20])).collect(),
-            1009,
-        ),
+        ("a large message", (0..5).map(|at| (u8::from(at == 0), vec![b'x'; 1 << 20])).collect(), 1009),
         ("many pieces", (0..65).map(|at| (u8::from(at == 0), vec![b'x'])).collect(), 1008),
         ("binary", vec![(BINARY, b"{}".to_vec())], 1003),
     ] {

@@ -142,11 +142,11 @@ async fn a_frame_of_32_mib_passes_both_ways_and_one_byte_more_does_not() {
     let most = 32 << 20;
     let call = filled(r#"{"op":"call_tool","request_id":1,"name":"big","arguments":""#, "\"}", most);
     let sending = client.bytes(TEXT, call.as_bytes());
-    let (_, frame) = tokio::join!(client.wire.send(sending), server.next());
+    let ((), frame) = tokio::join!(client.wire.send(sending), server.next());
     assert!(frame.unwrap().payload == call.as_bytes());
     let answer = filled(r#"{"op":"call_tool_res","request_id":1,"outputs":""#, "\"}", most);
     let sending = server.bytes(TEXT, answer.as_bytes());
-    let (_, frame) = tokio::join!(server.wire.send(sending), client.next());
+    let ((), frame) = tokio::join!(server.wire.send(sending), client.next());
     assert!(frame.unwrap().payload == answer.as_bytes());
     let event = stage.event().await;
     assert_eq!((event.bytes_in, event.bytes_out), (Some(most as u64), Some(most as u64)));
@@ -341,11 +341,11 @@ async fn a_listener_of_its_own_leads_to_its_server_from_every_path() {
         drop(client);
         assert_eq!(stage.event().await.kind, "close");
     }
-    let mut plain = Wire::dial(address).await;
+    let mut without = Wire::dial(address).await;
     for (request, status) in
         [("GET /healthz", 401), ("GET /.well-known/jwks.json", 401), ("POST /s/docs/mcp", 404)]
     {
-        let reply = plain.ask(format!("{request} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
+        let reply = without.ask(format!("{request} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
         assert_eq!(reply.status, status, "{request}");
     }
     // Its name is its own: the gateway's other listener is dialled by another one.

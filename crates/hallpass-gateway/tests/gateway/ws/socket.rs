@@ -67,11 +67,11 @@ impl Socket {
         match payload.len() {
             length @ 0..126 => bytes.push(bit | u8::try_from(length).unwrap()),
             length @ 126..65_536 => {
-                bytes.push(bit | 126);
+                bytes.push(bit | 0x7e);
                 bytes.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
             }
             length => {
-                bytes.push(bit | 127);
+                bytes.push(bit | 0x7f);
                 bytes.extend_from_slice(&(length as u64).to_be_bytes());
             }
         }

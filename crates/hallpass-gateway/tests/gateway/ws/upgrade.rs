@@ -11,10 +11,6 @@ async fn refused(stage: &Stage, request: &str) -> (u16, String) {
     (reply.status, error["error"].as_str().unwrap_or_default().to_owned())
 }
 
-fn status(outcome: (u16, String)) -> u16 {
-    outcome.0
-}
-
 #[tokio::test]
 async fn origin_and_host_are_looked_at_before_the_connection_is_opened() {
     let plan = Plan { origins: vec!["https://console.test".into()], ..Plan::default() };
@@ -34,7 +30,7 @@ async fn origin_and_host_are_looked_at_before_the_connection_is_opened() {
         }
     }
     for (foreign, code) in [("rebound.test", 421), ("127.0.0.1:1", 421)] {
-        assert_eq!(status(refused(&stage, &format!("{}\r\n", opening(PATH, foreign))).await), code);
+        assert_eq!(refused(&stage, &format!("{}\r\n", opening(PATH, foreign))).await.0, code);
     }
     for good in ["Origin: https://console.test\r\n".to_owned(), format!("Origin: http://{host}\r\n")] {
         Socket::open(stage.address(), PATH, &good).await;
@@ -67,10 +63,10 @@ async fn only_a_proper_handshake_on_a_web_socket_servers_path_is_answered_101() 
         assert_eq!(refused(&stage, &request).await, (400, "invalid_request".into()), "{request}");
     }
     for path in ["/", "/s/exai/mcp?token=x", "/s/exai", "/healthz"] {
-        let code = status(refused(&stage, &changed(PATH, path)).await);
+        let code = refused(&stage, &changed(PATH, path)).await.0;
         assert!(matches!(code, 404 | 405), "{path} {code}");
     }
-    assert_eq!(status(refused(&stage, &changed("HTTP/1.1", "HTTP/1.0")).await), 400);
+    assert_eq!(refused(&stage, &changed("HTTP/1.1", "HTTP/1.0")).await.0, 400);
 }
 
 #[tokio::test]
@@ -104,7 +100,7 @@ async fn a_bad_credential_on_the_request_is_answered_like_one_of_http() {
     }
     let bobs_path = format!("Authorization: Bearer {}\r\n", stage.bench.ann.text);
     let request = format!("{}{bobs_path}\r\n", opening("/c/bob/s/exai/mcp", &host));
-    assert_eq!(status(refused(&stage, &request).await), 401);
+    assert_eq!(refused(&stage, &request).await.0, 401);
     // No subprotocol carries a token.
     let request =
         format!("{}Sec-WebSocket-Protocol: bearer.{}\r\n", opening(PATH, &host), stage.bench.ann.text);
