@@ -31,6 +31,7 @@ pub mod signed;
 pub mod snapshot;
 pub mod strict_json;
 pub mod time;
+pub mod until;
 pub mod uses;
 
 pub use authorize::{Call, Permit, authorize};
