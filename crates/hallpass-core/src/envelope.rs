@@ -151,10 +151,8 @@ fn info_in(object: &str) -> Option<String> {
     }
     let info = serde_json::from_str::<Holder<'_>>(object).ok()?.info?;
     let short = |text: &str| text.chars().take(INFO_MOST).collect::<String>();
-    Some(match info.version.is_empty() {
-        true => short(&info.name),
-        false => format!("{}/{}", short(&info.name), short(&info.version)),
-    })
+    let name = short(&info.name);
+    Some(if info.version.is_empty() { name } else { format!("{name}/{}", short(&info.version)) })
 }
 
 fn text_of<'a>(

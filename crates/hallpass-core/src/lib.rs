@@ -9,6 +9,7 @@
 //!
 //! Each of these types has private fields, so that only its function can make one.
 
+pub mod admin;
 pub mod authorize;
 pub mod bearer;
 pub mod claims;
@@ -22,17 +23,21 @@ pub mod grace;
 pub mod judge;
 pub mod jwks;
 pub mod keys;
+pub mod legacy_callers;
 pub mod name;
 pub mod policy;
 pub mod rate;
 pub mod roster;
 pub mod session;
+pub mod sightings;
 pub mod signed;
 pub mod snapshot;
 pub mod strict_json;
 pub mod time;
+pub mod token_sightings;
 pub mod until;
 pub mod uses;
+pub mod warnings;
 
 pub use authorize::{Call, Permit, authorize};
 pub use bearer::Bearer;

@@ -1,5 +1,6 @@
 //! `hallpass.toml`: the authority, the gateway, the clients and the servers. Text in, checked settings out; reads no file.
 
+use crate::admin::{AdminSettings, RawAdmin, RawWarnings, WarningSettings};
 use crate::claims::LIFETIME_MOST;
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
@@ -20,6 +21,10 @@ pub struct Roster {
     pub gateway: GatewaySettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[warnings]`
+    pub warnings: WarningSettings,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, ClientSettings>,
     /// `[servers.NAME]`
@@ -182,6 +187,8 @@ impl Roster {
             authority: raw.authority.check()?,
             gateway: raw.gateway.check()?,
             log: raw.log.check()?,
+            admin: raw.admin.check()?,
+            warnings: raw.warnings.check()?,
             clients: raw
                 .clients
                 .into_iter()
@@ -289,6 +296,10 @@ struct RawRoster {
     gateway: RawGateway,
     #[serde(default)]
     log: RawLog,
+    #[serde(default)]
+    admin: RawAdmin,
+    #[serde(default)]
+    warnings: RawWarnings,
     #[serde(default)]
     clients: BTreeMap<String, RawClient>,
     #[serde(default)]
@@ -504,7 +515,7 @@ fn checked<T, F: fmt::Display>(
     text.map(|text| check(&text).map_err(|why| value(key, &why.to_string()))).transpose()
 }
 
-fn value(key: &str, why: &str) -> RosterFault {
+pub(crate) fn value(key: &str, why: &str) -> RosterFault {
     RosterFault::Value { key: key.into(), why: why.into() }
 }
 
@@ -556,6 +567,10 @@ mod tests {
             ("[gateway]\nlisten = \"4255\"", "`gateway.listen`"),
             ("[gateway]\norigins = [\"*\"]", "`gateway.origins`"),
             ("[gateway]\nport = 1", "unknown field `port`"),
+            ("[admin]\nlisten = \"metrics\"", "`admin.listen`"),
+            ("[admin]\nhosts = [\"*:4256\"]", "`admin.hosts`"),
+            ("[warnings]\ndisable = [\"two_adresses\"]", "`warnings.disable`: `two_adresses`"),
+            ("[warnings]\ndisable = [\"unknown_token\"]", "nobody to disable"),
             ("[clients.\"a/b\"]\napp = \"vscode\"", "`clients.a/b` is not a name"),
             ("[clients.a]\napp = \"vscode\"\nservers = [\"x\"]", "no `[servers.x]`"),
             ("[clients.a]\napp = \"vscode\"\npolicy = \"x\"", "no `[policy.x]`"),

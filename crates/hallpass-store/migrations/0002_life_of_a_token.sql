@@ -23,6 +23,14 @@ CREATE TABLE grace (
 );
 
 ALTER TABLE token ADD COLUMN until_seen BOOLEAN NOT NULL DEFAULT FALSE; -- replaced, and ends when its successor is first used
+-- What was asked for when this token was minted: for so long the one before it stays good, once this one is in its place.
+ALTER TABLE token ADD COLUMN overlap_s BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE token ADD COLUMN overlap_until_seen BOOLEAN NOT NULL DEFAULT FALSE; -- or until this one is first used
+ALTER TABLE token ADD COLUMN end_told_at BIGINT; -- when the log was told that it ends soon and that a person has to act
+CREATE INDEX token_state ON token (state);
+
+ALTER TABLE client ADD COLUMN disabled_at BIGINT; -- of one that is not enabled: since when
+ALTER TABLE client ADD COLUMN disabled_reason TEXT;
 
 -- The last use of each token. A view of the log that is kept because it is asked for all the time.
 CREATE TABLE token_use (

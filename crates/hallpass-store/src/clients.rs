@@ -31,7 +31,8 @@ impl Store {
     }
 
     /// Registers a client, or changes its registration. A removed one's name may be used again (`removed` is not
-    /// looked at: only [`Store::remove_client`] removes, and its tokens stay revoked).
+    /// looked at: only [`Store::remove_client`] removes, and its tokens stay revoked). Whether one that is registered is
+    /// enabled stays as it is: a plan that was made before [`Store::disable_client`] must not undo it.
     pub async fn put_client(&self, client: &ClientRow, act: Option<&Event>) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
         refuse_duplicate(&mut change, client).await?;
@@ -89,7 +90,8 @@ async fn refuse_duplicate(connection: &mut SqliteConnection, client: &ClientRow)
 async fn upsert(connection: &mut SqliteConnection, client: &ClientRow) -> Result<(), StoreFault> {
     let sql = "INSERT INTO client (name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at, policy)
         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10, $11)
-        ON CONFLICT (name) DO UPDATE SET subject = excluded.subject, app = excluded.app, enabled = excluded.enabled,
+        ON CONFLICT (name) DO UPDATE SET subject = excluded.subject, app = excluded.app,
+            enabled = CASE WHEN client.removed THEN excluded.enabled ELSE client.enabled END,
             removed = excluded.removed, from_roster = excluded.from_roster, servers = excluded.servers,
             config = excluded.config, entry = excluded.entry, env = excluded.env, created_at = excluded.created_at,
             policy = excluded.policy";

@@ -1,5 +1,6 @@
 //! The rows as types.
 
+use crate::fault::{StoreFault, damaged};
 use hallpass_core::keys::Algorithm;
 use hallpass_core::snapshot::{ServerScope, TokenState};
 use hallpass_core::{ClientName, PolicyName, Subject, TokenDigest, UnixTime};
@@ -61,6 +62,24 @@ pub struct TokenRow {
     pub former: bool,
     /// Minted by a former set-up and taken over.
     pub adopted: bool,
+    /// Superseded, and ends as soon as its successor is used.
+    pub until_seen: bool,
+    /// What was asked for when it was minted.
+    pub overlap: Overlap,
+}
+
+/// How long the token before stays good once a new one is in its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlap {
+    /// Seconds from the minting of the new one. 0: it ends at once, and so does every older one.
+    pub seconds: i64,
+    /// It ends earlier if the new one is used earlier.
+    pub until_seen: bool,
+}
+
+impl Overlap {
+    /// The one before ends at once.
+    pub const NONE: Self = Self { seconds: 0, until_seen: false };
 }
 
 /// A token that was just minted.
@@ -150,6 +169,22 @@ pub enum PlacementKind {
     Env,
     /// In a token file that a bridge reads.
     Bridge,
+}
+
+impl PlacementKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::Bridge => "bridge",
+        }
+    }
+
+    pub(crate) fn of_word(word: &str) -> Result<Self, StoreFault> {
+        [Self::Env, Self::Bridge]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| damaged("a placement's kind"))
+    }
 }
 
 /// Where a client's token was placed, and how to take it back.

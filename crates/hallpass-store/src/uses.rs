@@ -1,11 +1,13 @@
 //! The rows about uses: of each token, of the shared secret, and what is odd about them. Written by the running gateway
-//! alone, each row as it now stands; they move the revision only where a first use changes what is in force.
+//! alone, each row as it now stands. Nothing of it is in force, so none of it moves the revision.
 
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
+use crate::tokens::LIVE;
+use hallpass_core::sightings::Kept;
 use hallpass_core::uses::{LegacyCaller, LegacyUse, TokenUse, Warning, WarningKind};
-use hallpass_core::{ClientName, Event, Outcome, UnixTime};
+use hallpass_core::{ClientName, Event, UnixTime};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -13,8 +15,10 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
 const ROWS_PER_STATEMENT: usize = 50;
 /// The setting that says up to which event these rows count.
 const COUNTED_UNTIL: &str = "uses_counted_until";
-/// The act that ends a token whose successor is in use.
-const ENDED_BY_SUCCESSOR: &str = "end-replaced";
+/// The setting that says which warnings a person has seen.
+const SEEN_UNTIL: &str = "warnings_seen_until_ms";
+/// How many values one statement asks for.
+const ASKED_MOST: usize = 500;
 
 const TOKEN_USE: &str =
     "SELECT jti, client, first_ms, last_ms, calls, server, address, user_agent, client_info FROM token_use";
@@ -32,17 +36,6 @@ pub struct UseRows<'a> {
     pub counted_until: Option<i64>,
 }
 
-/// A token that was used for the first time.
-#[derive(Clone, Copy, Debug)]
-pub struct FirstUse<'a> {
-    /// Whose it is.
-    pub client: &'a str,
-    /// Its public handle.
-    pub jti: &'a str,
-    /// When.
-    pub at: UnixTime,
-}
-
 impl Store {
     /// Every token's use, by client and time.
     pub async fn token_uses(&self) -> Result<Vec<TokenUse>, StoreFault> {
@@ -57,6 +50,49 @@ impl Store {
                 ORDER BY last_ms DESC LIMIT 1) FROM client) ORDER BY client",
         )
         .await
+    }
+
+    /// The uses of the tokens that may still count at `now`.
+    pub async fn live_token_uses(&self, now: UnixTime) -> Result<Vec<TokenUse>, StoreFault> {
+        let sql =
+            format!("{TOKEN_USE} WHERE jti IN (SELECT jti FROM token WHERE {LIVE}) ORDER BY client, last_ms");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(now.seconds());
+        query.fetch_all(&self.pool).await?.iter().map(token_use).collect()
+    }
+
+    /// What is kept about these tokens and about the others of their clients that may still count at `now`.
+    pub async fn kept_uses(&self, jtis: &[&str], now: UnixTime) -> Result<Kept, StoreFault> {
+        let mut kept = Kept::default();
+        for some in jtis.chunks(ASKED_MOST) {
+            let mut handles: Vec<String> = some.iter().map(|jti| (*jti).to_owned()).collect();
+            handles.extend(self.siblings(some, now).await?);
+            handles.sort_unstable();
+            handles.dedup();
+            for some in handles.chunks(ASKED_MOST) {
+                let mut rows = asking(&format!("{TOKEN_USE} WHERE jti IN "), some);
+                for row in rows.build().fetch_all(&self.pool).await? {
+                    kept.tokens.push(token_use(&row)?);
+                }
+                let mut rows = asking("SELECT * FROM warning WHERE jti IN ", some);
+                for row in rows.build().fetch_all(&self.pool).await? {
+                    kept.warnings.push(warning(&row)?);
+                }
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn siblings(&self, jtis: &[&str], now: UnixTime) -> Result<Vec<String>, StoreFault> {
+        let mut query = QueryBuilder::new(
+            "SELECT jti FROM token WHERE client IN (SELECT client FROM token WHERE jti IN (",
+        );
+        let mut list = query.separated(", ");
+        for jti in jtis {
+            list.push_bind(*jti);
+        }
+        query.push(")) AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > ");
+        query.push_bind(now.seconds()).push("))");
+        Ok(query.build_query_scalar().fetch_all(&self.pool).await?)
     }
 
     async fn select_uses(&self, rest: &str) -> Result<Vec<TokenUse>, StoreFault> {
@@ -76,10 +112,33 @@ impl Store {
         query.bind(since_ms).fetch_all(&self.pool).await?.iter().map(warning).collect()
     }
 
+    /// What was odd about tokens that nobody here knows.
+    pub async fn warnings_about_nobody(&self) -> Result<Vec<Warning>, StoreFault> {
+        let query = sqlx::query("SELECT * FROM warning WHERE client = ''");
+        query.fetch_all(&self.pool).await?.iter().map(warning).collect()
+    }
+
+    /// Up to when a person has seen the warnings, in milliseconds.
+    pub async fn warnings_seen_until(&self) -> Result<i64, StoreFault> {
+        Ok(self.number(SEEN_UNTIL).await?.unwrap_or(i64::MIN))
+    }
+
+    /// A person has seen all warnings up to this time, in milliseconds.
+    pub async fn see_warnings(&self, until_ms: i64, act: &Event) -> Result<(), StoreFault> {
+        let mut writing = self.begin_writing().await?;
+        put_number(&mut writing, SEEN_UNTIL, until_ms).await?;
+        insert_event(&mut writing, act).await?;
+        Ok(writing.commit().await?)
+    }
+
     /// The row of the last event that is counted in these rows, if any is.
     pub async fn uses_counted_until(&self) -> Result<Option<i64>, StoreFault> {
-        let text = self.setting(COUNTED_UNTIL).await?;
-        text.map(|id| id.parse().map_err(|_| damaged("up to where uses are counted"))).transpose()
+        self.number(COUNTED_UNTIL).await
+    }
+
+    async fn number(&self, setting: &'static str) -> Result<Option<i64>, StoreFault> {
+        let text = self.setting(setting).await?;
+        text.map(|text| text.parse().map_err(|_| damaged(format!("`{setting}`")))).transpose()
     }
 
     /// Writes rows in one transaction. They are not in force, so the revision stays.
@@ -95,64 +154,32 @@ impl Store {
             put_warnings(&mut writing, some).await?;
         }
         if let Some(until) = rows.counted_until {
-            let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-            sqlx::query(sql).bind(COUNTED_UNTIL).bind(until.to_string()).execute(&mut *writing).await?;
+            put_number(&mut writing, COUNTED_UNTIL, until).await?;
         }
         Ok(writing.commit().await?)
     }
-
-    /// Notes that a client has used a token of its own, and ends the tokens that were to live until then. The use of a
-    /// token that is itself replaced ends nothing. Returns whether anything that is in force changed.
-    pub async fn note_first_use(&self, client: &str, jti: &str, at: UnixTime) -> Result<bool, StoreFault> {
-        self.note_first_uses(&[FirstUse { client, jti, at }]).await
-    }
-
-    /// The same for several tokens in one transaction.
-    pub async fn note_first_uses(&self, uses: &[FirstUse<'_>]) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
-        let mut changed = false;
-        for first in uses {
-            changed |= note_move(&mut change, first).await?;
-            for ended in end_older(&mut change, first).await? {
-                insert_event(&mut change, &ended_by(first, ended)).await?;
-                changed = true;
-            }
-        }
-        if changed {
-            self.commit(change).await?;
-        }
-        Ok(changed)
-    }
 }
 
-/// Not for a token of an earlier client of that name.
-async fn note_move(connection: &mut SqliteConnection, first: &FirstUse<'_>) -> Result<bool, StoreFault> {
-    let sql = "UPDATE client SET token_used_at = $1 WHERE name = $2 AND token_used_at IS NULL AND NOT removed
-        AND EXISTS (SELECT 1 FROM token WHERE jti = $3 AND token.client = $2 AND NOT former)";
-    let query = sqlx::query(sql).bind(first.at.seconds()).bind(first.client).bind(first.jti);
-    Ok(query.execute(connection).await?.rows_affected() > 0)
-}
-
-/// Ends what was to live until its successor is seen, and returns the handles.
-async fn end_older(
+/// Not in force, so without the revision that [`Store::put_setting`] moves.
+async fn put_number(
     connection: &mut SqliteConnection,
-    first: &FirstUse<'_>,
-) -> Result<Vec<String>, StoreFault> {
-    let sql = "UPDATE token SET ended_at = $1 WHERE client = $2 AND jti <> $3 AND state = 'replaced' AND until_seen AND ended_at > $1
-        AND issued_at <= (SELECT seen.issued_at FROM token AS seen WHERE seen.jti = $3 AND seen.client = $2
-            AND seen.state IN ('pending', 'active'))
-        RETURNING jti";
-    let query = sqlx::query_scalar(sql).bind(first.at.seconds()).bind(first.client).bind(first.jti);
-    Ok(query.fetch_all(connection).await?)
+    setting: &'static str,
+    number: i64,
+) -> Result<(), StoreFault> {
+    let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    sqlx::query(sql).bind(setting).bind(number.to_string()).execute(connection).await?;
+    Ok(())
 }
 
-fn ended_by(first: &FirstUse<'_>, ended: String) -> Event {
-    Event {
-        client: Some(first.client.to_owned()),
-        jti: Some(ended),
-        reason: Some("its successor is in use".into()),
-        ..Event::new(first.at.seconds() * 1000, ENDED_BY_SUCCESSOR, Outcome::Done)
+fn asking(start: &str, values: &[String]) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(start);
+    query.push("(");
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value.clone());
     }
+    query.push(")");
+    query
 }
 
 async fn put_token_uses(connection: &mut SqliteConnection, uses: &[TokenUse]) -> Result<(), StoreFault> {
@@ -186,11 +213,11 @@ async fn put_legacy_uses(connection: &mut SqliteConnection, uses: &[LegacyUse]) 
         "INSERT INTO legacy_use (path_client, client_info, user_agent, address, first_ms, last_ms, calls, refused, called) ",
     );
     query.push_values(rows, |mut row, (usage, called)| {
-        let caller = &usage.caller;
-        row.push_bind(caller.path_client.as_ref().map_or("", ClientName::as_str))
-            .push_bind(caller.client_info.as_deref().unwrap_or_default())
-            .push_bind(caller.user_agent.as_deref().unwrap_or_default())
-            .push_bind(caller.address.as_deref().unwrap_or_default())
+        let who = &usage.caller;
+        row.push_bind(who.path_client.as_ref().map_or("", ClientName::as_str))
+            .push_bind(who.client_info.as_deref().unwrap_or_default())
+            .push_bind(who.user_agent.as_deref().unwrap_or_default())
+            .push_bind(who.address.as_deref().unwrap_or_default())
             .push_bind(usage.first_ms)
             .push_bind(usage.last_ms)
             .push_bind(count(usage.calls))
