@@ -20,6 +20,7 @@ pub mod env_file;
 pub mod envelope;
 pub mod event;
 pub mod grace;
+pub mod grace_watch;
 pub mod judge;
 pub mod jwks;
 pub mod keys;
