@@ -25,6 +25,7 @@ pub mod judge;
 pub mod jwks;
 pub mod keys;
 pub mod legacy_callers;
+pub mod migration;
 pub mod name;
 pub mod policy;
 pub mod rate;
