@@ -11,7 +11,7 @@ use crate::tally::Tallies;
 use crate::upstream;
 use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
-use hallpass_core::{Denial, Event, Snapshot};
+use hallpass_core::{Denial, Event, Grace, Snapshot};
 use rustls::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -106,6 +106,11 @@ impl Gateway {
     /// [`Limits::stale_after`](crate::Limits): after that everything is refused.
     pub fn confirm(&self) {
         self.shared.freshness.confirm();
+    }
+
+    /// The grace period in force, running or over, with the highest time that was seen during it.
+    pub fn grace(&self) -> Option<Arc<Grace>> {
+        self.shared.gate.in_force().snapshot().grace().map(Arc::clone)
     }
 
     /// Stops accepting, lets answers end for as long as `patience` lasts, cuts the rest and ends the threads.

@@ -4,6 +4,7 @@ mod clients;
 mod crash;
 mod events;
 mod gateways;
+mod grace;
 mod keys;
 mod measured;
 mod opening;
