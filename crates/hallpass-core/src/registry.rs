@@ -23,7 +23,10 @@ impl Registry {
     pub(crate) fn new(records: impl IntoIterator<Item = TokenRecord>) -> Self {
         let records: Vec<TokenRecord> = records.into_iter().collect();
         let number = records.len().div_ceil(SHELF).next_power_of_two();
-        let mut shelves = vec![Vec::new(); number];
+        // Counted first: shelves that grow leave holes in the memory, of the size of everything.
+        let mut sizes = vec![0; number];
+        records.iter().for_each(|record| sizes[shelf_of(&record.jti, number)] += 1);
+        let mut shelves: Vec<Vec<TokenRecord>> = sizes.into_iter().map(Vec::with_capacity).collect();
         for record in records {
             shelves[shelf_of(&record.jti, number)].push(record);
         }
@@ -81,13 +84,12 @@ fn place(shelf: &[TokenRecord], id: &TokenId) -> Result<usize, usize> {
     shelf.binary_search_by(|record| record.jti.cmp(id))
 }
 
-/// Sorted, once each, and no larger than needed.
+/// Sorted, and once each.
 fn in_order(mut shelf: Vec<TokenRecord>) -> Vec<TokenRecord> {
     // Stable, so that the latest comes first among those with one handle.
     shelf.reverse();
     shelf.sort_by(|one, other| one.jti.cmp(&other.jti));
     shelf.dedup_by(|later, first| later.jti == first.jti);
-    shelf.shrink_to_fit();
     shelf
 }
 
@@ -97,8 +99,8 @@ mod tests {
     use crate::digest::TokenDigest;
     use crate::name::ClientName;
     use crate::snapshot::{TokenRecord, TokenState};
-    use crate::token_id::TokenId;
     use crate::time::UnixTime;
+    use crate::token_id::TokenId;
     use proptest::prelude::*;
     use std::collections::HashMap;
     use std::sync::Arc;
@@ -115,14 +117,19 @@ mod tests {
 
     /// Some UUIDs, some other texts.
     fn id(number: u16) -> TokenId {
-        let text = if number % 3 == 0 { number.to_string() } else { format!("019358d0-7b00-7000-8000-{number:012x}") };
+        let text = if number % 3 == 0 {
+            number.to_string()
+        } else {
+            format!("019358d0-7b00-7000-8000-{number:012x}")
+        };
         TokenId::new(&text)
     }
 
     fn is_same(registry: &Registry, expected: &HashMap<u16, i64>) {
         for number in 0..700 {
             let found = registry.get(&id(number)).map(|record| record.state);
-            let wanted = expected.get(&number).map(|at| TokenState::Revoked { at: UnixTime::from_seconds(*at) });
+            let wanted =
+                expected.get(&number).map(|at| TokenState::Revoked { at: UnixTime::from_seconds(*at) });
             assert_eq!(found, wanted, "{number}");
         }
         assert_eq!(registry.tokens, expected.len());
@@ -161,7 +168,8 @@ mod tests {
         let mut after = before.clone();
         after.put(record(17, 2));
         after.put(record(18, 2));
-        let copied = before.shelves.iter().zip(&after.shelves).filter(|(one, other)| !Arc::ptr_eq(one, other));
+        let copied =
+            before.shelves.iter().zip(&after.shelves).filter(|(one, other)| !Arc::ptr_eq(one, other));
         assert!((1..=2).contains(&copied.count()));
     }
 

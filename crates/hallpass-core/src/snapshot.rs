@@ -74,7 +74,7 @@ pub enum TokenState {
 }
 
 /// What the registry knows of a token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRecord {
     /// Its public handle: its `jti`, or for an adopted token without one, what it got when it was adopted.
     pub jti: TokenId,

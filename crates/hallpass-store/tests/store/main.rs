@@ -3,6 +3,7 @@
 mod clients;
 mod crash;
 mod events;
+mod increments;
 mod keys;
 mod measured;
 mod opening;

@@ -9,11 +9,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// A connection that knows nothing of the store.
-async fn raw(file: &Path) -> SqliteConnection {
+pub(crate) async fn raw(file: &Path) -> SqliteConnection {
     sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap()
 }
 
-async fn run(connection: &mut SqliteConnection, sql: &'static str) {
+pub(crate) async fn run(connection: &mut SqliteConnection, sql: &'static str) {
     sqlx::raw_sql(sql).execute(connection).await.unwrap();
 }
 
@@ -24,7 +24,7 @@ async fn closed() -> Scene {
     scene
 }
 
-fn private(file: &Path, content: &[u8]) {
+pub(crate) fn private(file: &Path, content: &[u8]) {
     File::create(file).unwrap().write_all(content).unwrap();
     std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
 }

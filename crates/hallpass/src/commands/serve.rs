@@ -55,9 +55,8 @@ pub(super) async fn serve(
         );
     }
     let listener = bind(address)?;
-    let mut watch = installation.store.watch().await.doing("the store")?;
-    let snapshot = Arc::new(installation.snapshot().await?);
-    let shown = snapshot.revision();
+    let mut watch = installation.watch().await?;
+    let snapshot = Arc::clone(watch.snapshot());
     let (events, recorder) =
         recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
     let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events)
@@ -68,7 +67,7 @@ pub(super) async fn serve(
     note(&format!("listening on {address}"));
     tokio::select! {
         () = stop.wait() => note("stopping"),
-        () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = follow(&installation, &gateway, &mut watch) => {}
     }
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
