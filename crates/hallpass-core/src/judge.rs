@@ -30,8 +30,10 @@ pub enum Caller {
 #[derive(Clone, Debug)]
 pub struct TokenBearer {
     client: Arc<Client>,
-    record: Arc<TokenRecord>,
+    record: TokenRecord,
     signed: Arc<Signed>,
+    /// What it was given when it was adopted, if it has no `jti`.
+    handle: Option<Box<str>>,
 }
 
 impl TokenBearer {
@@ -42,7 +44,7 @@ impl TokenBearer {
 
     /// The token's public handle.
     pub fn jti(&self) -> &str {
-        &self.record.jti
+        self.signed.claims().jti.as_deref().or(self.handle.as_deref()).unwrap_or_default()
     }
 
     /// What the registry knows of the token.
@@ -146,7 +148,8 @@ pub fn judge(signed: &Arc<Signed>, snapshot: &Snapshot, now: UnixTime) -> Result
         TokenState::Superseded { until } => until.min(expiry),
         TokenState::Pending | TokenState::Active | TokenState::Revoked { .. } => expiry,
     };
-    let bearer = TokenBearer { client, record: Arc::clone(record), signed: Arc::clone(signed) };
+    let handle = signed.claims().jti.is_none().then(|| record.jti.to_string().into());
+    let bearer = TokenBearer { client, record: record.clone(), signed: Arc::clone(signed), handle };
     Ok(Verified { caller: Caller::Client(bearer), refused_from })
 }
 
@@ -221,7 +224,7 @@ fn check_times(signed: &Signed, authority: &Authority, now: UnixTime) -> Result<
     Ok(())
 }
 
-fn find_record<'a>(signed: &Signed, snapshot: &'a Snapshot) -> Result<&'a Arc<TokenRecord>, Denial> {
+fn find_record<'a>(signed: &Signed, snapshot: &'a Snapshot) -> Result<&'a TokenRecord, Denial> {
     let claims = signed.claims();
     let adopted = || snapshot.adopted(&signed.digest(), claims.issued_at).ok_or(Denial::NotAdopted);
     let Some(jti) = &claims.jti else { return adopted() };

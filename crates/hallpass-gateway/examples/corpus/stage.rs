@@ -11,9 +11,9 @@ use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenState, TokenType};
 use hallpass_core::strict_json::Json;
 use hallpass_core::{
-    Bearer, ClientName, Denial, Signed, Snapshot, Subject, TokenDigest, UnixTime, check_signature, jwks,
+    Bearer, ClientName, Denial, Signed, Snapshot, Subject, TokenDigest, TokenId, UnixTime, check_signature,
+    jwks,
 };
-use std::sync::Arc;
 
 /// A profile that can be put in force.
 pub(crate) struct Stage {
@@ -211,7 +211,7 @@ fn all_clients(shown: &[Signed]) -> Vec<Client> {
 
 fn all_tokens(shown: &[Signed]) -> Vec<TokenRecord> {
     let records = shown.iter().enumerate().filter_map(|(number, signed)| {
-        let jti: Option<Arc<str>> = signed.claims().jti.as_deref().map(Into::into);
+        let jti: Option<TokenId> = signed.claims().jti.as_deref().map(Into::into);
         Some(TokenRecord {
             adopted: jti.is_none(),
             jti: jti.unwrap_or_else(|| "adopted".into()),

@@ -5,6 +5,7 @@ mod crash;
 mod events;
 mod gateways;
 mod grace;
+mod increments;
 mod keys;
 mod measured;
 mod opening;

@@ -60,9 +60,8 @@ pub(super) async fn serve(
         );
     }
     let listener = bind(address)?;
-    let mut watch = installation.store.watch().await.doing("the store")?;
-    let snapshot = Arc::new(installation.snapshot().await?);
-    let shown = snapshot.revision();
+    let mut watch = installation.watch().await?;
+    let snapshot = Arc::clone(watch.snapshot());
     let admin = Admin::bind(settings, &installation)?;
     let (events, waiting) = recorder::channel();
     let queue = events.downgrade();
@@ -87,7 +86,7 @@ pub(super) async fn serve(
     let _rotating = SelfRotation::start(&context.home, settings)?;
     tokio::select! {
         () = stop.wait() => note("stopping"),
-        () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = follow(&installation, &gateway, &mut watch) => {}
         () = presence::keep(&installation.store, gateway.revision()) => {}
     }
     presence::end(&installation.store).await;
