@@ -21,6 +21,7 @@ pub mod event;
 pub mod judge;
 pub mod jwks;
 pub mod keys;
+mod minted;
 pub mod name;
 pub mod roster;
 pub mod session;

@@ -229,7 +229,7 @@ async fn whose(
     settings: &Settings,
     signed: &Signed,
 ) -> Result<Option<ClientName>> {
-    let subject = &signed.claims().subject;
+    let subject = signed.claims().subject();
     let stored = installation.store.clients().await.doing("the clients")?;
     let stored = stored.into_iter().find(|client| !client.removed && client.subject.as_str() == subject);
     if let Some(client) = stored {
@@ -242,7 +242,7 @@ async fn whose(
 }
 
 fn nobodys(signed: &Signed) -> Fault {
-    Fault::new(format!("no client has the subject `{}`", signed.claims().subject.escape_debug()))
+    Fault::new(format!("no client has the subject `{}`", signed.claims().subject().escape_debug()))
         .hint("describe the client in hallpass.toml with that `subject`, or name it: `--client NAME`")
 }
 
@@ -261,7 +261,7 @@ impl Heir {
         name: &ClientName,
         signed: &Signed,
     ) -> Result<Self> {
-        let subject = &signed.claims().subject;
+        let subject = signed.claims().subject();
         let stored = installation.store.client(name.as_str()).await.doing("the client")?;
         let stored = stored.filter(|client| !client.removed);
         let tokens = installation.store.tokens_of(name.as_str()).await.doing("the client's tokens")?;
@@ -315,7 +315,7 @@ async fn adopt(installation: &Installation, heir: &Heir, signed: &Signed) -> Res
             .doing("cannot register the client")?;
     }
     let row = NewToken {
-        jti: claims.jti.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
+        jti: claims.jti().map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned),
         client: client.name.clone(),
         subject: client.subject.clone(),
         kid: FORMER_KID.into(),
