@@ -44,7 +44,7 @@ impl TokenBearer {
 
     /// The token's public handle.
     pub fn jti(&self) -> &str {
-        self.signed.claims().jti.as_deref().or(self.handle.as_deref()).unwrap_or_default()
+        self.signed.claims().jti().or(self.handle.as_deref()).unwrap_or_default()
     }
 
     /// What the registry knows of the token.
@@ -195,7 +195,7 @@ pub fn check_claims(signed: &Signed, authority: &Authority, now: UnixTime) -> Re
         return Err(Denial::UnknownKey);
     }
     let claims = signed.claims();
-    if !claims.audience.iter().any(|audience| audience == authority.audience.as_str()) {
+    if !claims.audience().any(|audience| audience == authority.audience.as_str()) {
         return Err(Denial::WrongAudience);
     }
     check_times(signed, authority, now)
@@ -205,7 +205,7 @@ fn check_times(signed: &Signed, authority: &Authority, now: UnixTime) -> Result<
     let claims = signed.claims();
     let latest = now.plus(authority.leeway);
     if now >= claims.expires_at.plus(authority.leeway) {
-        let client = claims.client_id.as_deref().and_then(|name| ClientName::new(name).ok());
+        let client = claims.client_id().and_then(|name| ClientName::new(name).ok());
         return Err(Denial::Expired { at: claims.expires_at, client });
     }
     if claims.not_before.is_some_and(|not_before| not_before > latest) {
@@ -227,7 +227,7 @@ fn check_times(signed: &Signed, authority: &Authority, now: UnixTime) -> Result<
 fn find_record<'a>(signed: &Signed, snapshot: &'a Snapshot) -> Result<&'a TokenRecord, Denial> {
     let claims = signed.claims();
     let adopted = || snapshot.adopted(&signed.digest(), claims.issued_at).ok_or(Denial::NotAdopted);
-    let Some(jti) = &claims.jti else { return adopted() };
+    let Some(jti) = claims.jti() else { return adopted() };
     let record = snapshot.token(jti).ok_or(Denial::UnknownToken)?;
     // A `jti` does not lead around the list and its cut-off: some former set-ups wrote one.
     if record.adopted && record.digest.matches(&signed.digest()) { adopted() } else { Ok(record) }
@@ -253,8 +253,8 @@ fn check_registry(
         return Err(Denial::OtherTokenOfKnownId);
     }
     let claims = signed.claims();
-    let says_so = claims.client_id.as_deref().is_none_or(|id| id == client.name.as_str());
-    if !says_so || claims.subject != client.subject.as_str() {
+    let says_so = claims.client_id().is_none_or(|id| id == client.name.as_str());
+    if !says_so || claims.subject() != client.subject.as_str() {
         return Err(Denial::OtherSubject { client: name() });
     }
     if !client.enabled {

@@ -29,6 +29,7 @@ pub mod jwks;
 pub mod keys;
 pub mod legacy_callers;
 pub mod migration;
+mod minted;
 pub mod name;
 mod opening;
 pub mod policy;
