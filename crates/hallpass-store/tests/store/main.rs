@@ -7,6 +7,7 @@ mod keys;
 mod measured;
 mod opening;
 mod placements;
+mod policies;
 mod scene;
 mod seal;
 mod snapshot;

@@ -11,6 +11,8 @@ mod keys;
 mod list;
 mod log;
 mod manual;
+mod policies;
+mod policy;
 mod remove;
 mod revoke;
 mod roster;
@@ -79,6 +81,9 @@ pub async fn run(cli: Cli) -> Result<()> {
             issue::run(&context, &who, print, consent, roster.config.as_deref()).await
         }
         Command::Revoke { what, reason, consent } => revoke::run(&context, &what, &reason, consent).await,
+        Command::Policy { command, roster } => {
+            policy::run(&context, &command, roster.config.as_deref()).await
+        }
         Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
         Command::List => list::list(&context).await,
         Command::Show { name } => list::show(&context, &name).await,

@@ -6,6 +6,7 @@
 //! - `places`: symlinks, git work trees, files of others, two ways to one file.
 //! - `bridge`: Claude Desktop and VS Code, whose configuration gets no secret.
 //! - `killed`: `kill -9` at every moment, and two and more commands at once.
+//! - `policies`: what `apply` does to policies, and what `policy` says of them.
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
@@ -13,6 +14,7 @@ mod bridge;
 mod example;
 mod killed;
 mod places;
+mod policies;
 #[expect(dead_code, reason = "it is shared with the end-to-end tests, which use more of it")]
 #[path = "../e2e/program.rs"]
 mod program;

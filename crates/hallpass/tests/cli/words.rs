@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "tour",
     "up",
     "init",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 17] = [
     "issue",
     "revoke",
     "remove",
+    "policy",
     "list",
     "show",
     "status",
