@@ -1,7 +1,9 @@
 //! The command line as types. Parses and does nothing.
 
+mod policy;
 mod rotation;
 
+pub use self::policy::PolicyCommand;
 pub use rotation::{Rotation, Wait};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -185,6 +187,13 @@ pub enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// The policies in force: list, show, and test what one says of a call
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+        #[command(flatten)]
+        roster: Roster,
+    },
     /// The clients
     List,
     /// One client and its tokens, in full
@@ -340,6 +349,12 @@ pub struct Add {
     /// A server that it may use (several times) [default: all]
     #[arg(long = "server", value_name = "SERVER")]
     pub servers: Vec<String>,
+    /// The policy that it is under [default: the one that it was registered with, else none]
+    #[arg(long, value_name = "POLICY", conflicts_with = "no_policy")]
+    pub policy: Option<String>,
+    /// It is under no policy any more
+    #[arg(long)]
+    pub no_policy: bool,
     /// The `sub` claim of its tokens
     #[arg(long)]
     pub subject: Option<String>,

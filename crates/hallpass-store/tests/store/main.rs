@@ -10,6 +10,7 @@ mod keys;
 mod measured;
 mod opening;
 mod placements;
+mod policies;
 mod rotations;
 mod scene;
 mod seal;

@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "tour",
     "up",
     "init",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 20] = [
     "disable",
     "enable",
     "remove",
+    "policy",
     "list",
     "show",
     "status",

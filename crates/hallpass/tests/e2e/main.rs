@@ -13,6 +13,7 @@
 //! - `caller`: one connection to the gateway by hand, as one client.
 //! - `through_the_gateway`: the journeys again, with a client's own token, and their names in the log.
 //! - `refused`, `revocation`, `relayed`, `sessions`: who gets in, for how long, what crosses and what does not.
+//! - `policies`: a policy that another process changes, in the running gateway.
 //! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
 mod caller;
@@ -21,6 +22,7 @@ mod gateway_cli;
 mod installed;
 mod journeys;
 mod nothing_leaks;
+mod policies;
 mod program;
 mod recorder;
 mod refused;
