@@ -100,9 +100,21 @@ pub(super) async fn carry_out_with(
             Err(fault) => failed.push(not_done(context, name, &fault)),
         }
     }
+    let (mut under_way, mut begun) = (Vec::new(), Vec::new());
     for plan in plans.iter().filter(|plan| plan.changes_something()) {
+        match installation.begin(plan, &authority).await {
+            Ok(token) => {
+                under_way.push(plan);
+                begun.push(token);
+            }
+            Err(fault) => failed.push(not_done(context, &plan.client.name, &fault)),
+        }
+    }
+    // Once for all of them: the gateway needs a moment.
+    installation.make_known(&begun).await?;
+    for (plan, token) in under_way.into_iter().zip(begun) {
         let name = &plan.client.name;
-        match installation.carry_out(plan, &authority).await {
+        match installation.finish(plan, token).await {
             Ok(outcome) => {
                 context.output.line(format!("{name}: {}", said(plan, &outcome)));
                 done.push(name.clone());
