@@ -1,5 +1,9 @@
 //! The command line as types. Parses and does nothing.
 
+mod grace;
+
+pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
+
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -146,6 +150,11 @@ pub enum Command {
         command: KeysCommand,
         #[command(flatten)]
         roster: Roster,
+    },
+    /// The grace period: until when the secret that clients shared before is still accepted
+    Grace {
+        #[command(subcommand)]
+        command: GraceCommand,
     },
     /// The clients
     List,

@@ -3,6 +3,7 @@
 
 use crate::fault::{Doing, Fault, Result};
 use crate::settings::Settings;
+use crate::shared_secret::SharedSecret;
 use hallpass_core::ClientName;
 use hallpass_core::UnixTime;
 use hallpass_core::env_file::EnvFile;
@@ -29,7 +30,7 @@ pub struct Former {
     /// How many days the shared token shall still be accepted; 0: not at all.
     pub grace_days: i64,
     /// The token that all clients shared.
-    pub shared_token: Option<Zeroizing<String>>,
+    pub shared_token: Option<SharedSecret>,
     /// Copies of the clients' tokens: the client's name and the token.
     pub tokens: Vec<(ClientName, Zeroizing<String>)>,
 }
@@ -53,7 +54,7 @@ impl Former {
             audience: Audience::new(wanted(&env, "JWT_AUDIENCE", file)?)
                 .doing(format!("`JWT_AUDIENCE` in `{shown}`"))?,
             grace_days: grace_days(&env, file)?,
-            shared_token: env.get("EXAI_WS_TOKEN").map(|token| Zeroizing::new(token.to_owned())),
+            shared_token: shared_token(&env, file)?,
             tokens: copies(&env, file)?,
             secret,
         };
@@ -80,7 +81,7 @@ impl Former {
         }
     }
 
-    /// Until when the shared token would be accepted if it were taken over at `now`. No shared token: no grace period.
+    /// Until when the shared token is accepted if it is taken over at `now`. No shared token: no grace period.
     pub fn grace_until(&self, now: UnixTime) -> Option<UnixTime> {
         (self.grace_days > 0 && self.shared_token.is_some()).then(|| now.plus(self.grace_days * DAY))
     }
@@ -118,6 +119,15 @@ fn grace_days(env: &EnvFile, file: &Path) -> Result<i64> {
             file.display()
         ))
     })
+}
+
+/// An empty one means that there is none. One that no client could show is refused: its clients would be left outside.
+fn shared_token(env: &EnvFile, file: &Path) -> Result<Option<SharedSecret>> {
+    let Some(token) = env.get("EXAI_WS_TOKEN").filter(|token| !token.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let place = format!("`EXAI_WS_TOKEN` in `{}`", file.display());
+    SharedSecret::check(Zeroizing::new(token.to_owned()), place).map(Some)
 }
 
 /// `EXAI_JWT_TOKEN_VSCODE1` is the token of `vscode1`.

@@ -17,11 +17,6 @@ use hallpass_store::{ADOPTED_UNTIL, ClientRow, KeyState, NewKey, NewToken, Signi
 use serde_json::json;
 use std::path::Path;
 
-/// The setting with the instant at which the grace period ends. Set once.
-pub(super) const GRACE_UNTIL: &str = "grace_until";
-/// The setting with the shared token, sealed.
-const SHARED_TOKEN: &str = "shared_token";
-
 /// Takes over one token that exists already.
 pub(super) async fn run(
     context: &Context,
@@ -82,7 +77,7 @@ pub(super) async fn take_over(
     now: UnixTime,
 ) -> Result<()> {
     keep_secret(installation, former, now).await?;
-    keep_grace(installation, former, now).await?;
+    super::grace::take_over(installation, former, now).await?;
     let snapshot = installation.snapshot().await?;
     for (name, token) in &former.tokens {
         let taken = async {
@@ -103,18 +98,6 @@ pub(super) async fn take_over(
         }
     }
     Ok(())
-}
-
-/// The end of the grace period that is stored, if there is one.
-pub(super) async fn grace_until(installation: &Installation) -> Result<Option<UnixTime>> {
-    let stored = installation.store.setting(GRACE_UNTIL).await.doing("the grace period")?;
-    stored
-        .map(|text| {
-            text.parse()
-                .map(UnixTime::from_seconds)
-                .map_err(|_| Fault::new("the stored end of the grace period is damaged"))
-        })
-        .transpose()
 }
 
 /// Whether the former secret was taken over before. Another one is refused.
@@ -156,22 +139,6 @@ async fn keep_secret(installation: &Installation, former: &Former, now: UnixTime
 fn other_secret() -> Fault {
     Fault::new("another former secret was taken over before")
         .hint("one home takes over one set-up: use another `--home`")
-}
-
-async fn keep_grace(installation: &Installation, former: &Former, now: UnixTime) -> Result<()> {
-    let (Some(until), Some(token)) = (former.grace_until(now), &former.shared_token) else { return Ok(()) };
-    if grace_until(installation).await?.is_some() {
-        return Ok(());
-    }
-    let sealed =
-        installation.seal.seal(SHARED_TOKEN, token.as_bytes()).doing("cannot seal the shared token")?;
-    let sealed = hallpass_core::encoding::hex(&sealed);
-    installation.store.put_setting(SHARED_TOKEN, &sealed).await.doing("cannot keep the shared token")?;
-    installation
-        .store
-        .put_setting(GRACE_UNTIL, &until.seconds().to_string())
-        .await
-        .doing("cannot keep the grace period")
 }
 
 /// A token that the former secret signed and that is good now, apart from being known.

@@ -1,6 +1,6 @@
 //! `hallpass init`
 
-use super::{Context, adopt};
+use super::{Context, adopt, grace};
 use crate::cli::Consent;
 use crate::clock;
 use crate::fault::{Fault, Result};
@@ -34,15 +34,19 @@ pub(super) async fn run(
         None => Founding::plan(&settings)?,
     };
     let made = !context.home.is_made();
-    let stored_grace = if made {
-        check_founding(context, &founding)
-    } else {
-        check_made(context, &settings, former.as_ref()).await?
-    };
     let now = clock::now();
-    let grace = stored_grace.or_else(|| former.as_ref().and_then(|former| former.grace_until(now)));
+    let known = if made {
+        describe_founding(context, &founding);
+        None
+    } else {
+        check_made(context, &settings, former.as_ref(), now).await?
+    };
+    let grace = match &known {
+        Some(known) => Some(known.until),
+        None => former.as_ref().and_then(|former| former.grace_until(now)),
+    };
     if let Some(former) = &former {
-        describe(context, former, stored_grace, grace);
+        describe(context, former, known.as_ref(), grace);
         describe_signing(context, &founding, made);
     }
     if !consent.dry_run && (made || former.is_some()) {
@@ -62,7 +66,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-fn check_founding(context: &Context, founding: &Founding) -> Option<UnixTime> {
+fn describe_founding(context: &Context, founding: &Founding) {
     context.output.line(format!(
         "a home at `{}`: hallpass.toml, a database, an {} signing key (sealed by seal.key)\n    issuer `{}`, audience `{}`",
         context.home.folder().display(),
@@ -70,15 +74,15 @@ fn check_founding(context: &Context, founding: &Founding) -> Option<UnixTime> {
         founding.issuer,
         founding.audience
     ));
-    None
 }
 
-/// A home that is there has to be of the same authority. Returns the end of the grace period that it holds.
+/// A home that is there has to be of the same authority. Returns the grace period that it holds.
 async fn check_made(
     context: &Context,
     settings: &Settings,
     former: Option<&Former>,
-) -> Result<Option<UnixTime>> {
+    now: UnixTime,
+) -> Result<Option<grace::Known>> {
     let installation = context.installation().await?;
     installation.check_authority(settings).await?;
     let snapshot = installation.snapshot().await?;
@@ -95,7 +99,7 @@ async fn check_made(
     if former.is_none() {
         context.output.line("nothing to change");
     }
-    adopt::grace_until(&installation).await
+    grace::known(&installation, former, now).await
 }
 
 /// What HS256 means here, said before it is done.
@@ -111,7 +115,7 @@ fn describe_signing(context: &Context, founding: &Founding, made: bool) {
     });
 }
 
-fn describe(context: &Context, former: &Former, stored: Option<UnixTime>, grace: Option<UnixTime>) {
+fn describe(context: &Context, former: &Former, known: Option<&grace::Known>, until: Option<UnixTime>) {
     let names: Vec<&str> = former.tokens.iter().map(|(name, _)| name.as_str()).collect();
     context.output.line(format!(
         "    the former secret verifies tokens that are taken over, and no others: {}",
@@ -121,12 +125,25 @@ fn describe(context: &Context, former: &Former, stored: Option<UnixTime>, grace:
             names.join(", ")
         }
     ));
-    context.output.line(match (stored, grace) {
-        (Some(until), _) => {
-            format!("    the grace period ends on {until}: it was set before and is not moved")
-        }
-        (None, Some(until)) => format!("    the shared token's grace period ends on {until}"),
+    context.output.line(match (known, until) {
+        (Some(known), _) => known_period(known),
+        (None, Some(until)) => format!(
+            "    the shared token is accepted until {until}, for callers without a token (`hallpass grace status` shows them)"
+        ),
         (None, None) if former.grace_days > 0 => "    no grace period: the shared token is empty".into(),
         (None, None) => "    no grace period".into(),
     });
+}
+
+fn known_period(known: &grace::Known) -> String {
+    let until = known.until;
+    if known.other_secret {
+        return format!(
+            "    a grace period for another secret was set before (until {until}): the shared token of the file is not accepted"
+        );
+    }
+    match known.over_since {
+        Some(since) => format!("    the grace period is over since {since}: it is not brought back"),
+        None => format!("    the grace period ends on {until}: it was set before and is not moved"),
+    }
 }

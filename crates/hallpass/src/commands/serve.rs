@@ -6,6 +6,7 @@ use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
+use crate::grace_keeper::GraceKeeper;
 use crate::installation::Installation;
 use crate::output::note;
 use crate::recorder;
@@ -68,10 +69,13 @@ pub(super) async fn serve(
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
     note(&format!("listening on {address}"));
+    let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
         () = stop.wait() => note("stopping"),
         () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = grace.keep(&gateway) => {}
     }
+    grace.keep_the_rest(&gateway).await;
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
