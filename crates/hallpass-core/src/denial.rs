@@ -77,6 +77,10 @@ pub enum Denial {
         client: Option<ClientName>,
         wait_s: u64,
     },
+    /// What was on its way was filtered by a policy that is no longer in force.
+    PolicyChanged {
+        client: Option<ClientName>,
+    },
     // The shared secret was shown: the caller may be told.
     GraceOver {
         at: UnixTime,
@@ -164,6 +168,7 @@ impl Denial {
             Self::ServerNotAllowed { .. } => "server_not_allowed",
             Self::PolicyDenied { .. } => "policy_denied",
             Self::TooFast { .. } => "too_fast",
+            Self::PolicyChanged { .. } => "policy_changed",
             Self::GraceOver { .. } => "grace_over",
             Self::HasMoved { .. } => "has_moved",
             Self::LegacyServerNotAllowed { .. } => "legacy_server_not_allowed",
@@ -193,7 +198,8 @@ impl Denial {
         match self {
             Self::Expired { client, .. }
             | Self::PolicyDenied { client, .. }
-            | Self::TooFast { client, .. } => client.as_ref(),
+            | Self::TooFast { client, .. }
+            | Self::PolicyChanged { client } => client.as_ref(),
             Self::OtherSubject { client }
             | Self::Revoked { client, .. }
             | Self::Replaced { client, .. }
@@ -281,6 +287,7 @@ impl Denial {
             // No challenge: some clients would begin to ask for another token, which would be refused like this one.
             Self::PolicyDenied { .. } => Answer::Status(403, "policy_denied"),
             Self::TooFast { .. } => Answer::Status(429, "too_fast"),
+            Self::PolicyChanged { .. } => Answer::Status(503, "policy_changed"),
             Self::Stale => Answer::Status(503, "stale"),
             Self::HostNotAllowed => Answer::Status(421, "host_not_allowed"),
             Self::OriginNotAllowed => Answer::Status(403, "origin_not_allowed"),
@@ -325,7 +332,9 @@ impl Denial {
                     issue(client)
                 )
             }
-            Self::ClientDisabled { client } => format!("the client `{client}` is disabled"),
+            Self::ClientDisabled { client } => {
+                format!("the client `{client}` is disabled: run `hallpass enable {client}`")
+            }
             Self::OtherClientsPath { client } => {
                 format!("this token belongs to `{client}`, and the address dialled is another client's")
             }
@@ -409,6 +418,9 @@ impl fmt::Display for Denial {
             }
             Self::TooFast { wait_s, .. } => {
                 write!(f, "more calls a time than allowed, room again in {wait_s} s")
+            }
+            Self::PolicyChanged { .. } => {
+                f.write_str("the policy changed while the answer was on its way: ask again")
             }
             Self::GraceOver { at } => write!(f, "the shared secret, after its grace period ended on {at}"),
             Self::HasMoved { client } => {

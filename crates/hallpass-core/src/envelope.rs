@@ -155,7 +155,7 @@ fn info_in(object: &str) -> Option<String> {
     Some(if info.version.is_empty() { name } else { format!("{name}/{}", short(&info.version)) })
 }
 
-fn text_of<'a>(
+pub(crate) fn text_of<'a>(
     value: Option<&'a RawValue>,
     name: &'static str,
 ) -> Result<Option<Cow<'a, str>>, EnvelopeFault> {
@@ -190,8 +190,19 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+/// Whether some parsers take `name` for the member `wanted`: those that do not look at case, Go's by its own rules.
+pub(crate) fn is_spelt_like(wanted: &str, name: &str) -> bool {
+    let folded = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    wanted.eq_ignore_ascii_case(name)
+        || (!name.is_ascii() && name.chars().map(folded).eq(wanted.chars().map(folded)))
+}
+
 /// The raw values of the members `wanted` of the object in `text`, each at most once and in this spelling only.
-fn members<'a, const N: usize>(
+pub(crate) fn members<'a, const N: usize>(
     text: &'a str,
     wanted: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], EnvelopeFault> {
@@ -225,8 +236,7 @@ impl<'de, const N: usize> Visitor<'de> for MembersOf<'_, N> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
         while let Some(key) = entries.next_key_seed(KeySeed)? {
-            let Some(position) = self.wanted.iter().position(|wanted| wanted.eq_ignore_ascii_case(&key))
-            else {
+            let Some(position) = self.wanted.iter().position(|wanted| is_spelt_like(wanted, &key)) else {
                 entries.next_value::<IgnoredAny>()?;
                 continue;
             };
@@ -317,6 +327,15 @@ mod tests {
             (
                 b"{\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"name\":\"b\"}}",
                 Fault::Duplicate("name"),
+            ),
+            (
+                "{\"method\":\"tools/call\",\"param\u{17f}\":{\"name\":\"a\"}}".as_bytes(),
+                Fault::OtherCase("params"),
+            ),
+            (b"{\"method\":\"tools/call\",\"param\\u017F\":{\"name\":\"a\"}}", Fault::OtherCase("params")),
+            (
+                "{\"method\":\"tasks/get\",\"params\":{\"tas\u{212a}Id\":\"a\"}}".as_bytes(),
+                Fault::OtherCase("taskId"),
             ),
             (b"{\"method\":\"tools/call\",\"params\":{\"name\":1}}", Fault::WrongType("name")),
             (b"{\"method\":1}", Fault::WrongType("method")),

@@ -98,6 +98,9 @@ pub struct Event {
     /// The policy that would have refused the call if it did more than watch.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub would_refuse: Option<String>,
+    /// As which reason.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub would_reason: Option<String>,
     /// `clientInfo` as the caller says of itself: name and version. Never an identity.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_info: Option<String>,
@@ -133,6 +136,7 @@ impl Event {
             legacy: false,
             path_client: None,
             would_refuse: None,
+            would_reason: None,
             client_info: None,
             user_agent: None,
             address: None,
@@ -161,6 +165,7 @@ impl Event {
         field(&mut line, "reason", self.reason.as_deref());
         field(&mut line, "by", self.by.as_deref());
         field(&mut line, "would_refuse", self.would_refuse.as_deref());
+        field(&mut line, "would_reason", self.would_reason.as_deref());
         field(&mut line, "status", self.status.map(|status| status.to_string()).as_deref());
         field(&mut line, "in", self.bytes_in.map(|bytes| bytes.to_string()).as_deref());
         field(&mut line, "out", self.bytes_out.map(|bytes| bytes.to_string()).as_deref());

@@ -275,6 +275,11 @@ impl Policy {
         }
     }
 
+    /// Whether it shows the same tools as another, so that what one let through is as good as what the other would.
+    pub fn shows_same_tools_as(&self, other: &Self) -> bool {
+        (&self.rules, self.default, self.shadow) == (&other.rules, other.default, other.shadow)
+    }
+
     /// Whether some tools of `server` could be refused while the server itself may be spoken to: then lists of tools
     /// have to be filtered.
     pub fn narrows_tools_of(&self, server: &ServerName) -> bool {

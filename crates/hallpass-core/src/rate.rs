@@ -50,14 +50,27 @@ impl Rate {
         Some(Self { interval_us: unit_s * SECOND_US / i64::from(number), burst })
     }
 
+    /// The state to go on with by this rate for somebody who is at `whole_at_us` by the rate `before`: what was spent stays
+    /// spent, and nobody owes more than a whole budget.
+    pub fn carry_over(&self, before: &Self, whole_at_us: i64, now_us: i64) -> i64 {
+        let owed_us = i128::from(whole_at_us.saturating_sub(now_us).max(0));
+        let owed_us = owed_us * i128::from(self.interval_us) / i128::from(before.interval_us);
+        let owed_us = i64::try_from(owed_us).unwrap_or(i64::MAX).min(self.room_us());
+        now_us.saturating_add(owed_us)
+    }
+
     /// One call at `now_us`, where the budget will be whole again at `whole_at_us` (0: it is). Both are microseconds of
     /// one clock that only goes forward.
     pub fn step(&self, whole_at_us: i64, now_us: i64) -> Step {
         let whole_at_us = whole_at_us.max(now_us);
-        let room_us = self.interval_us.saturating_mul(i64::from(self.burst));
         let after_us = whole_at_us.saturating_add(self.interval_us);
-        let over_us = after_us.saturating_sub(now_us).saturating_sub(room_us);
+        let over_us = after_us.saturating_sub(now_us).saturating_sub(self.room_us());
         if over_us > 0 { Step::Wait { for_us: over_us } } else { Step::Go { whole_at_us: after_us } }
+    }
+
+    /// The whole budget, in the time that it takes to come back.
+    fn room_us(&self) -> i64 {
+        self.interval_us.saturating_mul(i64::from(self.burst))
     }
 }
 
@@ -67,7 +80,10 @@ mod tests {
 
     /// How many of `calls` at these microseconds are let through.
     fn let_through(rate: &Rate, calls: impl IntoIterator<Item = i64>) -> usize {
-        let mut whole_at = 0;
+        let_through_from(rate, 0, calls)
+    }
+
+    fn let_through_from(rate: &Rate, mut whole_at: i64, calls: impl IntoIterator<Item = i64>) -> usize {
         calls
             .into_iter()
             .filter(|now| match rate.step(whole_at, *now) {
@@ -95,6 +111,25 @@ mod tests {
         assert_eq!(rate.step(whole_at_us, 5), Step::Wait { for_us: 60 * SECOND_US });
         assert_eq!(rate.step(whole_at_us, 5 + 30 * SECOND_US), Step::Wait { for_us: 30 * SECOND_US });
         assert!(matches!(rate.step(whole_at_us, 5 + 60 * SECOND_US), Step::Go { .. }));
+    }
+
+    #[test]
+    fn what_was_spent_stays_spent_under_another_rate() {
+        let (slow, quick) = (Rate::parse("10/h", Some(10)).unwrap(), Rate::parse("10/s", Some(15)).unwrap());
+        let spent = |rate: &Rate, calls: usize, whole_at: i64| {
+            (0..calls).fold(whole_at, |at, _| match rate.step(at, 5) {
+                Step::Go { whole_at_us } => whole_at_us,
+                Step::Wait { .. } => panic!("there is room"),
+            })
+        };
+        let all = spent(&slow, 10, 0);
+        let carried = quick.carry_over(&slow, all, 5);
+        assert_eq!(let_through_from(&quick, carried, [5; 20]), 5, "15 at once, and 10 of them are spent");
+        // Back and forth hands out nothing either, and a debt of ten hours does not outlive its rate.
+        let back = slow.carry_over(&quick, spent(&quick, 5, carried), 5);
+        assert_eq!(let_through_from(&slow, back, [5; 20]), 0);
+        assert_eq!(let_through_from(&quick, quick.carry_over(&slow, all, 5), [2_000_000; 20]), 15);
+        assert_eq!(slow.carry_over(&quick, 3, 5), 5, "a budget that is whole stays whole");
     }
 
     #[test]

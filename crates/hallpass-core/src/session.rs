@@ -10,6 +10,16 @@ use std::fmt;
 const MAC_BYTES: usize = 16;
 const MAC_TEXT: usize = 22;
 
+/// Tells one bound id from all others, and is worth nothing without the id: its MAC.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionTag([u8; MAC_BYTES]);
+
+impl fmt::Debug for SessionTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionTag(..)")
+    }
+}
+
 /// The key that binds session ids. Kept across restarts, so that sessions live on.
 pub struct SessionKey(hmac::Key);
 
@@ -20,15 +30,22 @@ impl SessionKey {
     }
 
     /// The id that the caller is shown for the upstream's `id`: `id.mac`, visible ASCII as long as `id` is.
-    pub fn bind(&self, id: &str, principal: Principal<'_>, server: &ServerName) -> String {
-        format!("{id}.{}", base64url(&self.mac(id, principal, server)))
+    pub fn bind(&self, id: &str, principal: Principal<'_>, server: &ServerName) -> (String, SessionTag) {
+        let mac = self.mac(id, principal, server);
+        (format!("{id}.{}", base64url(&mac)), SessionTag(mac))
     }
 
     /// The upstream's id behind what a caller showed, if that caller was given it for that server.
-    pub fn open<'a>(&self, shown: &'a str, principal: Principal<'_>, server: &ServerName) -> Option<&'a str> {
+    pub fn open<'a>(
+        &self,
+        shown: &'a str,
+        principal: Principal<'_>,
+        server: &ServerName,
+    ) -> Option<(&'a str, SessionTag)> {
         let (id, mac) = shown.split_at_checked(shown.len().checked_sub(MAC_TEXT + 1)?)?;
         let mac = decode_base64url(mac.strip_prefix('.')?.as_bytes())?;
-        constant_time::verify_slices_are_equal(&mac, &self.mac(id, principal, server)).ok().map(|()| id)
+        let ours = self.mac(id, principal, server);
+        constant_time::verify_slices_are_equal(&mac, &ours).ok().map(|()| (id, SessionTag(ours)))
     }
 
     fn mac(&self, id: &str, principal: Principal<'_>, server: &ServerName) -> [u8; MAC_BYTES] {
@@ -62,8 +79,9 @@ mod tests {
         let (ann, bob) = (ClientName::new("ann").unwrap(), ClientName::new("bob").unwrap());
         let (ann, bob) = (Principal::Client(&ann), Principal::Client(&bob));
         let (docs, files) = (ServerName::new("docs").unwrap(), ServerName::new("files").unwrap());
-        let shown = key.bind("abc.def", ann, &docs);
-        assert_eq!(key.open(&shown, ann, &docs), Some("abc.def"));
+        let (shown, tag) = key.bind("abc.def", ann, &docs);
+        assert_eq!(key.open(&shown, ann, &docs), Some(("abc.def", tag)));
+        assert_ne!(key.bind("abc.def", bob, &docs).1, tag);
         assert_eq!(key.open(&shown, bob, &docs), None);
         assert_eq!(key.open(&shown, ann, &files), None);
         assert_eq!(SessionKey::new(&[8; 32]).open(&shown, ann, &docs), None);

@@ -5,7 +5,7 @@ use crate::config::Limits;
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
 use hallpass_core::{
-    Caller, ClientName, Denial, Envelope, Event, Outcome, Permit, ServerName, Signed, Verified,
+    Caller, ClientName, Denial, Envelope, Event, Outcome, PolicyName, ServerName, Signed, Verified,
 };
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::mpsc::{self, OwnedPermit};
@@ -65,8 +65,21 @@ impl Flight {
         }
     }
 
-    pub(crate) fn permitted(&mut self, permit: &Permit) {
-        self.event.would_refuse = permit.would_refuse().map(|policy| policy.as_str().to_owned());
+    /// A policy that only watches would have refused the call.
+    pub(crate) fn would_refuse(&mut self, policy: &PolicyName, reason: &'static str) {
+        self.event.would_refuse = Some(policy.as_str().to_owned());
+        self.event.would_reason = Some(reason.to_owned());
+    }
+
+    /// What the program that began the call's session said of itself, unless the call itself says it.
+    pub(crate) fn introduced(&mut self, info: Option<&str>) {
+        if self.event.client_info.is_none() {
+            self.event.client_info = info.map(str::to_owned);
+        }
+    }
+
+    pub(crate) fn client_info(&self) -> Option<&str> {
+        self.event.client_info.as_deref()
     }
 
     pub(crate) fn message(&mut self, envelope: &Envelope<'_>) {

@@ -2,6 +2,7 @@
 
 use crate::config::Limits;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// By the clock that only goes forward: a machine whose time is set must neither shut nor open the gate.
@@ -22,8 +23,12 @@ impl Freshness {
     }
 
     pub(crate) fn is_stale(&self, limits: &Limits) -> bool {
-        let age_ms = self.elapsed_ms().saturating_sub(self.confirmed.load(Ordering::Relaxed));
-        u128::from(age_ms) > limits.stale_after.as_millis()
+        self.age() > limits.stale_after
+    }
+
+    /// How long ago it was confirmed.
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_millis(self.elapsed_ms().saturating_sub(self.confirmed.load(Ordering::Relaxed)))
     }
 
     fn elapsed_ms(&self) -> u64 {

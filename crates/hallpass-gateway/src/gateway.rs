@@ -6,8 +6,10 @@ use crate::door::Door;
 use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::Lines;
+use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream;
+use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
 use hallpass_core::{Denial, Event, Grace, Snapshot};
 use rustls::ClientConfig;
@@ -30,6 +32,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     local_addr: SocketAddr,
     phase: watch::Sender<Phase>,
+    revision: watch::Sender<i64>,
     threads: Vec<JoinHandle<()>>,
     all_gone: mpsc::Receiver<()>,
 }
@@ -47,21 +50,23 @@ impl Gateway {
         let local_addr = listener.local_addr()?;
         let routes = Routes::new(config.servers)?;
         let tls = upstream::tls(routes.need_tls())?;
+        let (revision, _) = watch::channel(snapshot.revision());
         let shared = Arc::new(Shared {
             door: Door::new(local_addr, &config.hosts, &config.origins),
             routes,
-            gate: Gate::new(snapshot),
+            gate: Arc::new(Gate::new(snapshot)),
             session_key: config.session_key,
             clock,
             events,
             limits: config.limits,
-            freshness: Freshness::new(),
+            freshness: Arc::new(Freshness::new()),
             lines: Lines::default(),
-            tallies: Tallies::default(),
+            tallies: Arc::new(Tallies::new()),
+            introductions: Introductions::new(),
         });
         let (phase, _) = watch::channel(Phase::Open);
         let (alive, all_gone) = mpsc::channel(1);
-        let mut gateway = Self { shared, local_addr, phase, threads: Vec::new(), all_gone };
+        let mut gateway = Self { shared, local_addr, phase, revision, threads: Vec::new(), all_gone };
         let desks = (0..config.workers.max(1))
             .map(|number| gateway.start_worker(number, &config.request_prefix, &tls, alive.clone()))
             .collect::<io::Result<Vec<_>>>()?;
@@ -75,6 +80,11 @@ impl Gateway {
         self.local_addr
     }
 
+    /// A look at it from outside.
+    pub fn view(&self) -> View {
+        View::of(&self.shared)
+    }
+
     /// Puts a snapshot in force for every call from now on, and cuts the calls and streams that it no longer allows.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
         let shared = &self.shared;
@@ -84,6 +94,12 @@ impl Gateway {
         let in_force = shared.gate.in_force();
         shared.lines.examine(in_force.snapshot(), seconds_of(shared.now_ms()));
         shared.tallies.keep_only(|client| in_force.snapshot().client(client).is_some());
+        self.revision.send_replace(in_force.snapshot().revision());
+    }
+
+    /// The revision in force. It moves once everything that the new one no longer allows is cut.
+    pub fn revision(&self) -> watch::Receiver<i64> {
+        self.revision.subscribe()
     }
 
     /// What is in force was just seen to be the newest. Has to be said, or a snapshot be published, more often than

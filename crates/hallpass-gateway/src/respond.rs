@@ -86,6 +86,8 @@ pub(crate) fn refusal(denial: &Denial, request_id: &str, message_id: Option<&str
         Denial::MethodNotAllowed => {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
+        Denial::TooFast { wait_s, .. } => retry_after(&mut response, *wait_s),
+        Denial::PolicyChanged { .. } => retry_after(&mut response, 0),
         // Where one request ends and the next begins is no longer certain.
         Denial::AmbiguousRequest { .. } => close(&mut response),
         _ => {}
@@ -107,6 +109,10 @@ pub(crate) fn cut(cut: &Cut, request_id: &str) -> Response<Payload> {
 /// The answer to a call that the server let down.
 pub(crate) fn failure(failure: Failure, server: &ServerName, request_id: &str) -> Response<Payload> {
     json(failure.status(), error_text(failure.code(), &failure.caller_text(server), request_id))
+}
+
+fn retry_after(response: &mut Response<Payload>, seconds: u64) {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
 }
 
 /// Ends the connection after this answer.

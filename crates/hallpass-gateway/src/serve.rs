@@ -6,15 +6,19 @@ use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::forward::{Outgoing, forward};
 use crate::line::{Asked, Cut, Hold, Line};
+use crate::narrowed::{self, Narrowed};
 use crate::payload::Payload;
-use crate::relay::{Kind, Ready};
-use crate::tally::Tally;
+use crate::relay::Ready;
+use crate::tally::{Excess, Tally};
 use crate::target::Target;
-use crate::watched::Ahead;
+use crate::wants::Wants;
+use crate::watched::{Ahead, Reading};
 use crate::{body, framing, headers, message, mirror, respond, session};
 use futures_util::FutureExt as _;
+use hallpass_core::authorize::policy_of;
 use hallpass_core::{
     Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge, judge_shared,
+    narrowing,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
@@ -113,16 +117,52 @@ async fn steps(
     body: &mut Incoming,
 ) -> Result<Ready, Stop> {
     let shared = line.shared();
-    let caller = admit(line, flight, &head)?;
+    let mut caller = admit(line, flight, &head)?;
     message::check_head(&head, body)?;
     let bytes = body::read(body, &shared.limits).await?;
     flight.received(bytes.len());
-    let Decided { permit, asked, kind } = permit(flight, &caller, &mut head, &bytes)?;
-    session::open(&shared.session_key, &mut head.headers, &permit)?;
+    let Decided { permit, asked, wants } = permit(line, flight, &caller, &mut head, &bytes)?;
+    // Last of all that could refuse it: a refused call spends nothing.
+    spend(line, flight, &mut caller, &permit, &wants)?;
     headers::strip_request(&mut head.headers);
+    if narrowing(&caller.verified, &caller.server).is_some() {
+        narrowed::ask_plainly(&mut head.headers);
+    }
     let outgoing = Outgoing { method: head.method, headers: head.headers, body: bytes };
-    let hold = line.hold(&permit, asked, kind.listens());
-    call(line, hold, caller, permit, kind, outgoing).await
+    let hold = line.hold(&permit, asked, wants.kind.listens());
+    let introduces = wants.introduces;
+    let ready = call(line, hold, caller, permit, wants, outgoing).await?;
+    if let (true, Some(session), Some(info)) = (introduces, ready.session, flight.client_info()) {
+        shared.introductions.note(session, info);
+    }
+    Ok(ready)
+}
+
+/// Takes what the call needs of what the caller's policy allows.
+fn spend(
+    line: &Line,
+    flight: &mut Flight,
+    caller: &mut Admitted,
+    permit: &Permit,
+    wants: &Wants,
+) -> Result<(), Denial> {
+    let Some(policy) = policy_of(&caller.verified).filter(|_| wants.counts) else { return Ok(()) };
+    // Nor does one that would be refused if the policy did more than watch.
+    if permit.would_refuse().is_some() {
+        return Ok(());
+    }
+    let denial = match caller.tally.spend(policy, line.shared().tallies.now_us()) {
+        Ok(()) => return Ok(()),
+        Err(Excess::InFlight) => Denial::TooManyInFlight,
+        Err(Excess::Rate { wait_s }) => {
+            Denial::TooFast { client: caller.verified.client().map(|client| client.name.clone()), wait_s }
+        }
+    };
+    if policy.is_shadow() {
+        flight.would_refuse(policy.name(), denial.code());
+        return Ok(());
+    }
+    Err(denial)
 }
 
 /// The call itself, under watch from before its first byte until its answer's last.
@@ -131,7 +171,7 @@ async fn call(
     hold: Hold,
     caller: Admitted,
     permit: Permit,
-    kind: Kind,
+    wants: Wants,
     outgoing: Outgoing,
 ) -> Result<Ready, Stop> {
     let shared = line.shared();
@@ -144,11 +184,25 @@ async fn call(
         cut = hold.cut() => return Err(Stop::Cut(cut)),
         answer = forward(permit, outgoing, &shared.routes, line.worker().pool()) => answer,
     };
-    let mut answer = answer.map_err(|failure| Stop::Failed(failure, caller.server.clone()))?;
-    session::bind(&shared.session_key, answer.headers_mut(), &caller.verified, &caller.server);
-    let ahead = Ahead::look(answer.body_mut()).await;
+    let failed = |failure| Stop::Failed(failure, caller.server.clone());
+    let mut answer = answer.map_err(failed)?;
+    let session = session::bind(&shared.session_key, answer.headers_mut(), &caller.verified, &caller.server);
+    let narrowed = match hold.narrow() {
+        Some(policy) => Narrowed::of(policy, &caller.server, wants.expected, &answer).map_err(failed)?,
+        None => None,
+    };
+    let (ahead, reading) = match narrowed.map(Box::new) {
+        None => (Ahead::look(answer.body_mut()).await, Reading::AsItComes),
+        Some(narrowed) if narrowed.is_stream() => (Ahead::default(), Reading::Narrowed(narrowed)),
+        Some(narrowed) => tokio::select! {
+            biased;
+            cut = hold.cut() => return Err(Stop::Cut(cut)),
+            read = Ahead::read(answer.body_mut(), narrowed) => read.map_err(failed)?,
+        },
+    };
     hold.begin_answer().map_err(Stop::Cut)?;
-    Ok(Ready { answer, ahead, kind, hold, tally: caller.tally, comment_after: shared.limits.comment_after })
+    let (kind, comment_after) = (wants.kind, shared.limits.comment_after);
+    Ok(Ready { answer, session, ahead, reading, kind, hold, tally: caller.tally, comment_after })
 }
 
 /// Who calls what, before any of the body is read.
@@ -212,11 +266,18 @@ fn verify(
 struct Decided {
     permit: Permit,
     asked: Asked,
-    kind: Kind,
+    wants: Wants,
 }
 
 /// What the message is, and the right to send it.
-fn permit(flight: &mut Flight, caller: &Admitted, head: &mut Parts, bytes: &[u8]) -> Result<Decided, Stop> {
+fn permit(
+    line: &Line,
+    flight: &mut Flight,
+    caller: &Admitted,
+    head: &mut Parts,
+    bytes: &[u8],
+) -> Result<Decided, Stop> {
+    let (shared, Admitted { verified, server, .. }) = (line.shared(), caller);
     let envelope = match head.method {
         Method::POST => Some(Envelope::parse(bytes).map_err(Denial::Envelope)?),
         _ => None,
@@ -229,11 +290,21 @@ fn permit(flight: &mut Flight, caller: &Admitted, head: &mut Parts, bytes: &[u8]
             session::ignore(&mut head.headers);
         }
     }
+    let session = session::of(&shared.session_key, &head.headers, verified, server);
+    if let Ok(Some(session)) = &session {
+        flight.introduced(shared.introductions.of(session).as_deref());
+    }
     let path_client = caller.path_client.as_ref().map(ClientName::as_str);
     let ask = ask_of(envelope.as_ref());
-    let permit = authorize(&caller.verified, &Call { server: &caller.server, path_client, ask })?;
-    flight.permitted(&permit);
-    Ok(Decided { permit, asked: Asked::of(ask), kind: Kind::of(&head.method, envelope.as_ref()) })
+    let permit = authorize(verified, &Call { server, path_client, ask })?;
+    if let (Some(policy), Some(denial)) = (policy_of(verified), permit.would_refuse()) {
+        flight.would_refuse(policy.name(), denial.code());
+    }
+    let wants = Wants::of(head, envelope.as_ref());
+    if let Some(session) = session? {
+        session.name_to_server(&mut head.headers);
+    }
+    Ok(Decided { permit, asked: Asked::of(ask), wants })
 }
 
 /// What the request asks for. Without a message it opens or ends a session or a stream.

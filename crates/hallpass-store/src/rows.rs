@@ -68,6 +68,25 @@ pub struct TokenRow {
     pub overlap: Overlap,
 }
 
+impl TokenRow {
+    /// Until when it is good although a newer one has taken its place, if it is.
+    pub fn good_beside_its_successor(&self, now: UnixTime) -> Option<UnixTime> {
+        match self.state {
+            TokenState::Superseded { until } => Some(until.min(self.expires_at)).filter(|until| now < *until),
+            TokenState::Pending | TokenState::Active | TokenState::Revoked { .. } => None,
+        }
+    }
+
+    /// Whether it is accepted, as far as the token itself decides that.
+    pub fn is_good(&self, now: UnixTime) -> bool {
+        match self.state {
+            TokenState::Pending | TokenState::Active => now < self.expires_at,
+            TokenState::Superseded { .. } => self.good_beside_its_successor(now).is_some(),
+            TokenState::Revoked { .. } => false,
+        }
+    }
+}
+
 /// How long the token before stays good once a new one is in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overlap {

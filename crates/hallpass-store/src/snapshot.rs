@@ -4,12 +4,11 @@ use crate::fault::{StoreFault, damaged};
 use crate::grace::GraceRow;
 use crate::rows::{ClientRow, KeyRow, KeyState};
 use crate::seal::SealKey;
-use crate::signing::SigningKey;
 use crate::store::Store;
 use crate::{clients, grace, keys, policies, tokens};
 use hallpass_core::claims::LEEWAY;
 use hallpass_core::grace::{Grace, GraceTerms, TagKey};
-use hallpass_core::keys::{Algorithm, JtiRule, KeyId, KeySet, VerifyingKey};
+use hallpass_core::keys::{KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::policy::Policy;
 use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenType};
@@ -134,7 +133,7 @@ fn key_set(rows: &[KeyRow], seal: &SealKey) -> Result<KeySet, StoreFault> {
     let verifying: Vec<VerifyingKey> = rows
         .iter()
         .filter(|row| row.state != KeyState::Retired)
-        .map(|row| verifying_key(row, seal))
+        .map(|row| row.verifying_key(seal))
         .collect::<Result<_, _>>()?;
     let former = rows.iter().find(|row| row.former && row.state != KeyState::Retired);
     let keys = KeySet::new(verifying);
@@ -145,15 +144,4 @@ fn key_set(rows: &[KeyRow], seal: &SealKey) -> Result<KeySet, StoreFault> {
         Some(row) => keys.with_unnamed(&row.kid),
         None => keys,
     })
-}
-
-/// What verifies the tokens of a key.
-pub(crate) fn verifying_key(row: &KeyRow, seal: &SealKey) -> Result<VerifyingKey, StoreFault> {
-    let kid = KeyId::new(&row.kid).ok_or_else(|| damaged("a key's name"))?;
-    if row.algorithm != Algorithm::Hs256 {
-        return VerifyingKey::public(kid, row.algorithm, &row.public).map_err(damaged);
-    }
-    let key = SigningKey::from_sealed(kid, row.algorithm, &row.sealed, seal).map_err(damaged)?;
-    let key = key.verifying_key().map_err(damaged)?;
-    Ok(if row.former { key.with_jti(JtiRule::AdoptedWithout) } else { key })
 }

@@ -3,6 +3,7 @@
 use crate::clients::require_client;
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
+use crate::keys::require_key;
 use crate::placements::upsert_placement;
 use crate::rotations::{read_overlap, supersede_others};
 use crate::rows::{NewToken, Overlap, PlacementRow, TokenRow};
@@ -15,8 +16,9 @@ use sqlx::{Row, SqliteConnection};
 pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former, until_seen, overlap_s, overlap_until_seen FROM token";
 /// What may still count at `$1`.
 pub(crate) const LIVE: &str = "(state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
-/// A UUIDv7 sorts by the time it was made.
-const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
+/// In the order in which they were noted. Times and ids would do what a clock says: after one was set back, the newest
+/// token would not be the first, and a client that was cut off would look as if it were not.
+const NEWEST_FIRST: &str = "ORDER BY rowid DESC";
 
 impl Store {
     /// All tokens, newest first.
@@ -38,6 +40,20 @@ impl Store {
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.seconds());
         query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// When each enabled client's newest token ends, by client.
+    pub async fn token_ends(&self) -> Result<Vec<(ClientName, UnixTime)>, StoreFault> {
+        let sql = "SELECT client.name AS name, MAX(token.expires_at) AS ends FROM token JOIN client ON client.name = token.client
+            WHERE token.state IN ('pending', 'active') AND NOT token.former AND client.enabled AND NOT client.removed
+            GROUP BY client.name ORDER BY client.name";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let name = ClientName::new(row.try_get("name")?).map_err(damaged)?;
+                Ok((name, UnixTime::from_seconds(row.try_get("ends")?)))
+            })
+            .collect()
     }
 
     /// The token with that `jti`.
@@ -67,6 +83,7 @@ impl Store {
     pub async fn add_successor(&self, token: &NewToken, overlap: Overlap) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
         require_client(&mut change, token.client.as_str()).await?;
+        require_key(&mut change, &token.kid).await?;
         insert_token(&mut change, token, "pending", false).await?;
         let sql = "UPDATE token SET overlap_s = $1, overlap_until_seen = $2 WHERE jti = $3";
         let query = sqlx::query(sql).bind(overlap.seconds).bind(overlap.until_seen).bind(&token.jti);
@@ -86,6 +103,7 @@ impl Store {
         if known.is_some() {
             return Ok(false);
         }
+        require_key(&mut change, &token.kid).await?;
         let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE state IN ('pending', 'active') AND client = $2";
         sqlx::query(sql).bind(at.seconds()).bind(token.client.as_str()).execute(&mut *change).await?;
         insert_token(&mut change, token, "active", true).await?;

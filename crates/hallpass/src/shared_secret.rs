@@ -3,13 +3,13 @@
 use crate::cli::SecretPlace;
 use crate::environment;
 use crate::fault::{Fault, Result};
+use crate::given_file;
 use crate::installation::Installation;
 use hallpass_core::grace::{SecretTag, TagKey};
 use hallpass_core::snapshot::Authority;
 use hallpass_core::{Bearer, Denial, check_signature};
 use hallpass_store::SHARED_SECRETS;
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -53,25 +53,22 @@ impl SharedSecret {
     }
 
     fn of_file(file: &Path) -> Result<Self> {
-        // As large as it can get: a text that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(MOST + 1));
-        let place = if file == Path::new("-") {
-            "standard input".into()
+        let (place, read) = if file == Path::new("-") {
+            ("standard input".to_owned(), given_file::read_text(std::io::stdin().lock(), MOST))
         } else {
-            format!("the file `{}`", file.display())
+            let opened = given_file::regular_or_open(file);
+            (
+                format!("the file `{}`", file.display()),
+                opened.and_then(|opened| given_file::read_text(opened, MOST)),
+            )
         };
-        let read = if file == Path::new("-") {
-            std::io::stdin().lock().take(MOST as u64).read_to_end(&mut bytes)
-        } else {
-            std::fs::File::open(file).and_then(|opened| opened.take(MOST as u64).read_to_end(&mut bytes))
-        };
-        read.map_err(|error| {
+        let text = read.map_err(|error| {
             Fault::new(format!("cannot read {place}: {error}"))
-                .hint("a file that holds the secret and nothing else")
+                .hint("a file that holds the secret and nothing else, or `-` for standard input")
         })?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| unusable(&place, "is no text"))?;
         // An editor ends the last line; that is no part of the secret.
-        let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+        let text =
+            text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
         Self::check(Zeroizing::new(text.to_owned()), place)
     }
 

@@ -49,6 +49,7 @@ pub(crate) fn class_of(denial: &Denial) -> Class {
         Denial::OtherClientsPath { .. }
         | Denial::PolicyDenied { .. }
         | Denial::TooFast { .. }
+        | Denial::PolicyChanged { .. }
         | Denial::LegacyServerNotAllowed { .. }
         | Denial::Stale
         | Denial::ServerNotAllowed { .. }

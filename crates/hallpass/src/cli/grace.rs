@@ -1,6 +1,6 @@
 //! `hallpass grace` as types.
 
-use super::{Consent, Roster};
+use super::{Consent, Roster, Wait};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ pub enum GraceCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Whether to wait
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Refuse the shared secret from now on, and cut what was opened with it
     End {
@@ -32,6 +35,9 @@ pub enum GraceCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Whether to wait
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Until when it runs, who still uses the secret, and from which day it can end
     Status {
@@ -71,6 +77,9 @@ pub struct GraceStart {
     /// How to go about it
     #[command(flatten)]
     pub consent: Consent,
+    /// Whether to wait
+    #[command(flatten)]
+    pub wait: Wait,
     /// Which hallpass.toml
     #[command(flatten)]
     pub roster: Roster,

@@ -10,7 +10,7 @@ mod take_over;
 mod text;
 
 use super::Context;
-use crate::cli::{Consent, GraceCommand};
+use crate::cli::{Consent, GraceCommand, Wait};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
@@ -26,16 +26,29 @@ use hallpass_store::GraceRow;
 /// Runs one of the commands about the grace period.
 pub(super) async fn run(context: &Context, command: &GraceCommand) -> Result<()> {
     match command {
-        GraceCommand::Start(start) => start::run(context, start).await,
-        GraceCommand::Extend { until, reason, consent } => {
-            extend::run(context, until, reason.as_deref(), *consent).await
+        GraceCommand::Start(start) => {
+            start::run(context, start).await?;
+            wait_for_gateway(context, start.wait, start.consent).await
         }
-        GraceCommand::End { reason, force, consent } => {
-            end::run(context, reason.as_deref(), *force, *consent).await
+        GraceCommand::Extend { until, reason, consent, wait } => {
+            extend::run(context, until, reason.as_deref(), *consent).await?;
+            wait_for_gateway(context, *wait, *consent).await
+        }
+        GraceCommand::End { reason, force, consent, wait } => {
+            end::run(context, reason.as_deref(), *force, *consent).await?;
+            wait_for_gateway(context, *wait, *consent).await
         }
         GraceCommand::Status { report, format, output } => {
             status::run(context, *report, *format, output.as_deref()).await
         }
+    }
+}
+
+async fn wait_for_gateway(context: &Context, wait: Wait, consent: Consent) -> Result<()> {
+    let wait = wait.unless(consent.dry_run);
+    match wait.wait {
+        Some(_) => wait.for_gateway(&context.installation().await?).await,
+        None => Ok(()),
     }
 }
 
