@@ -214,24 +214,29 @@ fn every_caller_is_listed_as_well_as_it_can_be_told_apart() {
 #[test]
 fn the_next_steps_name_who_to_talk_to_and_what_to_type() {
     let report = after_a_fortnight(&events());
-    let typed: Vec<String> = report.next.iter().map(Step::command).collect();
+    let typed: Vec<String> = report.next.iter().map(|step| step.command(&report)).collect();
     assert_eq!(
         typed,
         [
-            "hallpass show gone-quiet",
-            "hallpass show lazy-1",
             "hallpass show lazy-2",
-            "hallpass issue no-token-1",
+            "hallpass show lazy-1",
             "hallpass issue no-token-2",
+            "hallpass issue no-token-1",
             "hallpass show only-refused",
+            "hallpass show gone-quiet",
             "hallpass log -f",
             "hallpass log -f",
             "hallpass log -f",
             "hallpass log -f",
             "hallpass add NAME --app APP",
-            "hallpass remove never-issued",
-            "hallpass remove never-seen",
+            "hallpass remove NAME",
         ]
+    );
+    let first = report.next[0].text(&report);
+    assert!(
+        first.contains("never used it")
+            && first.ends_with("(node at 10.0.0.12, last on 2026-12-06 03:00 UTC)"),
+        "{first}"
     );
     for step in &report.next {
         let text = step.text(&report);

@@ -34,6 +34,13 @@ pub struct GraceRow {
     pub strict: bool,
 }
 
+impl GraceRow {
+    /// Since when it is over, if it is over at `now` or was at any time that was kept.
+    pub fn over_since(&self, now: UnixTime) -> Option<UnixTime> {
+        self.ended_at.or_else(|| (now.max(self.seen) >= self.until).then_some(self.until))
+    }
+}
+
 impl Store {
     /// The grace period, running or over.
     pub async fn grace(&self) -> Result<Option<GraceRow>, StoreFault> {

@@ -1,9 +1,11 @@
 //! The command line as types. Parses and does nothing.
 
+mod grace;
 mod policy;
 mod rotation;
 
 pub use self::policy::PolicyCommand;
+pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use rotation::{Rotation, Wait};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -193,6 +195,11 @@ pub enum Command {
         command: PolicyCommand,
         #[command(flatten)]
         roster: Roster,
+    },
+    /// The grace period: until when the secret that clients shared before is still accepted
+    Grace {
+        #[command(subcommand)]
+        command: GraceCommand,
     },
     /// The clients
     List,

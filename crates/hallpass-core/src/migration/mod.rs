@@ -243,10 +243,10 @@ pub enum Step {
         /// The caller's place in the report's list.
         caller: usize,
     },
-    /// Never seen: is it in use at all?
+    /// Never seen: are they in use at all?
     Ask {
-        /// Whose owner to talk to.
-        client: ClientName,
+        /// Whose owners to talk to.
+        clients: Vec<ClientName>,
     },
     /// It ends before everybody has moved.
     EndsFirst {

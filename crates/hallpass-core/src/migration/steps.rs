@@ -1,6 +1,7 @@
 //! Who to talk to next, the most pressing first.
 
 use super::{ClientLine, QUIET, Report, Standing, Step, Verdict};
+use std::cmp::Reverse;
 
 /// How far the clock may be behind the highest time seen before that is worth a word, in seconds.
 const CLOCK_DIFFERENCE: i64 = 120;
@@ -14,9 +15,11 @@ pub(super) fn next(report: &Report) -> Vec<Step> {
     {
         steps.push(Step::ClockRanAhead { seen: period.seen });
     }
-    steps.extend(report.clients.iter().filter(|line| line.standing == Standing::NotMoved).map(move_on));
-    let named = |line: &&ClientLine| line.standing == Standing::Both;
-    steps.extend(report.clients.iter().filter(named).map(|line| Step::FindTheOtherCopy {
+    let mut unmoved: Vec<&ClientLine> = standing(report, Standing::NotMoved).collect();
+    // Who uses the secret most of all is stopped first by an end.
+    unmoved.sort_by_key(|line| Reverse(line.legacy.as_ref().map(|legacy| legacy.last)));
+    steps.extend(unmoved.into_iter().map(move_on));
+    steps.extend(standing(report, Standing::Both).map(|line| Step::FindTheOtherCopy {
         client: line.client.clone(),
         address: line.legacy.as_ref().and_then(|legacy| legacy.address.clone()),
     }));
@@ -35,11 +38,15 @@ pub(super) fn next(report: &Report) -> Vec<Step> {
             Verdict::NotYet { .. } | Verdict::From { .. } | Verdict::Over { .. } | Verdict::NoPeriod => {}
         }
     }
-    let silent = report.clients.iter().filter(|line| line.standing == Standing::Silent);
-    if report.period.is_some() {
-        steps.extend(silent.map(|line| Step::Ask { client: line.client.clone() }));
+    let silent: Vec<_> = standing(report, Standing::Silent).map(|line| line.client.clone()).collect();
+    if report.period.is_some() && !silent.is_empty() {
+        steps.push(Step::Ask { clients: silent });
     }
     steps
+}
+
+fn standing(report: &Report, there: Standing) -> impl Iterator<Item = &ClientLine> {
+    report.clients.iter().filter(move |line| line.standing == there)
 }
 
 fn move_on(line: &ClientLine) -> Step {

@@ -5,6 +5,7 @@ mod adopt;
 mod apply;
 mod changes;
 mod connect;
+mod grace;
 mod init;
 mod issue;
 mod keys;
@@ -100,6 +101,7 @@ pub async fn run(cli: Cli) -> Result<()> {
             policy::run(&context, &command, roster.config.as_deref()).await
         }
         Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
+        Command::Grace { command } => grace::run(&context, &command).await,
         Command::List => list::list(&context).await,
         Command::Show { name } => list::show(&context, &name).await,
         Command::Status { roster } => status::run(&context, roster.config.as_deref()).await,

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::follow::follow;
+use crate::grace_keeper::GraceKeeper;
 use crate::home::{Home, Lock};
 use crate::installation::Installation;
 use crate::lookout::Lookout;
@@ -84,11 +85,14 @@ pub(super) async fn serve(
     publish_endpoint(&installation, &address)?;
     note(&format!("listening on {address}"));
     let _rotating = SelfRotation::start(&context.home, settings)?;
+    let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
         () = stop.wait() => note("stopping"),
         () = follow(&installation, &gateway, &mut watch) => {}
         () = presence::keep(&installation.store, gateway.revision()) => {}
+        () = grace.keep(&gateway) => {}
     }
+    grace.keep_the_rest(&gateway).await;
     presence::end(&installation.store).await;
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
