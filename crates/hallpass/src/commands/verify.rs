@@ -7,6 +7,7 @@ use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::former::FORMER_KID;
 use crate::given_file;
+use crate::output::note;
 use hallpass_core::claims::{LEEWAY, LIFETIME_MOST};
 use hallpass_core::encoding::decode_base64url;
 use hallpass_core::judge::check_claims;
@@ -17,6 +18,7 @@ use hallpass_core::snapshot::{Authority, TokenType};
 use hallpass_core::strict_json::Json;
 use hallpass_core::{Bearer, ClientName, Denial, TokenDigest, UnixTime, check_signature, judge};
 use serde_json::{Value, json};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -170,6 +172,9 @@ fn offline_keys(offline: &Offline, header: Option<&Value>) -> Result<KeySet> {
 
 pub(super) fn read(file: &Path) -> Result<Zeroizing<String>> {
     let text = if file == Path::new("-") {
+        if std::io::stdin().is_terminal() {
+            note("paste the token, then Enter and Ctrl-D");
+        }
         given_file::read_text(std::io::stdin().lock(), MOST).doing("cannot read standard input")?
     } else {
         let shown = file.display();

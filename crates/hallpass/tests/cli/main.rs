@@ -8,6 +8,7 @@
 //! - `killed`: `kill -9` at every moment, and two and more commands at once.
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
 //! - `given`: files that a person names: pipes, devices, giants.
+//! - `terminal`: questions, their answers, Ctrl-C.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod bridge;
@@ -21,4 +22,5 @@ mod program;
 mod refused;
 mod stage;
 mod standing;
+mod terminal;
 mod words;

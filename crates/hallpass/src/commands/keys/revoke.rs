@@ -43,8 +43,10 @@ pub(super) async fn run(
     reissued.map_err(|fault| {
         let clients =
             if waiting.len() == 1 { "1 client is".into() } else { format!("{} clients are", waiting.len()) };
-        Fault::new(format!("`{kid}` is stopped for good, and {clients} without a token now: {fault}"))
-            .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
+        Fault::new(format!(
+            "`{kid}` is stopped for good, and {clients} without a token now; no new ones: {fault}"
+        ))
+        .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
     })
 }
 
