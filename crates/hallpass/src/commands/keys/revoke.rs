@@ -172,6 +172,7 @@ async fn without_a_token(installation: &Installation, lost: &BTreeSet<String>) -
 
 /// A new active key. Another command may take its name first: then it gets the next one.
 async fn add_successor(installation: &Installation, algorithm: Algorithm) -> Result<()> {
+    installation.check_seal().await?;
     let mut tries = 3;
     loop {
         let keys = installation.store.keys().await.doing("the keys")?;
