@@ -2,11 +2,15 @@
 
 mod raw;
 
+use crate::admin::{AdminSettings, WarningSettings};
 use crate::keys::Algorithm;
-use crate::name::{Audience, ClientName, Issuer, ServerName, Subject};
+use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
+use crate::policy::PolicySettings;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub(crate) use raw::value;
 
 /// A checked `hallpass.toml`.
 #[derive(Clone, Debug, Default)]
@@ -19,10 +23,16 @@ pub struct Roster {
     pub gateway: GatewaySettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[warnings]`
+    pub warnings: WarningSettings,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, ClientSettings>,
     /// `[servers.NAME]`
     pub servers: BTreeMap<ServerName, ServerSettings>,
+    /// `[policy.NAME]`
+    pub policies: BTreeMap<PolicyName, PolicySettings>,
 }
 
 /// Who issues, for whom, and for how long. What is absent has a default, or was fixed by `hallpass init`.
@@ -36,6 +46,18 @@ pub struct AuthoritySettings {
     pub lifetime: Option<i64>,
     /// What a new signing key signs with.
     pub algorithm: Option<Algorithm>,
+    /// Whether the gateway rotates tokens by itself.
+    pub rotate: Rotate,
+}
+
+/// Whether the gateway rotates tokens by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotate {
+    /// Where the placement is read without a restart.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
 }
 
 /// Where the gateway listens and what it takes for its own name.
@@ -47,6 +69,8 @@ pub struct GatewaySettings {
     pub hosts: Vec<String>,
     /// `Origin` values that are accepted besides the gateway's own.
     pub origins: Vec<String>,
+    /// How long calls are let in without a look at the store that succeeded, in seconds.
+    pub max_stale: Option<i64>,
 }
 
 /// How a call's line is written.
@@ -71,6 +95,8 @@ pub struct ClientSettings {
     pub env: Option<String>,
     /// The servers that the client may use. Absent: all.
     pub servers: Option<Vec<ServerName>>,
+    /// The policy that it is under. Absent: none.
+    pub policy: Option<PolicyName>,
 }
 
 /// An MCP server behind the gateway.
@@ -122,6 +148,13 @@ pub enum RosterFault {
         /// The server it names.
         server: String,
     },
+    /// A client under a policy that is not there.
+    NoSuchPolicy {
+        /// The client.
+        client: String,
+        /// The policy it names.
+        policy: String,
+    },
     /// A kind of server that this version does not serve.
     ServerKind {
         /// The server.
@@ -152,6 +185,9 @@ impl fmt::Display for RosterFault {
             Self::NoSuchServer { client, server } => {
                 write!(f, "`clients.{client}.servers` names `{server}`, and there is no `[servers.{server}]`")
             }
+            Self::NoSuchPolicy { client, policy } => {
+                write!(f, "`clients.{client}.policy` names `{policy}`, and there is no `[policy.{policy}]`")
+            }
             Self::ServerKind { server, kind } => {
                 write!(
                     f,
@@ -170,6 +206,7 @@ impl Roster {
         let roster = raw::read(text)?;
         roster.check_subjects()?;
         roster.check_servers()?;
+        roster.check_policies()?;
         Ok(roster)
     }
 
@@ -180,6 +217,32 @@ impl Roster {
             if let Some(other) = seen.insert(subject, name) {
                 let clients = [other.to_string(), name.to_string()];
                 return Err(RosterFault::DuplicateSubject { subject: subject.to_string(), clients });
+            }
+        }
+        Ok(())
+    }
+
+    /// A rule about a server that is not there is a typing mistake, and would leave the real one open.
+    fn check_policies(&self) -> Result<(), RosterFault> {
+        for (name, settings) in &self.policies {
+            let policy = raw::checked_policy(name.as_str(), settings)?;
+            let named = policy.rules().iter().filter_map(|rule| rule.only_server());
+            for server in named {
+                if !self.servers.contains_key(server) {
+                    return Err(value(
+                        &format!("policy.{name}"),
+                        &format!("a rule names `{server}`, and there is no `[servers.{server}]`"),
+                    ));
+                }
+            }
+        }
+        for (client, settings) in &self.clients {
+            let Some(policy) = &settings.policy else { continue };
+            if !self.policies.contains_key(policy) {
+                return Err(RosterFault::NoSuchPolicy {
+                    client: client.to_string(),
+                    policy: policy.to_string(),
+                });
             }
         }
         Ok(())
@@ -278,6 +341,10 @@ mod tests {
                 "line 3, column 3: unknown field `port`, expected one of `issuer`",
             ),
             ("clients = \"SECRET\"", "line 1, column 11: invalid type: string, expected a map"),
+            (
+                "[policy.a]\ndefault = \"SECRET\"",
+                "line 2, column 11: unknown value, expected `allow` or `deny`",
+            ),
         ] {
             let fault = Roster::parse(text).unwrap_err().to_string();
             assert!(fault.starts_with(expect), "{text}\n{fault}");
@@ -292,11 +359,22 @@ mod tests {
             ("[authority]\nlifetime = \"10y\"", "`authority.lifetime`"),
             ("[authority]\nlifetime = \"400d\"", "from 60s to 366d"),
             ("[authority]\nalgorithm = \"RS256\"", "`authority.algorithm`"),
+            ("[authority]\nrotate = \"off\"", "`authority.rotate`: it must be `auto` or `never`"),
             ("[gateway]\nlisten = \"4255\"", "`gateway.listen`"),
             ("[gateway]\norigins = [\"*\"]", "`gateway.origins`"),
             ("[gateway]\nport = 1", "unknown field `port`"),
+            ("[admin]\nlisten = \"metrics\"", "`admin.listen`"),
+            ("[admin]\nhosts = [\"*:4256\"]", "`admin.hosts`"),
+            ("[warnings]\ndisable = [\"two_adresses\"]", "`warnings.disable`: `two_adresses`"),
+            ("[warnings]\ndisable = [\"unknown_token\"]", "nobody to disable"),
             ("[clients.\"a/b\"]\napp = \"vscode\"", "`clients.a/b` is not a name"),
             ("[clients.a]\napp = \"vscode\"\nservers = [\"x\"]", "no `[servers.x]`"),
+            ("[clients.a]\napp = \"vscode\"\npolicy = \"x\"", "no `[policy.x]`"),
+            ("[policy.a]\nrules = [\"deny x\"]", "no `[servers.x]`"),
+            ("[policy.a]\nrules = [\"permit *\"]", "`policy.a`: the rule `permit *`"),
+            ("[policy.a]\nrule = []", "unknown field `rule`"),
+            ("[policy.a]\nrate = \"fast\"", "`policy.a`: `rate`"),
+            ("[gateway]\nmax_stale = \"1h\"", "`gateway.max_stale`"),
             (
                 "[clients.a]\napp = \"x\"\nsubject = \"s\"\n[clients.b]\napp = \"x\"\nsubject = \"s\"",
                 "same subject `s`",

@@ -1,5 +1,9 @@
 //! The command line as types. Parses and does nothing.
 
+mod rotation;
+
+pub use rotation::{Rotation, Wait};
+
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -111,6 +115,19 @@ pub enum Command {
         #[command(flatten)]
         roster: Roster,
     },
+    /// A new token in the place of the one before, which stays good for a while: no call fails
+    Rotate {
+        #[command(flatten)]
+        who: Who,
+        #[command(flatten)]
+        rotation: Rotation,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
+        #[command(flatten)]
+        roster: Roster,
+    },
     /// Cut a client or one token off: final, in force within 300 ms, open streams are cut
     Revoke {
         /// A client's name, or a token's `jti`
@@ -121,6 +138,29 @@ pub enum Command {
         reason: String,
         #[command(flatten)]
         consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Refuse a client's tokens and cut its streams until `hallpass enable`; nothing else changes
+    Disable {
+        /// The client
+        name: String,
+        /// Why; kept in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Let a disabled client in again, with the tokens that it has
+    Enable {
+        /// The client
+        name: String,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Revoke a client, take our entry out of its configuration, put back what stood there
     Remove {
@@ -260,6 +300,9 @@ pub enum KeysCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Whether to wait
+        #[command(flatten)]
+        wait: Wait,
         /// Which hallpass.toml
         #[command(flatten)]
         roster: Roster,

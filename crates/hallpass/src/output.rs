@@ -102,7 +102,7 @@ fn shown(text: &str) -> String {
 }
 
 /// A token typed as an argument, or standing in a line of a file that is refused, is in errors about it otherwise.
-fn without_tokens(text: &str) -> String {
+pub fn without_tokens(text: &str) -> String {
     let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(start) = rest.find("eyJ") {
         let (before, from) = rest.split_at(start);

@@ -1,12 +1,14 @@
 //! `hallpass.toml` as it is written, table by table, and the check of each. What one table says of another is not looked at.
 
 use super::{
-    AuthoritySettings, ClientSettings, GatewaySettings, LogSettings, Roster, RosterFault, ServerSettings,
-    is_variable_name, parse_duration,
+    AuthoritySettings, ClientSettings, GatewaySettings, LogSettings, Roster, RosterFault, Rotate,
+    ServerSettings, is_variable_name, parse_duration,
 };
+use crate::admin::{RawAdmin, RawWarnings};
 use crate::claims::LIFETIME_MOST;
 use crate::keys::Algorithm;
-use crate::name::{Audience, ClientName, Issuer, ServerName, Subject};
+use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
+use crate::policy::{Policy, PolicySettings};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +21,8 @@ pub(super) fn read(text: &str) -> Result<Roster, RosterFault> {
         authority: raw.authority.check()?,
         gateway: raw.gateway.check()?,
         log: raw.log.check()?,
+        admin: raw.admin.check()?,
+        warnings: raw.warnings.check()?,
         clients: raw
             .clients
             .into_iter()
@@ -29,7 +33,20 @@ pub(super) fn read(text: &str) -> Result<Roster, RosterFault> {
             .into_iter()
             .map(|(name, server)| server.check(&name))
             .collect::<Result<_, _>>()?,
+        policies: raw
+            .policy
+            .into_iter()
+            .map(|(name, policy)| check_policy(&name, policy))
+            .collect::<Result<_, _>>()?,
     })
+}
+
+fn check_policy(name: &str, settings: PolicySettings) -> Result<(PolicyName, PolicySettings), RosterFault> {
+    checked_policy(name, &settings).map(|policy| (policy.name().clone(), settings))
+}
+
+pub(super) fn checked_policy(name: &str, settings: &PolicySettings) -> Result<Policy, RosterFault> {
+    Policy::new(name, settings).map_err(|fault| value(&format!("policy.{name}"), &fault.to_string()))
 }
 
 /// Where and what, and nothing of what stands there: somebody may have pasted a secret. The parser's own words would
@@ -45,6 +62,11 @@ fn syntax(text: &str, fault: &toml::de::Error) -> RosterFault {
 
 /// `invalid type: string "VALUE", expected a sequence`: the words of serde, without the value.
 fn without_value(message: &str) -> String {
+    if let Some((_, expected)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.rsplit_once("`, expected "))
+    {
+        return format!("unknown value, expected {expected}");
+    }
     let says_a_value = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
     match message.rsplit_once(", expected ") {
         Some((found, expected)) if says_a_value => {
@@ -66,9 +88,15 @@ struct RawRoster {
     #[serde(default)]
     log: RawLog,
     #[serde(default)]
+    admin: RawAdmin,
+    #[serde(default)]
+    warnings: RawWarnings,
+    #[serde(default)]
     clients: BTreeMap<String, RawClient>,
     #[serde(default)]
     servers: BTreeMap<String, RawServer>,
+    #[serde(default)]
+    policy: BTreeMap<String, PolicySettings>,
 }
 
 #[derive(Deserialize, Default)]
@@ -78,6 +106,7 @@ struct RawAuthority {
     audience: Option<String>,
     lifetime: Option<String>,
     algorithm: Option<String>,
+    rotate: Option<String>,
 }
 
 impl RawAuthority {
@@ -87,7 +116,16 @@ impl RawAuthority {
             audience: checked("authority.audience", self.audience, Audience::new)?,
             lifetime: self.lifetime.map(|text| check_lifetime(&text)).transpose()?,
             algorithm: self.algorithm.map(|name| check_algorithm(&name)).transpose()?,
+            rotate: check_rotate(self.rotate.as_deref())?,
         })
+    }
+}
+
+fn check_rotate(word: Option<&str>) -> Result<Rotate, RosterFault> {
+    match word {
+        None | Some("auto") => Ok(Rotate::Auto),
+        Some("never") => Ok(Rotate::Never),
+        Some(_) => Err(value("authority.rotate", "it must be `auto` or `never`")),
     }
 }
 
@@ -113,6 +151,7 @@ struct RawGateway {
     hosts: Vec<String>,
     #[serde(default)]
     origins: Vec<String>,
+    max_stale: Option<String>,
 }
 
 impl RawGateway {
@@ -127,8 +166,20 @@ impl RawGateway {
                 value("gateway.listen", "it must be an address and a port, like `127.0.0.1:4255`")
             })
         });
-        Ok(GatewaySettings { listen: listen.transpose()?, hosts: self.hosts, origins: self.origins })
+        let max_stale = self.max_stale.map(|text| check_max_stale(&text)).transpose()?;
+        Ok(GatewaySettings {
+            listen: listen.transpose()?,
+            hosts: self.hosts,
+            origins: self.origins,
+            max_stale,
+        })
     }
+}
+
+fn check_max_stale(text: &str) -> Result<i64, RosterFault> {
+    parse_duration(text)
+        .filter(|seconds| (1..=300).contains(seconds))
+        .ok_or_else(|| value("gateway.max_stale", "it must be from 1s to 300s, like `15s`"))
 }
 
 #[derive(Deserialize, Default)]
@@ -156,6 +207,7 @@ struct RawClient {
     entry: Option<String>,
     env: Option<String>,
     servers: Option<Vec<String>>,
+    policy: Option<String>,
 }
 
 impl RawClient {
@@ -189,6 +241,7 @@ impl RawClient {
             entry: self.entry,
             env: self.env,
             servers,
+            policy: checked(&format!("clients.{name}.policy"), self.policy, PolicyName::new)?,
         };
         Ok((client, settings))
     }
@@ -257,6 +310,6 @@ fn checked<T, F: fmt::Display>(
     text.map(|text| check(&text).map_err(|why| value(key, &why.to_string()))).transpose()
 }
 
-fn value(key: &str, why: &str) -> RosterFault {
+pub(crate) fn value(key: &str, why: &str) -> RosterFault {
     RosterFault::Value { key: key.into(), why: why.into() }
 }

@@ -239,6 +239,7 @@ fn unplaced(name: &ClientName, subject: &str) -> Result<ClientRow> {
         removed: false,
         from_roster: false,
         servers: ServerScope::All,
+        policy: None,
         config: None,
         entry: None,
         env: None,

@@ -28,8 +28,9 @@ pub(super) async fn run(context: &Context, command: &KeysCommand) -> Result<()> 
             };
             rotate(context, &installation, wish, *consent).await
         }
-        KeysCommand::Revoke { kid, reason, consent, roster } => {
-            revoke::run(context, &installation, kid, reason, *consent, roster.config.as_deref()).await
+        KeysCommand::Revoke { kid, reason, consent, wait, roster } => {
+            let wish = revoke::Wish { kid, reason, consent: *consent, wait: *wait };
+            revoke::run(context, &installation, wish, roster.config.as_deref()).await
         }
     }
 }
@@ -75,7 +76,7 @@ async fn list(context: &Context, installation: &Installation) -> Result<()> {
 }
 
 fn live_tokens(key: &KeyRow, tokens: &[TokenRow], now: UnixTime) -> (usize, Option<UnixTime>) {
-    let live = tokens.iter().filter(|token| token.kid == key.kid && is_live(token, now));
+    let live = tokens.iter().filter(|token| token.kid == key.kid && token.is_good(now));
     live.fold((0, None), |(count, last), token| (count + 1, last.max(Some(end_of(token)))))
 }
 
@@ -85,15 +86,6 @@ fn end_of(token: &TokenRow) -> UnixTime {
         TokenState::Superseded { until } => until.min(token.expires_at),
         TokenState::Pending | TokenState::Active | TokenState::Revoked { .. } => token.expires_at,
     }
-}
-
-fn is_live(token: &TokenRow, now: UnixTime) -> bool {
-    let counts = match token.state {
-        TokenState::Pending | TokenState::Active => true,
-        TokenState::Superseded { until } => until > now,
-        TokenState::Revoked { .. } => false,
-    };
-    counts && token.expires_at > now
 }
 
 /// What a rotation shall be.

@@ -14,11 +14,14 @@ mod manual;
 mod remove;
 mod revoke;
 mod roster;
+mod rotate;
 mod serve;
 mod status;
+mod switch;
 mod take_over;
 mod up;
 mod verify;
+mod wait;
 
 use crate::cli::{Cli, Command};
 use crate::fault::Result;
@@ -80,7 +83,17 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Issue { who, print, consent, roster } => {
             issue::run(&context, &who, print, consent, roster.config.as_deref()).await
         }
-        Command::Revoke { what, reason, consent } => revoke::run(&context, &what, &reason, consent).await,
+        Command::Rotate { who, rotation, consent, wait, roster } => {
+            let asked = rotate::Asked { rotation: &rotation, consent, wait };
+            rotate::run(&context, &who, asked, roster.config.as_deref()).await
+        }
+        Command::Revoke { what, reason, consent, wait } => {
+            revoke::run(&context, &what, &reason, consent, wait).await
+        }
+        Command::Disable { name, reason, consent, wait } => {
+            switch::disable(&context, &name, &reason, consent, wait).await
+        }
+        Command::Enable { name, consent, wait } => switch::enable(&context, &name, consent, wait).await,
         Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
         Command::List => list::list(&context).await,
         Command::Show { name } => list::show(&context, &name).await,

@@ -94,20 +94,25 @@ async fn check_here(context: &Context, token: &str) -> Result<Verdict> {
     let rows = installation.store.tokens().await.doing("the tokens")?;
     let row = rows.iter().find(|row| row.digest.matches(&digest));
     let owner = row.map(|row| row.client.clone());
+    let superseded_until = row.and_then(|row| row.good_beside_its_successor(clock::now()));
     let state = row.map(|row| {
         let adopted = if row.adopted { ", taken over from a former set-up" } else { "" };
         format!("{} token of `{}`{adopted}", super::list::state_word(row), row.client)
     });
-    let verified = Bearer::new(token)
+    let judged = Bearer::new(token)
         .and_then(|bearer| check_signature(&bearer, snapshot.authority()))
-        .and_then(|signed| judge(&Arc::new(signed), &snapshot, clock::now()));
-    Ok(match verified {
-        Ok(verified) => Verdict {
-            client: Some(verified.client().name.to_string()),
+        .and_then(|signed| {
+            let ends = signed.claims().expires_at;
+            let ends = superseded_until.map_or(ends, |until| ends.min(until));
+            judge(&Arc::new(signed), &snapshot, clock::now()).map(|verified| (verified, ends))
+        });
+    Ok(match judged {
+        Ok((verified, ends)) => Verdict {
+            client: verified.client().map(|client| client.name.to_string()),
             state,
             owner,
             refusal: None,
-            ends: Some(verified.signed().claims().expires_at),
+            ends: Some(ends),
         },
         Err(denial) => Verdict { client: None, state, owner, refusal: Some(denial), ends: None },
     })
@@ -222,7 +227,10 @@ fn next_step(denial: &Denial, owner: Option<&ClientName>, is_offline: bool) -> S
         (Denial::Replaced { client, .. }, _) => {
             format!("restart `{client}` so that it reads its newer token; {}", fresh(client))
         }
-        (Denial::ClientDisabled { client } | Denial::OtherSubject { client }, _) => {
+        (Denial::ClientDisabled { client }, _) => {
+            format!("`hallpass enable {client}` lets it in again; `hallpass show {client}` says why it is disabled")
+        }
+        (Denial::OtherSubject { client }, _) => {
             format!("`hallpass show {client}` says how the client is registered")
         }
         (_, Some(owner)) => fresh(owner),

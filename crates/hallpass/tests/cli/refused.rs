@@ -163,7 +163,7 @@ async fn names_and_values_in_the_configuration() {
             "[authority]",
             "[authority]\nisuer = \"x\"",
             format!(
-                "error: `hallpass.toml` is refused: line 3, column 1: unknown field `isuer`, expected one of `issuer`, `audience`, `lifetime`, `algorithm`\n{tail}"
+                "error: `hallpass.toml` is refused: line 3, column 1: unknown field `isuer`, expected one of `issuer`, `audience`, `lifetime`, `algorithm`, `rotate`\n{tail}"
             ),
         ),
     ];

@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 22] = [
     "tour",
     "adopt",
     "keys",
@@ -13,7 +13,10 @@ const COMMANDS: [&str; 19] = [
     "add",
     "apply",
     "issue",
+    "rotate",
     "revoke",
+    "disable",
+    "enable",
     "remove",
     "list",
     "show",
@@ -30,7 +33,7 @@ const ADD: [&str; 10] =
     ["add", "x", "--app", "json", "--config", VSCODE2, "--entry", "filesystem", "--env", "TOKEN"];
 
 fn changing() -> Vec<Vec<&'static str>> {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 17] = [
         &["init"],
         &["up"],
         &["apply"],
@@ -38,6 +41,12 @@ fn changing() -> Vec<Vec<&'static str>> {
         &["issue", "claude"],
         &["issue", "--all"],
         &["issue", "claude", "--print"],
+        &["rotate", "claude"],
+        &["rotate", "--all"],
+        &["rotate", "claude", "--now", "--wait"],
+        &["rotate", "claude", "--print"],
+        &["disable", "claude", "--reason", "x", "--wait"],
+        &["enable", "claude"],
         &["revoke", "claude", "--reason", "x"],
         &["remove", "claude"],
         &ADD,

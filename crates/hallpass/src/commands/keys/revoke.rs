@@ -1,13 +1,13 @@
 //! `hallpass keys revoke`: the stop, which waits for nobody, and then the new tokens, which ask.
 
-use super::{act, is_live, next_kid};
-use crate::cli::Consent;
+use super::{act, next_kid};
+use crate::cli::{Consent, Wait};
 use crate::clock;
 use crate::commands::roster::{Chosen, plans};
 use crate::commands::{Context, changes};
 use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::installation::{Installation, new_key};
-use crate::plan::{ClientPlan, Wish};
+use crate::plan::{self, ClientPlan};
 use hallpass_core::Event;
 use hallpass_core::keys::Algorithm;
 use hallpass_store::{KeyRow, KeyState};
@@ -15,16 +15,24 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// What was typed to stop a key.
+#[derive(Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) kid: &'a str,
+    pub(super) reason: &'a str,
+    pub(super) consent: Consent,
+    pub(super) wait: Wait,
+}
+
 /// Stops a key and all its tokens at once, then gives the clients that lost theirs new ones. The stop does not ask: in an
 /// emergency nobody wants to be asked. The new tokens are written into files of other programs, and that does.
 pub(super) async fn run(
     context: &Context,
     installation: &Installation,
-    kid: &str,
-    reason: &str,
-    consent: Consent,
+    wish: Wish<'_>,
     config: Option<&Path>,
 ) -> Result<()> {
+    let Wish { kid, reason, consent, wait } = wish;
     check_reason(reason)?;
     // Neither behind the home's lock (another command may hold it while a person thinks about a question) nor behind
     // the configuration, which may be broken: the stop needs none of them.
@@ -32,10 +40,12 @@ pub(super) async fn run(
     stop.describe(context);
     if stop.keys.is_empty() || consent.dry_run {
         stop.document(context, 0, &BTreeSet::new(), consent.dry_run);
-        return Ok(());
+        return wait.unless(consent.dry_run).for_gateway(installation).await;
     }
     let stopped = stop.carry_out(installation, reason).await?;
     context.output.line(format!("{}: stopped, with {}", stop.names().join(" and "), count(stopped, "token")));
+    // Before the new tokens, which may wait for an answer.
+    let confirmed = wait.for_gateway(installation).await;
     let quiet = Context { output: context.output.without_documents(), ..context.clone() };
     let reissued = reissue(&quiet, installation, config, &stop.lost, consent).await;
     let waiting = without_a_token(installation, &stop.lost).await?;
@@ -47,7 +57,8 @@ pub(super) async fn run(
             "`{kid}` is stopped for good, and {clients} without a token now; no new ones: {fault}"
         ))
         .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
-    })
+    })?;
+    confirmed
 }
 
 fn check_reason(reason: &str) -> Result<()> {
@@ -91,7 +102,10 @@ impl Stop {
         let tokens = installation.store.tokens().await.doing("the tokens")?;
         let now = clock::now();
         let hangs = |token_kid: &str| keys.iter().any(|key| key.kid == token_kid);
-        let lost = tokens.iter().filter(|token| hangs(&token.kid) && is_live(token, now));
+        // Those whose newest token another key signed lose only what was superseded.
+        let lost = tokens.iter().filter(|token| {
+            hangs(&token.kid) && token.is_good(now) && token.good_beside_its_successor(now).is_none()
+        });
         let lost = lost.map(|token| token.client.to_string()).collect();
         Ok(Self { kid: kid.to_owned(), keys, lost })
     }
@@ -149,7 +163,8 @@ async fn reissue(
     }
     let settings = context.settings(config)?;
     let _lock = installation.home.lock()?;
-    let all = plans(&context.home, Some(installation), &settings, Chosen::All, Wish::WhatIsMissing).await?;
+    let all =
+        plans(&context.home, Some(installation), &settings, Chosen::All, plan::Wish::WhatIsMissing).await?;
     let plans: Vec<ClientPlan> =
         all.into_iter().filter(|plan| lost.contains(plan.client.name.as_str())).collect();
     let is_planned = |name: &str| plans.iter().any(|plan| plan.client.name.as_str() == name);
@@ -165,8 +180,7 @@ async fn reissue(
 async fn without_a_token(installation: &Installation, lost: &BTreeSet<String>) -> Result<BTreeSet<String>> {
     let tokens = installation.store.tokens().await.doing("the tokens")?;
     let now = clock::now();
-    let has_one =
-        |name: &str| tokens.iter().any(|token| token.client.as_str() == name && is_live(token, now));
+    let has_one = |name: &str| tokens.iter().any(|token| token.client.as_str() == name && token.is_good(now));
     Ok(lost.iter().filter(|name| !has_one(name)).cloned().collect())
 }
 
