@@ -136,23 +136,32 @@ impl Installation {
         Ok(())
     }
 
-    /// Opens the signing key. Only what mints calls this.
+    /// Refuses a `seal.key` that does not open what is kept here, before anything new is sealed with it: that would be lost
+    /// once the right one is back.
+    pub async fn check_seal(&self) -> Result<()> {
+        self.signing_key().await.map(drop)
+    }
+
+    /// Opens the signing key for what mints.
     pub async fn authority(&self, settings: &Settings) -> Result<Authority> {
+        Ok(Authority {
+            issuer: Issuer::new(&setting(&self.store, "issuer").await?).doing("the issuer")?,
+            audience: Audience::new(&setting(&self.store, "audience").await?).doing("the audience")?,
+            lifetime: settings.roster.authority.lifetime.unwrap_or(DEFAULT_LIFETIME),
+            key: self.signing_key().await?,
+        })
+    }
+
+    async fn signing_key(&self) -> Result<SigningKey> {
         let keys = self.store.keys().await.doing("the keys")?;
         let row = keys
             .iter()
             .find(|key| key.state == KeyState::Active)
             .ok_or_else(|| Fault::new("there is no active signing key in the database"))?;
         let kid = KeyId::new(&row.kid).ok_or_else(|| Fault::new("the signing key's name is damaged"))?;
-        let key = SigningKey::from_sealed(kid, row.algorithm, &row.sealed, &self.seal).map_err(|fault| {
+        SigningKey::from_sealed(kid, row.algorithm, &row.sealed, &self.seal).map_err(|fault| {
             Fault::new(format!("the signing key cannot be opened: {fault}"))
                 .hint("`seal.key` and `hallpass.db` belong together: restore both from the same backup")
-        })?;
-        Ok(Authority {
-            issuer: Issuer::new(&setting(&self.store, "issuer").await?).doing("the issuer")?,
-            audience: Audience::new(&setting(&self.store, "audience").await?).doing("the audience")?,
-            lifetime: settings.roster.authority.lifetime.unwrap_or(DEFAULT_LIFETIME),
-            key,
         })
     }
 

@@ -97,6 +97,9 @@ impl Standing {
     ) -> Result<Self> {
         let installation = context.installation().await?;
         installation.check_authority(settings).await?;
+        if former.is_some() {
+            installation.check_seal().await?;
+        }
         let snapshot = installation.snapshot().await?;
         let authority = snapshot.authority();
         if former

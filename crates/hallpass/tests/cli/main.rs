@@ -11,6 +11,7 @@
 //! - `policies`: what `apply` does to policies, and what `policy` says of them.
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
 //! - `given`: files that a person names: pipes, devices, giants.
+//! - `terminal`: questions, their answers, Ctrl-C.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
@@ -28,4 +29,5 @@ mod rotated;
 mod stage;
 mod standing;
 mod switched;
+mod terminal;
 mod words;

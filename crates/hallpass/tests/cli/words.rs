@@ -4,8 +4,10 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "tour",
+    "adopt",
+    "keys",
     "up",
     "init",
     "add",
