@@ -43,6 +43,11 @@ impl Issue {
     pub fn of(turn: &Turn) -> Self {
         Self { act: "rotate", why: turn.why, overlap: turn.overlap }
     }
+
+    /// The act in the log, which is the command too.
+    pub fn act(&self) -> &'static str {
+        self.act
+    }
 }
 
 /// An act of an operator, for the log.

@@ -142,7 +142,11 @@ fn overlapping(plan: &ClientPlan) -> Option<&Turn> {
 pub(super) fn fate(turn: &Turn) -> String {
     let older = turn.older;
     if turn.overlap == Overlap::NONE {
-        let ends = if older == 0 { String::new() } else { format!(", and so do {older} older ones") };
+        let ends = match older {
+            0 => String::new(),
+            1 => ", and so does 1 older one".into(),
+            _ => format!(", and so do {older} older ones"),
+        };
         return format!("the one before ends at once{ends}");
     }
     let seen = if turn.overlap.until_seen { "the new one is first used, at the latest until " } else { "" };

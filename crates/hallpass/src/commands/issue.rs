@@ -101,7 +101,7 @@ pub(super) async fn print_token(
         }));
     } else if !print_line(token.expose()) {
         return Err(Fault::new("the token could not be printed, and nobody has it")
-            .hint(format!("`hallpass issue {name}` issues another one")));
+            .hint(format!("`hallpass {} {name} --print` prints another one", how.act())));
     }
     Ok(())
 }

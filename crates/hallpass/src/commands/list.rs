@@ -45,7 +45,7 @@ pub(super) async fn show(context: &Context, name: &str) -> Result<()> {
     let document = client_document(&installation, &client, &tokens).await?;
     for (key, value) in document.as_object().into_iter().flatten() {
         if key != "tokens" && !value.is_null() {
-            context.output.line(format!("{key:<10} {}", plain(value)));
+            context.output.line(format!("{key:<15} {}", plain(value)));
         }
     }
     let rows: Vec<Vec<String>> = tokens
@@ -126,8 +126,8 @@ pub(super) fn state_word(token: &TokenRow) -> String {
     let reason = token.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let good = token.good_beside_its_successor(clock::now());
     let good = good.map(|until| {
-        let seen = if token.until_seen { "the newer one is used, at the latest until " } else { "" };
-        format!(", good until {seen}{until}")
+        let seen = if token.until_seen { " or the first use of the newer one" } else { "" };
+        format!(", good until {until}{seen}")
     });
     format!("{state}{at}{}{reason}", good.unwrap_or_default())
 }

@@ -165,7 +165,7 @@ async fn names_and_values_in_the_configuration() {
             "[authority]\nisuer = \"x\"",
             format!(
                 "error: `hallpass.toml` is refused: TOML parse error at line 3, column 1\n  |\n3 | isuer = \"x\"\n  | ^^^^^\n\
-                 unknown field `isuer`, expected one of `issuer`, `audience`, `lifetime`, `algorithm`\n{tail}"
+                 unknown field `isuer`, expected one of `issuer`, `audience`, `lifetime`, `algorithm`, `rotate`\n{tail}"
             ),
         ),
     ];
