@@ -1,8 +1,10 @@
 //! The command line as types. Parses and does nothing.
 
 mod rotation;
+mod status;
 
 pub use rotation::{Rotation, Wait};
+pub use status::Status;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -194,11 +196,8 @@ pub enum Command {
         /// The client
         name: String,
     },
-    /// One screen: clients, tokens, expiry, last call, gateway
-    Status {
-        #[command(flatten)]
-        roster: Roster,
-    },
+    /// One screen: gateway, clients, tokens, expiry, last seen, grace period, warnings
+    Status(Status),
     /// What a token is, whether it would pass, and exactly why not
     Verify {
         /// A file that holds the token, or `-` for standard input

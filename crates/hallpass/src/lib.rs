@@ -21,6 +21,7 @@ pub mod lookout;
 pub mod metrics;
 pub mod mint;
 pub mod output;
+pub mod overview;
 pub mod plan;
 pub mod presence;
 pub mod recorder;

@@ -13,8 +13,10 @@
 //! - `caller`: one connection to the gateway by hand, as one client.
 //! - `through_the_gateway`: the journeys again, with a client's own token, and their names in the log.
 //! - `refused`, `revocation`, `relayed`, `sessions`: who gets in, for how long, what crosses and what does not.
+//! - `uses`, `warnings`: what the gateway remembers of tokens' uses, and what is odd about them; `admin`: metrics.
 //! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
+mod admin;
 mod caller;
 mod direct;
 mod gateway_cli;
@@ -31,5 +33,7 @@ mod rmcp_server;
 mod sessions;
 mod through_the_gateway;
 mod typescript;
+mod uses;
+mod warnings;
 mod wire;
 mod witness;
