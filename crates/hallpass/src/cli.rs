@@ -3,10 +3,12 @@
 mod grace;
 mod policy;
 mod rotation;
+mod status;
 
 pub use self::policy::PolicyCommand;
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use rotation::{Rotation, Wait};
+pub use status::Status;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -208,11 +210,8 @@ pub enum Command {
         /// The client
         name: String,
     },
-    /// One screen: clients, tokens, expiry, last call, gateway
-    Status {
-        #[command(flatten)]
-        roster: Roster,
-    },
+    /// One screen: gateway, clients, tokens, expiry, last seen, grace period, warnings
+    Status(Status),
     /// What a token is, whether it would pass, and exactly why not
     Verify {
         /// A file that holds the token, or `-` for standard input

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod mint;
 pub mod operator;
 pub mod output;
+pub mod overview;
 pub mod plan;
 pub mod presence;
 pub mod recorder;

@@ -52,7 +52,6 @@ async fn groups_of_events() {
         ask(EventFilter { since_ms: Some(NOW.seconds() * 1000 + 1000), ..EventFilter::default() }),
     )
     .await;
-    timed("200 k: last calls", scene.store.last_calls()).await.unwrap();
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Grace { command } => grace::run(&context, &command).await,
         Command::List => list::list(&context).await,
         Command::Show { name } => list::show(&context, &name).await,
-        Command::Status { roster } => status::run(&context, roster.config.as_deref()).await,
+        Command::Status(what) => status::run(&context, &what).await,
         Command::Verify { file, offline } => verify::run(&context, &file, &offline).await,
         Command::Log(log) => log::run(&context, &log).await,
         Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,

@@ -16,8 +16,10 @@
 //! - `policies`: a policy that another process changes, in the running gateway.
 //! - `confirmed`: `--wait`. `switched`: `disable` and `enable`. `rotation`: fifty clients whose tokens are rotated while
 //!   they call. `self_rotation`: what the gateway rotates by itself, and whom it tells.
+//! - `uses`, `warnings`: what the gateway remembers of tokens' uses, and what is odd about them; `admin`: metrics.
 //! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
+mod admin;
 mod caller;
 mod confirmed;
 mod direct;
@@ -39,5 +41,7 @@ mod sessions;
 mod switched;
 mod through_the_gateway;
 mod typescript;
+mod uses;
+mod warnings;
 mod wire;
 mod witness;
