@@ -10,12 +10,14 @@
 //! - `asked`: a person at a terminal, who answers or interrupts.
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
 //! - `given`: files that a person names: pipes, devices, giants.
+//! - `grace`: the grace period from start to end.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
 mod bridge;
 mod example;
 mod given;
+mod grace;
 mod killed;
 mod places;
 #[expect(dead_code, reason = "it is shared with the end-to-end tests, which use more of it")]

@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "tour",
     "up",
     "init",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 20] = [
     "revoke",
     "disable",
     "enable",
+    "grace",
     "remove",
     "list",
     "show",
