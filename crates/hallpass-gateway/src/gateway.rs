@@ -113,6 +113,11 @@ impl Gateway {
         self.shared.gate.in_force().snapshot().grace().map(Arc::clone)
     }
 
+    /// Whether everything is refused because nobody has said so for too long.
+    pub fn is_stale(&self) -> bool {
+        self.shared.freshness.is_stale(&self.shared.limits)
+    }
+
     /// Stops accepting, lets answers end for as long as `patience` lasts, cuts the rest and ends the threads.
     /// Streams that only listen are cut at once.
     pub async fn shutdown(mut self, patience: Duration) {

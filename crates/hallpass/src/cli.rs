@@ -1,8 +1,10 @@
 //! The command line as types. Parses and does nothing.
 
 mod grace;
+mod policy;
 mod rotation;
 
+pub use self::policy::PolicyCommand;
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use rotation::{Rotation, Wait};
 
@@ -187,6 +189,13 @@ pub enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// The policies in force: list, show, and test what one says of a call
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+        #[command(flatten)]
+        roster: Roster,
+    },
     /// The grace period: until when the secret that clients shared before is still accepted
     Grace {
         #[command(subcommand)]
@@ -347,6 +356,12 @@ pub struct Add {
     /// A server that it may use (several times) [default: all]
     #[arg(long = "server", value_name = "SERVER")]
     pub servers: Vec<String>,
+    /// The policy that it is under [default: the one that it was registered with, else none]
+    #[arg(long, value_name = "POLICY", conflicts_with = "no_policy")]
+    pub policy: Option<String>,
+    /// It is under no policy any more
+    #[arg(long)]
+    pub no_policy: bool,
     /// The `sub` claim of its tokens
     #[arg(long)]
     pub subject: Option<String>,

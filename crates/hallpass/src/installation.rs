@@ -6,12 +6,14 @@ use crate::fault::{Doing, Fault, Result};
 use crate::home::Home;
 use crate::mint::Authority;
 use crate::settings::Settings;
+use hallpass_core::Snapshot;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::keys::{Algorithm, KeyId, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
-use hallpass_store::{KeyRow, KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
+use hallpass_store::{KeyRow, KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault, Watch};
 use std::path::Path;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const DEFAULT_ISSUER: &str = "hallpass.local";
@@ -160,8 +162,18 @@ impl Installation {
         row.verifying_key(&self.seal).is_ok_and(|kept| kept.has_same_material(key))
     }
 
+    /// Watches what is in force.
+    pub async fn watch(&self) -> Result<Watch> {
+        self.store.watch(&self.seal, LIFETIME_MOST).await.doing("the store")
+    }
+
+    /// What is in force, if that is something else than at the last look.
+    pub async fn look(&self, watch: &mut Watch) -> Result<Option<Arc<Snapshot>>, StoreFault> {
+        watch.look(&self.seal, LIFETIME_MOST).await
+    }
+
     /// What is in force now.
-    pub async fn snapshot(&self) -> Result<hallpass_core::Snapshot> {
+    pub async fn snapshot(&self) -> Result<Snapshot> {
         self.store.snapshot(&self.seal, LIFETIME_MOST).await.doing("the store")
     }
 }
@@ -275,7 +287,9 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
         StoreFault::Missing | StoreFault::Replaced => said.hint("restore it from a backup"),
         StoreFault::Locked => said.hint("wait until the other command has ended, then run this one again"),
-        StoreFault::AlreadyThere
+        StoreFault::SetBack { .. } | StoreFault::Foreign => said.hint("put the right file back"),
+        StoreFault::Older
+        | StoreFault::AlreadyThere
         | StoreFault::DuplicateSubject { .. }
         | StoreFault::UnknownClient { .. }
         | StoreFault::KeyStopped { .. }

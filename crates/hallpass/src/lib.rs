@@ -10,6 +10,7 @@ pub mod carry_out;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod confirmation;
 pub mod edits;
 pub mod environment;
 pub mod fault;

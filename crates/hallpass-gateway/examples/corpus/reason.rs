@@ -38,14 +38,15 @@ pub(crate) fn class_of(denial: &Denial) -> Class {
         Denial::IssuedInFuture => signed("issued_in_future"),
         Denial::LifetimeTooLong => signed("lifetime_exceeded"),
         Denial::UnknownToken | Denial::OtherTokenOfKnownId => signed("unknown_token"),
-        Denial::NotAdopted => signed("legacy_not_allowed"),
         Denial::OtherSubject { .. } => signed("subject_mismatch"),
         Denial::Revoked { .. } => signed("revoked"),
         Denial::Replaced { .. } => signed("superseded"),
         Denial::ClientDisabled { .. } => signed("client_disabled"),
         Denial::HostNotAllowed => unsigned("host_not_allowed"),
         Denial::OriginNotAllowed => unsigned("origin_not_allowed"),
-        Denial::GraceOver { .. } | Denial::HasMoved { .. } => signed("legacy_not_allowed"),
+        Denial::NotAdopted | Denial::GraceOver { .. } | Denial::HasMoved { .. } => {
+            signed("legacy_not_allowed")
+        }
         Denial::OtherClientsPath { .. }
         | Denial::PolicyDenied { .. }
         | Denial::TooFast { .. }

@@ -73,8 +73,9 @@ async fn the_row_comes_back_as_it_was_put_and_counts_the_acts() {
     assert!(back.tag == narrow.tag);
     assert!(scene.store.put_grace(&row(&scene), Some(1), &act("grace-extend")).await.unwrap());
     assert_eq!(stored(&scene).await.period, 2);
-    assert_eq!(scene.store.drop_policies_but(&[]).await.unwrap(), [policy], "nobody is under it any more");
-    assert_eq!(scene.acts().await, ["policy", "grace-start", "grace-extend"]);
+    let dropped = scene.store.drop_policies(&[&policy], &act("policy")).await.unwrap();
+    assert_eq!(dropped, [policy], "nobody is under it any more");
+    assert_eq!(scene.acts().await, ["policy", "grace-start", "grace-extend", "policy"]);
 }
 
 #[tokio::test]
@@ -83,9 +84,9 @@ async fn a_policy_of_the_period_is_not_dropped() {
     let policy = PolicyName::new("readers").unwrap();
     let settings: PolicySettings = serde_json::from_str("{}").unwrap();
     scene.store.put_policies(&[(policy.clone(), settings)].into(), &act("policy")).await.unwrap();
-    let under = GraceRow { policy: Some(policy), ..row(&scene) };
+    let under = GraceRow { policy: Some(policy.clone()), ..row(&scene) };
     scene.store.put_grace(&under, None, &act("grace-start")).await.unwrap();
-    assert_eq!(scene.store.drop_policies_but(&[]).await.unwrap(), []);
+    assert_eq!(scene.store.drop_policies(&[&policy], &act("policy")).await.unwrap(), []);
 }
 
 #[tokio::test]

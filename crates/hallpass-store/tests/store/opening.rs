@@ -24,7 +24,7 @@ async fn closed() -> Scene {
     scene
 }
 
-fn private(file: &Path, content: &[u8]) {
+pub(crate) fn private(file: &Path, content: &[u8]) {
     File::create(file).unwrap().write_all(content).unwrap();
     std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
 }

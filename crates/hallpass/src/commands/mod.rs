@@ -12,6 +12,8 @@ mod keys;
 mod list;
 mod log;
 mod manual;
+mod policies;
+mod policy;
 mod remove;
 mod revoke;
 mod roster;
@@ -95,6 +97,9 @@ pub async fn run(cli: Cli) -> Result<()> {
             switch::disable(&context, &name, &reason, consent, wait).await
         }
         Command::Enable { name, consent, wait } => switch::enable(&context, &name, consent, wait).await,
+        Command::Policy { command, roster } => {
+            policy::run(&context, &command, roster.config.as_deref()).await
+        }
         Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
         Command::Grace { command } => grace::run(&context, &command).await,
         Command::List => list::list(&context).await,

@@ -61,9 +61,8 @@ pub(super) async fn serve(
         );
     }
     let listener = bind(address)?;
-    let mut watch = installation.store.watch().await.doing("the store")?;
-    let snapshot = Arc::new(installation.snapshot().await?);
-    let shown = snapshot.revision();
+    let mut watch = installation.watch().await?;
+    let snapshot = Arc::clone(watch.snapshot());
     let admin = Admin::bind(settings, &installation)?;
     let (events, waiting) = recorder::channel();
     let queue = events.downgrade();
@@ -89,7 +88,7 @@ pub(super) async fn serve(
     let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
         () = stop.wait() => note("stopping"),
-        () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = follow(&installation, &gateway, &mut watch) => {}
         () = presence::keep(&installation.store, gateway.revision()) => {}
         () = grace.keep(&gateway) => {}
     }

@@ -17,6 +17,7 @@ const COMMANDS: [&str; 21] = [
     "enable",
     "grace",
     "remove",
+    "policy",
     "list",
     "show",
     "status",
