@@ -37,3 +37,4 @@ pub mod shared_secret;
 pub mod standing;
 pub mod target;
 pub mod tour;
+pub mod uses_now;

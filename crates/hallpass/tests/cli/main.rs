@@ -12,12 +12,14 @@
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
 //! - `given`: files that a person names: pipes, devices, giants.
 //! - `terminal`: questions, their answers, Ctrl-C.
+//! - `grace`: the grace period from start to end.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
 mod bridge;
 mod example;
 mod given;
+mod grace;
 mod killed;
 mod places;
 mod policies;

@@ -17,6 +17,7 @@ const COMMANDS: [&str; 23] = [
     "revoke",
     "disable",
     "enable",
+    "grace",
     "remove",
     "policy",
     "list",

@@ -2,6 +2,7 @@
 
 use crate::fault::{Doing, Result};
 use crate::installation::Installation;
+use crate::uses_now::UsesNow;
 use hallpass_core::UnixTime;
 use hallpass_core::migration::{ClientFacts, Period, Sources};
 use hallpass_core::snapshot::TokenState;
@@ -17,8 +18,8 @@ pub(super) async fn gather(installation: &Installation, now: UnixTime) -> Result
     // Of an earlier client of the same name: it says nothing about who bears the name now.
     let former: HashSet<&str> =
         tokens.iter().filter(|token| token.former).map(|token| token.jti.as_str()).collect();
-    let mut token_uses = store.token_uses().await.doing("the uses of tokens")?;
-    token_uses.retain(|usage| !former.contains(usage.jti.as_str()));
+    let uses = UsesNow::read(store, &installation.snapshot().await?).await?;
+    let token_uses = uses.tokens.into_values().filter(|usage| !former.contains(usage.jti.as_str()));
     let clients = store.clients().await.doing("the clients")?.into_iter().filter(|client| !client.removed);
     Ok(Sources {
         period: super::stored(installation).await?.map(|row| period(&row, now)),
@@ -30,8 +31,8 @@ pub(super) async fn gather(installation: &Installation, now: UnixTime) -> Result
                 enabled: client.enabled,
             })
             .collect(),
-        token_uses,
-        legacy_uses: store.legacy_uses().await.doing("the uses of the shared secret")?,
+        token_uses: token_uses.collect(),
+        legacy_uses: uses.legacy.into_values().collect(),
     })
 }
 
