@@ -1,12 +1,13 @@
-//! Header and claims of our tokens: written when one is minted, read when one is shown. Signs and verifies nothing.
+//! Header and claims of a shown token, read strictly. Signs and verifies nothing.
 
 use crate::denial::Denial;
-use crate::encoding::base64url;
-use crate::keys::{Algorithm, JtiRule, KeyId};
-use crate::name::{Audience, ClientName, Issuer, Subject, check_subject};
+use crate::keys::{JtiRule, KeyId};
+pub use crate::minted::Draft;
+use crate::name::check_subject;
 use crate::snapshot::TokenType;
 use crate::strict_json::Json;
 use crate::time::UnixTime;
+use std::fmt;
 
 /// The longest life that a token may have, in seconds (366 days).
 pub const LIFETIME_MOST: i64 = 366 * 86_400;
@@ -59,78 +60,160 @@ fn check_type(typ: Option<&Json>, token_type: TokenType) -> Result<(), Denial> {
 }
 
 /// The claims of a token whose signature was checked (RFC 7519 section 4.1, RFC 9068 for `client_id`).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone)]
 pub struct Claims {
-    /// `iss`
-    pub issuer: String,
-    /// `sub`
-    pub subject: String,
-    /// `aud`: one or more.
-    pub audience: Vec<String>,
+    /// All texts, in one allocation: every token that is seen for the first time makes one.
+    pub(crate) texts: String,
+    pub(crate) issuer: Span,
+    pub(crate) subject: Span,
+    pub(crate) audience: Spans,
+    pub(crate) jti: Option<Span>,
+    pub(crate) client_id: Option<Span>,
     /// `exp`, whole seconds (a fraction is cut off, so that a token never lives longer than it says).
     pub expires_at: UnixTime,
     /// `iat`, whole seconds.
     pub issued_at: UnixTime,
     /// `nbf`, whole seconds (rounded up).
     pub not_before: Option<UnixTime>,
-    /// `jti`; only tokens of a former set-up have none.
-    pub jti: Option<String>,
-    /// `client_id`: the client's name in tokens of ours.
-    pub client_id: Option<String>,
 }
 
 impl Claims {
+    /// `iss`
+    pub fn issuer(&self) -> &str {
+        self.issuer.of(&self.texts)
+    }
+
+    /// `sub`
+    pub fn subject(&self) -> &str {
+        self.subject.of(&self.texts)
+    }
+
+    /// `aud`: one or more.
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        let spans = match &self.audience {
+            Spans::One(span) => std::slice::from_ref(span),
+            Spans::Several(spans) => spans,
+        };
+        spans.iter().map(|span| span.of(&self.texts))
+    }
+
+    /// `jti`; only tokens of a former set-up have none.
+    pub fn jti(&self) -> Option<&str> {
+        self.jti.map(|jti| jti.of(&self.texts))
+    }
+
+    /// `client_id`: the client's name in tokens of ours.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.map(|client_id| client_id.of(&self.texts))
+    }
+
     pub(crate) fn read(claims: &Json, token_type: TokenType, jti: JtiRule) -> Result<Self, Denial> {
-        Ok(Self {
-            issuer: text(claims, "iss", |_| true)?,
-            subject: text(claims, "sub", |sub| check_subject(sub).is_ok())?,
-            audience: audience(claims)?,
-            expires_at: required(claims, "exp", f64::floor)?,
-            issued_at: required(claims, "iat", f64::floor)?,
-            not_before: date(claims, "nbf", f64::ceil)?,
-            jti: match jti {
-                JtiRule::Required => Some(text(claims, "jti", is_id)?),
-                JtiRule::AdoptedWithout => optional(claims, "jti", is_id)?,
-            },
-            client_id: match token_type {
-                TokenType::Jwt => optional(claims, "client_id", is_id)?,
-                TokenType::AccessToken => Some(text(claims, "client_id", is_id)?),
-            },
-        })
+        let mut texts = String::new();
+        let issuer = add(text(claims, "iss", |_| true)?, &mut texts)?;
+        let subject = add(text(claims, "sub", |sub| check_subject(sub).is_ok())?, &mut texts)?;
+        let audience =
+            audience(claims)?.into_iter().map(|one| add(one, &mut texts)).collect::<Result<_, _>>();
+        let audience = Spans::Several(audience?);
+        let expires_at = required(claims, "exp", f64::floor)?;
+        let issued_at = required(claims, "iat", f64::floor)?;
+        let not_before = date(claims, "nbf", f64::ceil)?;
+        let jti = match jti {
+            JtiRule::Required => Some(text(claims, "jti", is_id)?),
+            JtiRule::AdoptedWithout => optional(claims, "jti", is_id)?,
+        };
+        let client_id = match token_type {
+            TokenType::Jwt => optional(claims, "client_id", is_id)?,
+            TokenType::AccessToken => Some(text(claims, "client_id", is_id)?),
+        };
+        let jti = jti.map(|jti| add(jti, &mut texts)).transpose()?;
+        let client_id = client_id.map(|client_id| add(client_id, &mut texts)).transpose()?;
+        Ok(Self { texts, issuer, subject, audience, jti, client_id, expires_at, issued_at, not_before })
     }
 }
 
-fn optional(claims: &Json, claim: &'static str, fits: fn(&str) -> bool) -> Result<Option<String>, Denial> {
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims")
+            .field("issuer", &self.issuer())
+            .field("subject", &self.subject())
+            .field("audience", &self.audience().collect::<Vec<_>>())
+            .field("jti", &self.jti())
+            .field("client_id", &self.client_id())
+            .field("expires_at", &self.expires_at)
+            .field("issued_at", &self.issued_at)
+            .field("not_before", &self.not_before)
+            .finish()
+    }
+}
+
+/// Where one text stands among others.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    from: u16,
+    to: u16,
+}
+
+impl Span {
+    /// `None` if it is so far back that no token is long enough.
+    pub(crate) fn new(from: usize, to: usize) -> Option<Self> {
+        Some(Self { from: u16::try_from(from).ok()?, to: u16::try_from(to).ok()? })
+    }
+
+    pub(crate) fn of(self, texts: &str) -> &str {
+        &texts[usize::from(self.from)..usize::from(self.to)]
+    }
+}
+
+/// One text or several: nearly every token has one audience.
+#[derive(Clone)]
+pub(crate) enum Spans {
+    One(Span),
+    Several(Vec<Span>),
+}
+
+fn add(text: &str, texts: &mut String) -> Result<Span, Denial> {
+    let from = texts.len();
+    texts.push_str(text);
+    Span::new(from, texts.len()).ok_or(Denial::TokenTooLong)
+}
+
+fn optional<'a>(
+    claims: &'a Json,
+    claim: &'static str,
+    fits: fn(&str) -> bool,
+) -> Result<Option<&'a str>, Denial> {
     claims.get(claim).map(|_| text(claims, claim, fits)).transpose()
 }
 
-fn text(claims: &Json, claim: &'static str, fits: fn(&str) -> bool) -> Result<String, Denial> {
+fn text<'a>(claims: &'a Json, claim: &'static str, fits: fn(&str) -> bool) -> Result<&'a str, Denial> {
     match claims.get(claim) {
         None => Err(Denial::ClaimMissing { claim }),
-        Some(Json::Text(text)) if fits(text) => Ok(text.clone().into_owned()),
+        Some(Json::Text(text)) if fits(text) => Ok(text),
         Some(Json::Text(_)) => Err(Denial::ClaimValue { claim }),
         Some(_) => Err(Denial::ClaimMalformed { claim }),
     }
 }
 
 /// Ids are short visible ASCII: nothing that could forge a log line or stand for another id.
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     (1..=ID_MOST).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\".contains(&byte))
+        && text
+            .bytes()
+            .fold(true, |all, byte| all & byte.is_ascii_graphic() & (byte != b'/') & (byte != b'\\'))
 }
 
 /// More audiences than this is no token of ours.
 pub const AUDIENCES_MOST: usize = 16;
 
-fn audience(claims: &Json) -> Result<Vec<String>, Denial> {
+fn audience<'a>(claims: &'a Json) -> Result<Vec<&'a str>, Denial> {
     match claims.get("aud") {
         None => Err(Denial::ClaimMissing { claim: "aud" }),
-        Some(Json::Text(one)) => Ok(vec![one.clone().into_owned()]),
+        Some(Json::Text(one)) => Ok(vec![one]),
         Some(Json::List(many)) if many.len() > AUDIENCES_MOST => Err(Denial::ClaimValue { claim: "aud" }),
         Some(Json::List(many)) => many
             .iter()
             .map(|entry| match entry {
-                Json::Text(text) => Ok(text.clone().into_owned()),
+                Json::Text(text) => Ok(&**text),
                 _ => Err(Denial::ClaimMalformed { claim: "aud" }),
             })
             .collect(),
@@ -153,56 +236,5 @@ fn date(claims: &Json, claim: &'static str, round: fn(f64) -> f64) -> Result<Opt
         }
         Some(Json::Number(_)) => Err(Denial::ClaimValue { claim }),
         Some(_) => Err(Denial::ClaimMalformed { claim }),
-    }
-}
-
-/// What a new token shall say.
-#[derive(Clone, Debug)]
-pub struct Draft<'a> {
-    /// The key that will sign.
-    pub kid: &'a KeyId,
-    /// Its algorithm.
-    pub algorithm: Algorithm,
-    /// `iss`
-    pub issuer: &'a Issuer,
-    /// `aud`
-    pub audience: &'a Audience,
-    /// `sub`
-    pub subject: &'a Subject,
-    /// `client_id`
-    pub client: &'a ClientName,
-    /// `iat`
-    pub issued_at: UnixTime,
-    /// `exp` is `iat` plus this many seconds.
-    pub lifetime: i64,
-    /// `jti`: a UUIDv7 in its usual spelling.
-    pub jti: &'a str,
-}
-
-impl Draft<'_> {
-    /// `BASE64URL(header) . BASE64URL(claims)`: what gets signed. `kid` stands first and starts with `hp-`, so
-    /// that every token of ours starts with the same letters and a search finds it.
-    pub fn signing_input(&self) -> String {
-        let header = format!(
-            r#"{{"kid":{},"alg":"{}","typ":"JWT"}}"#,
-            serde_json::Value::from(self.kid.as_str()),
-            self.algorithm.as_str()
-        );
-        let claims = format!(
-            r#"{{"sub":{},"iss":{},"aud":{},"iat":{},"exp":{},"jti":{},"client_id":{}}}"#,
-            serde_json::Value::from(self.subject.as_str()),
-            serde_json::Value::from(self.issuer.as_str()),
-            serde_json::Value::from(self.audience.as_str()),
-            self.issued_at.seconds(),
-            self.expires_at().seconds(),
-            serde_json::Value::from(self.jti),
-            serde_json::Value::from(self.client.as_str()),
-        );
-        format!("{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes()))
-    }
-
-    /// `exp`
-    pub fn expires_at(&self) -> UnixTime {
-        self.issued_at.plus(self.lifetime)
     }
 }

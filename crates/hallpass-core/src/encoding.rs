@@ -16,48 +16,61 @@ pub fn base64url(bytes: &[u8]) -> String {
     text
 }
 
-/// What each byte stands for; 64 and above: nothing.
-const VALUES: [u8; 256] = {
-    let mut values = [64; 256];
+/// What each letter stands for at each of the four places of a group, shifted to where it belongs. Anything else has
+/// the bit [`FOREIGN`], which no letter has.
+const PLACES: [[u32; 256]; 4] = {
+    let mut places = [[FOREIGN; 256]; 4];
     let mut value = 0;
     while value < 64 {
-        values[ALPHABET[value as usize] as usize] = value;
+        let letter = ALPHABET[value as usize] as usize;
+        let mut place = 0;
+        while place < 4 {
+            places[place][letter] = value << (18 - 6 * place);
+            place += 1;
+        }
         value += 1;
     }
-    values
+    places
 };
+const FOREIGN: u32 = 1 << 31;
+
+/// The three bytes of four letters, in the lower 24 bits.
+fn group(letters: [u8; 4]) -> u32 {
+    let [a, b, c, d] = letters.map(usize::from);
+    PLACES[0][a] | PLACES[1][b] | PLACES[2][c] | PLACES[3][d]
+}
+
+/// Spells runs of eight letters into `room`. The bits of all letters together tell whether one was foreign.
+fn spell(runs: &[[u8; 8]], room: &mut [u8]) -> u32 {
+    let mut all = 0;
+    for (&[a, b, c, d, e, f, g, h], room) in runs.iter().zip(room.chunks_exact_mut(6)) {
+        let (front, back) = (group([a, b, c, d]), group([e, f, g, h]));
+        all |= front | back;
+        room.copy_from_slice(&(u64::from(front) << 24 | u64::from(back)).to_be_bytes()[2..]);
+    }
+    all
+}
 
 /// The bytes that `text` spells. `None` for padding, foreign characters, an impossible length, or left-over bits
 /// that are not zero: exactly one text decodes to each byte string.
 pub fn decode_base64url(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 4 == 1 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let mut groups = text.chunks_exact(4);
-    // Foreign characters have a bit that no letter has: looked at once, at the end.
-    let mut foreign = 0;
-    for group in &mut groups {
-        let [a, b, c, d] = [group[0], group[1], group[2], group[3]].map(|letter| VALUES[letter as usize]);
-        foreign |= a | b | c | d;
-        bytes.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
-    }
-    let left_over = match *groups.remainder() {
-        [a, b] => {
-            let [a, b] = [a, b].map(|letter| VALUES[letter as usize]);
-            foreign |= a | b;
-            bytes.push(a << 2 | b >> 4);
-            b & 0x0f
-        }
-        [a, b, c] => {
-            let [a, b, c] = [a, b, c].map(|letter| VALUES[letter as usize]);
-            foreign |= a | b | c;
-            bytes.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2]);
-            c & 0x03
-        }
-        _ => 0,
-    };
-    (foreign < 64 && left_over == 0).then_some(bytes)
+    let mut bytes = Vec::new();
+    decode_base64url_into(text, &mut bytes).then_some(bytes)
+}
+
+/// The same into `bytes`, whatever they held, so that one allocation serves more than one text. Whether it could be
+/// done; if not, what `bytes` holds means nothing.
+pub(crate) fn decode_base64url_into(text: &[u8], bytes: &mut Vec<u8>) -> bool {
+    let (runs, rest) = text.as_chunks::<8>();
+    // Filled up with the letter of zero: what is spelt beyond the text's own end has to be zero.
+    let mut last = [ALPHABET[0]; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    bytes.clear();
+    bytes.resize((runs.len() + 1) * 6, 0);
+    let (body, tail) = bytes.split_at_mut(runs.len() * 6);
+    let all = spell(runs, body) | spell(&[last], tail);
+    let left_over = bytes.drain(text.len() * 3 / 4..).any(|byte| byte != 0);
+    text.len() % 4 != 1 && all & FOREIGN == 0 && !left_over
 }
 
 /// `bytes` as lower-case hexadecimal.

@@ -74,6 +74,9 @@ pub struct Event {
     /// Why it was refused or cut, or why an operator did it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Who did it, if it was a person at this machine.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
     /// HTTP status of the answer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
@@ -141,6 +144,7 @@ impl Event {
             method: None,
             tool: None,
             reason: None,
+            by: None,
             status: None,
             duration_us: None,
             bytes_in: None,
@@ -178,6 +182,7 @@ impl Event {
         }
         let _ = write!(line, " {}", self.outcome.as_str());
         field(&mut line, "reason", self.reason.as_deref());
+        field(&mut line, "by", self.by.as_deref());
         field(&mut line, "would_refuse", self.would_refuse.as_deref());
         field(&mut line, "would_reason", self.would_reason.as_deref());
         field(&mut line, "status", self.status.map(|status| status.to_string()).as_deref());

@@ -30,8 +30,10 @@ pub enum Caller {
 #[derive(Clone, Debug)]
 pub struct TokenBearer {
     client: Arc<Client>,
-    record: Arc<TokenRecord>,
+    record: TokenRecord,
     signed: Arc<Signed>,
+    /// What it was given when it was adopted, if it has no `jti`.
+    handle: Option<Box<str>>,
 }
 
 impl TokenBearer {
@@ -42,7 +44,7 @@ impl TokenBearer {
 
     /// The token's public handle.
     pub fn jti(&self) -> &str {
-        &self.record.jti
+        self.signed.claims().jti().or(self.handle.as_deref()).unwrap_or_default()
     }
 
     /// What the registry knows of the token.
@@ -146,7 +148,8 @@ pub fn judge(signed: &Arc<Signed>, snapshot: &Snapshot, now: UnixTime) -> Result
         TokenState::Superseded { until } => until.min(expiry),
         TokenState::Pending | TokenState::Active | TokenState::Revoked { .. } => expiry,
     };
-    let bearer = TokenBearer { client, record: Arc::clone(record), signed: Arc::clone(signed) };
+    let handle = signed.claims().jti.is_none().then(|| record.jti.to_string().into());
+    let bearer = TokenBearer { client, record: record.clone(), signed: Arc::clone(signed), handle };
     Ok(Verified { caller: Caller::Client(bearer), refused_from })
 }
 
@@ -192,7 +195,7 @@ pub fn check_claims(signed: &Signed, authority: &Authority, now: UnixTime) -> Re
         return Err(Denial::UnknownKey);
     }
     let claims = signed.claims();
-    if !claims.audience.iter().any(|audience| audience == authority.audience.as_str()) {
+    if !claims.audience().any(|audience| audience == authority.audience.as_str()) {
         return Err(Denial::WrongAudience);
     }
     check_times(signed, authority, now)
@@ -202,7 +205,7 @@ fn check_times(signed: &Signed, authority: &Authority, now: UnixTime) -> Result<
     let claims = signed.claims();
     let latest = now.plus(authority.leeway);
     if now >= claims.expires_at.plus(authority.leeway) {
-        let client = claims.client_id.as_deref().and_then(|name| ClientName::new(name).ok());
+        let client = claims.client_id().and_then(|name| ClientName::new(name).ok());
         return Err(Denial::Expired { at: claims.expires_at, client });
     }
     if claims.not_before.is_some_and(|not_before| not_before > latest) {
@@ -221,10 +224,10 @@ fn check_times(signed: &Signed, authority: &Authority, now: UnixTime) -> Result<
     Ok(())
 }
 
-fn find_record<'a>(signed: &Signed, snapshot: &'a Snapshot) -> Result<&'a Arc<TokenRecord>, Denial> {
+fn find_record<'a>(signed: &Signed, snapshot: &'a Snapshot) -> Result<&'a TokenRecord, Denial> {
     let claims = signed.claims();
     let adopted = || snapshot.adopted(&signed.digest(), claims.issued_at).ok_or(Denial::NotAdopted);
-    let Some(jti) = &claims.jti else { return adopted() };
+    let Some(jti) = claims.jti() else { return adopted() };
     let record = snapshot.token(jti).ok_or(Denial::UnknownToken)?;
     // A `jti` does not lead around the list and its cut-off: some former set-ups wrote one.
     if record.adopted && record.digest.matches(&signed.digest()) { adopted() } else { Ok(record) }
@@ -250,8 +253,8 @@ fn check_registry(
         return Err(Denial::OtherTokenOfKnownId);
     }
     let claims = signed.claims();
-    let says_so = claims.client_id.as_deref().is_none_or(|id| id == client.name.as_str());
-    if !says_so || claims.subject != client.subject.as_str() {
+    let says_so = claims.client_id().is_none_or(|id| id == client.name.as_str());
+    if !says_so || claims.subject() != client.subject.as_str() {
         return Err(Denial::OtherSubject { client: name() });
     }
     if !client.enabled {

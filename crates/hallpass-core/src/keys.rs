@@ -3,9 +3,10 @@
 
 use crate::digest::Fingerprint;
 use crate::encoding::base64url;
+use crate::minted::minted_header;
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,8 +21,11 @@ pub struct KeyId(Arc<str>);
 impl KeyId {
     /// Takes a key id, `None` if it is empty, too long or holds anything but visible ASCII.
     pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=KID_MOST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Self(text.into()))
+        Self::fits(text).then(|| Self(text.into()))
+    }
+
+    pub(crate) fn fits(text: &str) -> bool {
+        (1..=KID_MOST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
     }
 
     /// The text of it.
@@ -178,10 +182,11 @@ impl VerifyingKey {
 
     /// Whether both verify the same signatures under the same name.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.kid == other.kid
-            && self.algorithm == other.algorithm
-            && self.jti == other.jti
-            && self.has_same_material(other)
+        std::ptr::eq(self, other)
+            || self.kid == other.kid
+                && self.algorithm == other.algorithm
+                && self.jti == other.jti
+                && self.has_same_material(other)
     }
 
     /// Whether whoever can sign for one can sign for the other: one key under two names.
@@ -240,14 +245,18 @@ impl fmt::Debug for VerifyingKey {
 /// The keys whose signatures count, by `kid`.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
-    keys: HashMap<KeyId, Arc<VerifyingKey>>,
+    keys: BTreeMap<KeyId, Arc<VerifyingKey>>,
+    /// The same keys by the header of the tokens that are minted with them.
+    by_header: BTreeMap<String, Arc<VerifyingKey>>,
     unnamed: Option<Arc<VerifyingKey>>,
 }
 
 impl KeySet {
     /// A set of these keys. A later key replaces an earlier one of the same name.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
-        Self { keys: keys.into_iter().map(|key| (key.kid.clone(), Arc::new(key))).collect(), unnamed: None }
+        let keys: BTreeMap<_, _> = keys.into_iter().map(|key| (key.kid.clone(), Arc::new(key))).collect();
+        let header = |key: &Arc<VerifyingKey>| (minted_header(&key.kid, key.algorithm), Arc::clone(key));
+        Self { by_header: keys.values().map(header).collect(), keys, unnamed: None }
     }
 
     /// The same set, and the key that tokens without a `kid` are checked with.
@@ -260,6 +269,11 @@ impl KeySet {
     /// The key of that name.
     pub fn get(&self, kid: &str) -> Option<&Arc<VerifyingKey>> {
         self.keys.get(kid)
+    }
+
+    /// The key whose minted tokens start with this header: what reading the header would lead to, without reading it.
+    pub(crate) fn by_header(&self, header: &str) -> Option<&Arc<VerifyingKey>> {
+        self.by_header.get(header)
     }
 
     /// The key for a token that names none.

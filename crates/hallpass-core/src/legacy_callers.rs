@@ -52,6 +52,7 @@ impl LegacyCallers {
             caller: key,
             first_ms: event.at_ms,
             last_ms: ended_ms,
+            let_in_ms: None,
             calls: 0,
             refused: 0,
             called: [].into(),
@@ -101,6 +102,7 @@ impl Row {
             usage.refused = usage.refused.saturating_add(1);
             return;
         }
+        usage.let_in_ms = Some(ended_ms);
         usage.calls = usage.calls.saturating_add(1);
         let Some(called) = called(event) else { return };
         let is_listed = usage.called.contains_key(&called) || usage.called.len() < CALLED_MOST;

@@ -12,6 +12,12 @@ use crate::warnings::{Oddity, Warnings};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// A token that nobody knows may have been issued this very moment, in milliseconds: what is in force follows a little
+/// later.
+pub const SETTLED_MS: i64 = 2000;
+/// How many such tokens are waited for at once; more are judged without.
+const SUSPECTS_MOST: usize = 256;
+
 /// All that is watched.
 #[derive(Debug, Default)]
 pub struct Sightings {
@@ -20,6 +26,8 @@ pub struct Sightings {
     warnings: Warnings,
     legacy: LegacyCallers,
     dirty: Vec<Arc<str>>,
+    /// Refused as unknown, with the time of it.
+    suspects: Vec<(Event, i64)>,
 }
 
 /// What came of a look at some events.
@@ -164,6 +172,10 @@ impl Sightings {
                 let Ok(client) = ClientName::new(client) else { return };
                 self.used(&client, jti, &Call { event, ended_ms, snapshot }, noticed);
             }
+            Matter::Odd(WarningKind::UnknownToken, _) if self.suspects.len() < SUSPECTS_MOST => {
+                self.suspects.push((event.clone(), ended_ms));
+            }
+            Matter::Odd(WarningKind::UnknownToken, _) => self.unknown(event, ended_ms, snapshot, noticed),
             Matter::Odd(kind, jti) => {
                 let client = snapshot.token(jti).map(|record| record.client.clone());
                 let detail = refused_in_words(kind, event);
@@ -217,6 +229,28 @@ impl Sightings {
         let successor =
             others.into_iter().find(|other| &***other != jti && was_used(other) && is_successor(other))?;
         Some(format!("used{} after its successor `{successor}`, good until {until}", from(event)))
+    }
+
+    /// Looks again at tokens that were unknown a while ago. `now_ms`: the time it is; `i64::MAX` for the last time.
+    pub fn settle(&mut self, now_ms: i64, snapshot: &Snapshot, noticed: &mut Noticed) {
+        // Either way: a clock that was set back must not hide anything.
+        let is_settled = |(_, at_ms): &mut (Event, i64)| at_ms.abs_diff(now_ms) >= SETTLED_MS.unsigned_abs();
+        for (event, at_ms) in self.suspects.extract_if(.., is_settled).collect::<Vec<_>>() {
+            self.unknown(&event, at_ms, snapshot, noticed);
+        }
+    }
+
+    /// Whether [`Sightings::settle`] has something to look at.
+    pub fn is_settled(&self) -> bool {
+        self.suspects.is_empty()
+    }
+
+    fn unknown(&mut self, event: &Event, at_ms: i64, snapshot: &Snapshot, noticed: &mut Noticed) {
+        let Some(jti) = event.jti.as_deref().filter(|jti| snapshot.token(jti).is_none()) else { return };
+        let kind = WarningKind::UnknownToken;
+        let detail = refused_in_words(kind, event);
+        let odd = Oddity { kind, jti: jti.to_owned(), client: None, at_ms, detail };
+        self.odd(odd, event, noticed);
     }
 
     fn odd(&mut self, odd: Oddity, event: &Event, noticed: &mut Noticed) {

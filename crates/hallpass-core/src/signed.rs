@@ -4,10 +4,12 @@ use crate::bearer::Bearer;
 use crate::claims::{Claims, Header};
 use crate::denial::Denial;
 use crate::digest::TokenDigest;
-use crate::encoding::decode_base64url;
+use crate::encoding::decode_base64url_into;
 use crate::keys::{KeySet, VerifyingKey};
+use crate::minted::read_minted;
 use crate::snapshot::{Authority, TokenType};
 use crate::strict_json::{Json, JsonFault};
+use memchr::memchr_iter;
 use std::sync::Arc;
 
 /// Nesting allowed in a header or in claims.
@@ -42,9 +44,13 @@ impl Signed {
 
 /// Checks form, key, algorithm, signature and issuer, in this order.
 pub fn check_signature(bearer: &Bearer<'_>, authority: &Authority) -> Result<Signed, Denial> {
-    let (key, claims) = check_parts(bearer, &authority.keys, authority.token_type)?;
-    let claims = Claims::read(&object(&claims)?, authority.token_type, key.jti_rule())?;
-    if claims.issuer != authority.issuer.as_str() {
+    let (key, payload) = check_parts(bearer, &authority.keys, authority.token_type)?;
+    let payload = String::from_utf8(payload).map_err(|_| Denial::MalformedToken)?;
+    let claims = match read_minted(payload) {
+        Ok(claims) => claims,
+        Err(other) => Claims::read(&object(other.as_bytes())?, authority.token_type, key.jti_rule())?,
+    };
+    if claims.issuer() != authority.issuer.as_str() {
         return Err(Denial::WrongIssuer);
     }
     Ok(Signed { key: Arc::clone(key), digest: bearer.digest(), claims })
@@ -62,8 +68,47 @@ fn check_parts<'k>(
 ) -> Result<(&'k Arc<VerifyingKey>, Vec<u8>), Denial> {
     let token = bearer.text();
     let (header_part, payload_part, signature_part) = three_parts(token)?;
-    let header = Header::read(&object(&decode(header_part)?)?, token_type)?;
-    let signature = decode(signature_part)?;
+    // One room for both: the signature has done its work when the payload is decoded.
+    let mut room = Vec::with_capacity(payload_part.len());
+    decode(signature_part, &mut room)?;
+    let key = key_named_by(header_part, keys, token_type)?;
+    let signing_input = &token[..header_part.len() + 1 + payload_part.len()];
+    if !key.accepts(signing_input.as_bytes(), &room) {
+        return Err(Denial::BadSignature);
+    }
+    decode(payload_part, &mut room)?;
+    Ok((key, room))
+}
+
+fn three_parts(token: &str) -> Result<(&str, &str, &str), Denial> {
+    let mut dots = memchr_iter(b'.', token.as_bytes());
+    let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+        return Err(Denial::MalformedToken);
+    };
+    let parts = (&token[..first], &token[first + 1..second], &token[second + 1..]);
+    if parts.0.is_empty() || parts.1.is_empty() || parts.2.is_empty() {
+        return Err(Denial::MalformedToken);
+    }
+    Ok(parts)
+}
+
+fn decode(part: &str, room: &mut Vec<u8>) -> Result<(), Denial> {
+    if decode_base64url_into(part.as_bytes(), room) { Ok(()) } else { Err(Denial::MalformedToken) }
+}
+
+/// The key that the header asks for, if the header may stand there.
+fn key_named_by<'k>(
+    header_part: &str,
+    keys: &'k KeySet,
+    token_type: TokenType,
+) -> Result<&'k Arc<VerifyingKey>, Denial> {
+    // The header of what is minted here, letter for letter: it would be read to the same key.
+    if let (TokenType::Jwt, Some(key)) = (token_type, keys.by_header(header_part)) {
+        return Ok(key);
+    }
+    let mut room = Vec::new();
+    decode(header_part, &mut room)?;
+    let header = Header::read(&object(&room)?, token_type)?;
     let key = match &header.kid {
         Some(kid) => keys.get(kid.as_str()),
         None => keys.unnamed(),
@@ -73,27 +118,7 @@ fn check_parts<'k>(
     if header.alg != key.algorithm().as_str() {
         return Err(Denial::WrongAlgorithm);
     }
-    let signing_input = &token[..header_part.len() + 1 + payload_part.len()];
-    if !key.accepts(signing_input.as_bytes(), &signature) {
-        return Err(Denial::BadSignature);
-    }
-    Ok((key, decode(payload_part)?))
-}
-
-fn three_parts(token: &str) -> Result<(&str, &str, &str), Denial> {
-    let mut parts = token.splitn(PARTS + 1, '.');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(header), Some(claims), Some(signature), None)
-            if !header.is_empty() && !claims.is_empty() && !signature.is_empty() =>
-        {
-            Ok((header, claims, signature))
-        }
-        _ => Err(Denial::MalformedToken),
-    }
-}
-
-fn decode(part: &str) -> Result<Vec<u8>, Denial> {
-    decode_base64url(part.as_bytes()).ok_or(Denial::MalformedToken)
+    Ok(key)
 }
 
 fn object(bytes: &[u8]) -> Result<Json<'_>, Denial> {

@@ -5,7 +5,9 @@ use crate::grace::Grace;
 use crate::keys::KeySet;
 use crate::name::{Audience, ClientName, Issuer, ServerName, Subject};
 use crate::policy::Policy;
+use crate::registry::Registry;
 use crate::time::UnixTime;
+use crate::token_id::TokenId;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -72,10 +74,10 @@ pub enum TokenState {
 }
 
 /// What the registry knows of a token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRecord {
     /// Its public handle: its `jti`, or for an adopted token without one, what it got when it was adopted.
-    pub jti: Arc<str>,
+    pub jti: TokenId,
     /// Whose it is.
     pub client: ClientName,
     /// SHA-256 of its text.
@@ -117,11 +119,22 @@ pub struct Authority {
 pub struct Snapshot {
     revision: i64,
     authority: Authority,
-    clients: HashMap<ClientName, Arc<Client>>,
-    tokens: HashMap<Arc<str>, Arc<TokenRecord>>,
-    adopted: HashMap<TokenDigest, Arc<TokenRecord>>,
+    clients: Arc<HashMap<ClientName, Arc<Client>>>,
+    tokens: Registry,
+    adopted: Arc<HashMap<TokenDigest, TokenRecord>>,
     adopted_until: Option<UnixTime>,
     grace: Option<Arc<Grace>>,
+}
+
+/// What is different in the next snapshot.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Clients that are new or changed.
+    pub clients: Vec<Client>,
+    /// Tokens that are new or changed.
+    pub tokens: Vec<TokenRecord>,
+    /// Tokens that need not be known any more.
+    pub gone: Vec<TokenId>,
 }
 
 impl Snapshot {
@@ -133,14 +146,40 @@ impl Snapshot {
         tokens: impl IntoIterator<Item = TokenRecord>,
     ) -> Self {
         let clients = clients.into_iter().map(|client| (client.name.clone(), Arc::new(client))).collect();
-        let (mut by_jti, mut adopted) = (HashMap::new(), HashMap::new());
-        for record in tokens.into_iter().map(Arc::new) {
+        let mut adopted = HashMap::new();
+        let tokens = Registry::new(tokens.into_iter().inspect(|record| {
             if record.adopted {
-                adopted.insert(record.digest, Arc::clone(&record));
+                adopted.insert(record.digest, record.clone());
             }
-            by_jti.insert(Arc::clone(&record.jti), record);
+        }));
+        let (clients, adopted) = (Arc::new(clients), Arc::new(adopted));
+        Self { revision, authority, clients, tokens, adopted, adopted_until: None, grace: None }
+    }
+
+    /// The snapshot after this one. What did not change is shared with it. The cut-off for adopted tokens and the grace
+    /// period are not taken over: say them anew.
+    #[must_use]
+    pub fn followed_by(&self, revision: i64, authority: Authority, changes: Changes) -> Self {
+        let (mut clients, mut adopted) = (Arc::clone(&self.clients), Arc::clone(&self.adopted));
+        for client in changes.clients {
+            Arc::make_mut(&mut clients).insert(client.name.clone(), Arc::new(client));
         }
-        Self { revision, authority, clients, tokens: by_jti, adopted, adopted_until: None, grace: None }
+        let mut tokens = self.tokens.clone();
+        for id in changes.gone.iter().chain(changes.tokens.iter().map(|record| &record.jti)) {
+            if let Some(before) = tokens.get(id).filter(|before| before.adopted) {
+                Arc::make_mut(&mut adopted).remove(&before.digest);
+            }
+        }
+        for id in &changes.gone {
+            tokens.take(id);
+        }
+        for record in changes.tokens {
+            if record.adopted {
+                Arc::make_mut(&mut adopted).insert(record.digest, record.clone());
+            }
+            tokens.put(record);
+        }
+        Self { revision, authority, clients, tokens, adopted, adopted_until: None, grace: None }
     }
 
     /// The same snapshot with the cut-off for adopted tokens: one that was issued later is refused even if its digest
@@ -177,12 +216,12 @@ impl Snapshot {
     }
 
     /// The token with that `jti`.
-    pub fn token(&self, jti: &str) -> Option<&Arc<TokenRecord>> {
-        self.tokens.get(jti)
+    pub fn token(&self, jti: &str) -> Option<&TokenRecord> {
+        self.tokens.get(&TokenId::new(jti))
     }
 
     /// The adopted token with that digest, if it was issued (`iat`) no later than the cut-off.
-    pub fn adopted(&self, digest: &TokenDigest, issued_at: UnixTime) -> Option<&Arc<TokenRecord>> {
+    pub fn adopted(&self, digest: &TokenDigest, issued_at: UnixTime) -> Option<&TokenRecord> {
         let in_time = self.adopted_until.is_some_and(|cut_off| issued_at <= cut_off);
         self.adopted.get(digest).filter(|_| in_time)
     }

@@ -61,6 +61,8 @@ pub struct LegacyUse {
     pub first_ms: i64,
     /// When its last call ended, in milliseconds.
     pub last_ms: i64,
+    /// When the last call that was let in ended, in milliseconds. `None`: none was.
+    pub let_in_ms: Option<i64>,
     /// How many calls were let in.
     pub calls: u64,
     /// How many were refused.

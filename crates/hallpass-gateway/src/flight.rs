@@ -96,7 +96,7 @@ impl Flight {
 
     /// A key of ours signed the token, so its id is no attacker's text.
     pub(crate) fn signed(&mut self, signed: &Signed) {
-        self.event.jti.clone_from(&signed.claims().jti);
+        self.event.jti = signed.claims().jti().map(str::to_owned);
     }
 
     /// Who it is, by whichever credential.

@@ -13,7 +13,7 @@ use crate::upstream;
 use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
 use crate::ws::SocketRoutes;
-use hallpass_core::{Denial, Event, ServerName, Snapshot};
+use hallpass_core::{Denial, Event, Grace, ServerName, Snapshot};
 use rustls::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -121,6 +121,16 @@ impl Gateway {
     /// [`Limits::stale_after`](crate::Limits): after that everything is refused.
     pub fn confirm(&self) {
         self.shared.freshness.confirm();
+    }
+
+    /// The grace period in force, running or over, with the highest time that was seen during it.
+    pub fn grace(&self) -> Option<Arc<Grace>> {
+        self.shared.gate.in_force().snapshot().grace().map(Arc::clone)
+    }
+
+    /// Whether everything is refused because nobody has said so for too long.
+    pub fn is_stale(&self) -> bool {
+        self.shared.freshness.is_stale(&self.shared.limits)
     }
 
     /// Stops accepting, lets answers end for as long as `patience` lasts, cuts the rest and ends the threads.

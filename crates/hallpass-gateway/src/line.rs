@@ -259,10 +259,12 @@ impl Lines {
         }
     }
 
-    /// Cuts every call whose token has run out. Cheaper than [`Lines::examine`], for looking often.
+    /// Cuts every call whose credential has run out. Cheaper than [`Lines::examine`], for looking often.
     pub(crate) fn examine_times(&self, snapshot: &Snapshot, now: UnixTime) {
+        // A grace period that was seen to be over is over, also for a stream that the clock then gives more time.
+        let latest = snapshot.grace().map_or(now, |grace| grace.see(now));
         for line in self.open() {
-            let due = line.lock().as_ref().is_some_and(|held| held.verified.refused_from() <= now);
+            let due = line.lock().as_ref().is_some_and(|held| held.verified.refused_from() <= latest);
             if due {
                 line.examine(snapshot, now);
             }

@@ -54,6 +54,7 @@ CREATE TABLE legacy_use (
     address TEXT NOT NULL,
     first_ms BIGINT NOT NULL,
     last_ms BIGINT NOT NULL,
+    let_in_ms BIGINT, -- when the last call that was let in ended
     calls BIGINT NOT NULL,
     refused BIGINT NOT NULL,
     called TEXT NOT NULL, -- a JSON object: `server/tool` or `server/method` to how often

@@ -60,7 +60,7 @@ impl Store {
             .execute(&mut *change)
             .await?;
         sqlx::query("DELETE FROM placement WHERE client = $1").bind(name).execute(&mut *change).await?;
-        sqlx::query("UPDATE client SET removed = TRUE, token_used_at = NULL WHERE name = $1")
+        sqlx::query("UPDATE client SET removed = TRUE, token_used_at = NULL, policy = NULL WHERE name = $1")
             .bind(name)
             .execute(&mut *change)
             .await?;

@@ -13,7 +13,7 @@ pub(crate) const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
 /// How long a lock of another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// All tables but the events: they are many, and reading them all at each start takes too long.
-const CHECKED: [&str; 12] = [
+const CHECKED: [&str; 14] = [
     "setting",
     "revision",
     "signing_key",
@@ -26,6 +26,8 @@ const CHECKED: [&str; 12] = [
     "legacy_use",
     "warning",
     "gateway",
+    "history",
+    "change",
 ];
 
 /// A commit that was acknowledged survives a power cut: a revocation must not come undone.
@@ -75,6 +77,13 @@ pub(crate) async fn check_whole(connection: &mut SqliteConnection) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Takes over into the file itself what is still written ahead, and leaves nothing beside it: SQLite would take what lies
+/// there for that of the next file of this name.
+pub(crate) async fn write_back(connection: &mut SqliteConnection) -> Result<(), StoreFault> {
+    let is_busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+    if is_busy == 0 { Ok(()) } else { Err(StoreFault::Locked) }
 }
 
 /// Moves when another connection has committed anything.

@@ -56,16 +56,6 @@ impl Store {
         let rows = filter.query().build().fetch_all(&self.pool).await?;
         rows.iter().rev().map(read).collect()
     }
-
-    /// Each client's newest call with a good token, in milliseconds.
-    pub async fn last_calls(&self) -> Result<Vec<(String, i64)>, StoreFault> {
-        // One step into the index for each client: the events themselves are too many to be grouped.
-        let sql = "SELECT name, at_ms FROM (SELECT name, (SELECT at_ms FROM event
-                WHERE event.client = name AND kind = 'call' AND outcome <> 'refused' ORDER BY id DESC LIMIT 1) AS at_ms
-            FROM client) AS newest WHERE at_ms IS NOT NULL ORDER BY name";
-        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("at_ms")?))).collect()
-    }
 }
 
 impl EventFilter {

@@ -44,6 +44,17 @@ pub enum StoreFault {
     },
     /// The file was replaced or taken away while it was open.
     Replaced,
+    /// What is there does not lead on from what was in force: an older copy, perhaps changed since.
+    SetBack {
+        /// The revision that was in force.
+        shown: i64,
+        /// Its own.
+        found: i64,
+    },
+    /// What is there is another installation's.
+    Foreign,
+    /// It was made by an older version, and only opening it anew brings it up to this one.
+    Older,
     /// Anything else that the database or the file system said.
     Failed(String),
 }
@@ -66,6 +77,14 @@ impl fmt::Display for StoreFault {
             Self::UnknownClient { client } => write!(f, "there is no client named `{client}`"),
             Self::KeyStopped { kid } => write!(f, "the key `{kid}` was stopped meanwhile"),
             Self::Replaced => f.write_str("the file was replaced or taken away while it was open"),
+            Self::SetBack { shown, found } => {
+                write!(
+                    f,
+                    "it was set back: it is at revision {found} and does not know the revision {shown} that was in force, so what was revoked may be good in it"
+                )
+            }
+            Self::Foreign => f.write_str("it is the database of another home"),
+            Self::Older => f.write_str("it was made by an older version of Hallpass"),
             Self::Failed(why) => f.write_str(why),
         }
     }

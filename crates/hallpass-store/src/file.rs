@@ -6,12 +6,24 @@ use std::fs::{Metadata, OpenOptions};
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A database's path, and which file it named when it was found.
+/// A database's path, and which file of that name is the database. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseFile {
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Arc<Mutex<Identity>>,
+}
+
+/// Device and number.
+type Identity = (u64, u64);
+
+/// What stands at the path now.
+pub(crate) enum Found {
+    /// The database.
+    Same,
+    /// Another file, whatever is in it.
+    Another(DatabaseFile),
 }
 
 impl DatabaseFile {
@@ -45,7 +57,7 @@ impl DatabaseFile {
     }
 
     fn named(path: &Path, meta: &Metadata) -> Self {
-        Self { path: path.to_owned(), identity: identity(meta) }
+        Self { path: path.to_owned(), identity: Arc::new(Mutex::new(identity(meta))) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -55,11 +67,30 @@ impl DatabaseFile {
     /// An unlinked or replaced file goes on answering: its name has to be looked at.
     pub(crate) fn check_still_there(&self) -> Result<(), StoreFault> {
         let meta = std::fs::metadata(&self.path).map_err(|error| absent(error, StoreFault::Replaced))?;
-        if identity(&meta) == self.identity { Ok(()) } else { Err(StoreFault::Replaced) }
+        if identity(&meta) == *self.identity() { Ok(()) } else { Err(StoreFault::Replaced) }
+    }
+
+    /// Looks whether it is still there, or what else.
+    pub(crate) fn find_again(&self) -> Result<Found, StoreFault> {
+        match self.check_still_there() {
+            Ok(()) => Ok(Found::Same),
+            Err(StoreFault::Replaced) => Self::find(&self.path).map(Found::Another),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// From now on that file is the database.
+    pub(crate) fn become_that(&self, other: &Self) {
+        let identity = *other.identity();
+        *self.identity() = identity;
+    }
+
+    fn identity(&self) -> MutexGuard<'_, Identity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn identity(meta: &Metadata) -> (u64, u64) {
+fn identity(meta: &Metadata) -> Identity {
     (meta.dev(), meta.ino())
 }
 

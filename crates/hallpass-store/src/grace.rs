@@ -34,15 +34,31 @@ pub struct GraceRow {
     pub strict: bool,
 }
 
+impl GraceRow {
+    /// Since when it is over, if it is over at `now` or was at any time that was kept.
+    pub fn over_since(&self, now: UnixTime) -> Option<UnixTime> {
+        self.ended_at.or_else(|| (now.max(self.seen) >= self.until).then_some(self.until))
+    }
+}
+
 impl Store {
     /// The grace period, running or over.
     pub async fn grace(&self) -> Result<Option<GraceRow>, StoreFault> {
         read_grace(&mut *self.pool.acquire().await?).await
     }
 
-    /// Sets the grace period; `period` is counted up here, whatever the row says.
-    pub async fn put_grace(&self, grace: &GraceRow, act: &Event) -> Result<(), StoreFault> {
+    /// Sets the grace period, if what is there still is what was looked at: `before` is the period then, `None` if there
+    /// was none. `period` is counted up here, whatever the row says. Returns whether it was set.
+    pub async fn put_grace(
+        &self,
+        grace: &GraceRow,
+        before: Option<i64>,
+        act: &Event,
+    ) -> Result<bool, StoreFault> {
         let mut change = self.change().await?;
+        if read_grace(&mut change).await?.map(|row| row.period) != before {
+            return Ok(false);
+        }
         let sql = "INSERT INTO grace (id, period, tag_hex, until_at, started_at, ended_at, seen_at, servers, policy, strict)
             VALUES (1, 1, $1, $2, $3, $4, $5, $6, $7, $8)
             ON CONFLICT (id) DO UPDATE SET period = grace.period + 1, tag_hex = excluded.tag_hex,
@@ -60,7 +76,8 @@ impl Store {
             .execute(&mut *change)
             .await?;
         insert_event(&mut change, act).await?;
-        self.commit(change).await
+        self.commit(change).await?;
+        Ok(true)
     }
 
     /// Ends the period `period`, or notes that it is over. Returns whether it was running: a later act is left alone.

@@ -98,8 +98,9 @@ impl Store {
         Ok(stopped)
     }
 
-    /// Retires the verify-only keys whose last token ended before `at`. Returns how many. A former secret stays: tokens
-    /// may still be adopted.
+    /// Retires the verify-only keys whose last token ended before `at`. Returns how many. Their tokens end with them: should
+    /// the clock have run ahead, no token without a key looks as if it were good. A former secret stays: tokens may still be
+    /// adopted.
     pub async fn retire_spent_keys(&self, at: UnixTime) -> Result<u64, StoreFault> {
         let spent = "state = 'verify-only' AND NOT former AND NOT EXISTS (SELECT 1 FROM token WHERE token.kid = signing_key.kid
             AND token.expires_at >= $1 AND (token.state IN ('pending', 'active') OR (token.state = 'replaced' AND token.ended_at >= $1)))";
@@ -110,6 +111,11 @@ impl Store {
             return Ok(0);
         }
         let mut change = self.change().await?;
+        let sql = format!(
+            "UPDATE token SET state = 'replaced', ended_at = expires_at
+            WHERE state IN ('pending', 'active') AND kid IN (SELECT kid FROM signing_key WHERE {spent})"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at.seconds()).execute(&mut *change).await?;
         let sql = format!("UPDATE signing_key SET state = 'retired' WHERE {spent}");
         let retired = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at.seconds()).execute(&mut *change).await?;
         self.commit(change).await?;

@@ -1,6 +1,7 @@
 //! What is in force: clients, tokens, keys, placements, and the events, in one SQLite file. Decides nothing: that is
 //! `hallpass-core`'s job, and the gateway sees a snapshot of this, never the database.
 
+mod changes;
 mod clients;
 mod dialect;
 mod events;
@@ -10,6 +11,7 @@ mod first_uses;
 mod gateways;
 mod grace;
 mod keys;
+mod many;
 mod placements;
 mod policies;
 mod rotations;

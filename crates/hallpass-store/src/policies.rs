@@ -44,24 +44,25 @@ impl Store {
         Ok(true)
     }
 
-    /// Forgets the policies that nobody is under and that are not named. Returns which.
-    pub async fn drop_policies_but(&self, named: &[&PolicyName]) -> Result<Vec<PolicyName>, StoreFault> {
+    /// Forgets those of these policies that nobody is under. Returns which.
+    pub async fn drop_policies(
+        &self,
+        doomed: &[&PolicyName],
+        act: &Event,
+    ) -> Result<Vec<PolicyName>, StoreFault> {
         let mut change = self.change().await?;
-        let sql = "SELECT name FROM policy WHERE NOT EXISTS (SELECT 1 FROM client WHERE client.policy = policy.name)
-            AND NOT EXISTS (SELECT 1 FROM grace WHERE grace.policy = policy.name)";
-        let unused: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *change).await?;
         let mut dropped = Vec::new();
-        for name in unused {
-            let name = PolicyName::new(&name).map_err(damaged)?;
-            if !named.contains(&&name) {
-                sqlx::query("DELETE FROM policy WHERE name = $1")
-                    .bind(name.as_str())
-                    .execute(&mut *change)
-                    .await?;
-                dropped.push(name);
+        for name in doomed {
+            let sql = "DELETE FROM policy WHERE name = $1
+                AND NOT EXISTS (SELECT 1 FROM client WHERE client.policy = policy.name)
+                AND NOT EXISTS (SELECT 1 FROM grace WHERE grace.policy = policy.name)";
+            let query = sqlx::query(sql).bind(name.as_str());
+            if query.execute(&mut *change).await?.rows_affected() > 0 {
+                dropped.push((*name).clone());
             }
         }
         if !dropped.is_empty() {
+            insert_event(&mut change, act).await?;
             self.commit(change).await?;
         }
         Ok(dropped)

@@ -79,7 +79,9 @@ impl SealKey {
 
     /// Reads a key file. One that others can read is refused.
     pub fn load(path: &Path) -> Result<Self, SealFault> {
-        let mut file = match File::open(path) {
+        // A pipe opens at once in this mode, and then does not hold 32 bytes.
+        let waits_for_nobody = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut file = match OpenOptions::new().read(true).custom_flags(waits_for_nobody).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(SealFault::Missing),
             Err(error) => return Err(error.into()),

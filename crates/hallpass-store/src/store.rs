@@ -3,13 +3,17 @@
 use crate::dialect;
 use crate::fault::{StoreFault, damaged};
 use crate::file::DatabaseFile;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 /// One writes, one reads beside it.
 const CONNECTIONS_MOST: u32 = 2;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// The store. Cheap to clone: the connections are shared.
 #[derive(Clone, Debug)]
@@ -38,10 +42,7 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreFault> {
         let store = Self::on(DatabaseFile::find(path)?);
         let mut connection = store.pool.acquire().await?;
-        // Before anything is written: another program's database stays as it is.
-        if !dialect::is_marked(&mut connection).await? {
-            return Err(damaged("it is a database of another program"));
-        }
+        check_marked(&mut connection).await?;
         dialect::keep_write_ahead(&mut connection).await?;
         drop(connection);
         store.migrate().await?;
@@ -50,17 +51,35 @@ impl Store {
     }
 
     fn on(file: DatabaseFile) -> Self {
-        // Connections live as long as the store: one that is opened later could find another file of that name.
+        let named = file.clone();
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MOST)
             .idle_timeout(None)
             .max_lifetime(None)
+            // One that is opened later could find another file of that name.
+            .after_connect(move |_, _| {
+                let still_there = named.check_still_there();
+                Box::pin(async move { still_there.map_err(|fault| sqlx::Error::Configuration(fault.into())) })
+            })
             .connect_lazy_with(dialect::options(file.path()));
         Self { pool, file }
     }
 
     async fn migrate(&self) -> Result<(), StoreFault> {
-        Ok(sqlx::migrate!().run(&self.pool).await?)
+        Ok(MIGRATIONS.run(&self.pool).await?)
+    }
+
+    /// Leaves a file that has lost its name: what is written ahead goes with it. An error if somebody still uses it.
+    pub(crate) async fn let_go(&self, watching: Option<SqliteConnection>) -> Result<(), StoreFault> {
+        if let Some(mut connection) = watching {
+            dialect::write_back(&mut connection).await?;
+            connection.close().await?;
+        }
+        while let Some(mut connection) = self.pool.try_acquire() {
+            dialect::write_back(&mut connection).await?;
+            connection.close().await?;
+        }
+        if self.pool.size() == 0 { Ok(()) } else { Err(StoreFault::Replaced) }
     }
 
     /// Closes every connection, so that the file can be moved.
@@ -90,7 +109,9 @@ impl Store {
     /// Ends it: the revision moves with what was changed.
     pub(crate) async fn commit(&self, mut change: Change) -> Result<(), StoreFault> {
         sqlx::query("UPDATE revision SET number = number + 1").execute(&mut *change).await?;
-        Ok(change.0.commit().await?)
+        change.0.commit().await?;
+        // Once more: what went into a file that lost its name meanwhile is not in force.
+        self.file.check_still_there()
     }
 
     /// Ends one that turned out to touch nothing that is in force.
@@ -103,6 +124,28 @@ impl Store {
         // What is written into a file that has lost its name is lost: a revocation must not be acknowledged there.
         self.file.check_still_there()?;
         Ok(self.pool.begin_with(dialect::BEGIN_WRITING).await?)
+    }
+}
+
+/// Another program's database stays as it is: to be asked before anything is written.
+async fn check_marked(connection: &mut SqliteConnection) -> Result<(), StoreFault> {
+    if dialect::is_marked(connection).await? {
+        Ok(())
+    } else {
+        Err(damaged("it is a database of another program"))
+    }
+}
+
+/// A database of ours and of this version.
+pub(crate) async fn check_ours(connection: &mut SqliteConnection) -> Result<(), StoreFault> {
+    check_marked(connection).await?;
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(connection).await?;
+    match found.unwrap_or_default().cmp(&newest) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(StoreFault::Older),
+        Ordering::Greater => Err(StoreFault::Newer { found: found.unwrap_or_default() }),
     }
 }
 

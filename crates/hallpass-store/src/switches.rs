@@ -2,10 +2,11 @@
 
 use crate::clients::require_client;
 use crate::events::insert_event;
-use crate::fault::StoreFault;
+use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
-use hallpass_core::{Event, UnixTime};
+use hallpass_core::{ClientName, Event, UnixTime};
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 /// Since when a client is disabled, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,5 +61,18 @@ impl Store {
         };
         let at: Option<i64> = row.try_get("disabled_at")?;
         Ok(Some(Disabled { at: at.map(UnixTime::from_seconds), reason: row.try_get("disabled_reason")? }))
+    }
+
+    /// All clients that are disabled, and since when and why.
+    pub async fn disabled_clients(&self) -> Result<Vec<(ClientName, Disabled)>, StoreFault> {
+        let sql = "SELECT name, disabled_at, disabled_reason FROM client WHERE NOT enabled AND NOT removed";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        let read = |row: &SqliteRow| {
+            let at: Option<i64> = row.try_get("disabled_at")?;
+            let reason = row.try_get("disabled_reason")?;
+            let name = ClientName::new(row.try_get("name")?).map_err(damaged)?;
+            Ok((name, Disabled { at: at.map(UnixTime::from_seconds), reason }))
+        };
+        rows.iter().map(read).collect()
     }
 }

@@ -219,16 +219,19 @@ pub(crate) async fn revoke_live(
     Ok(query.execute(connection).await?.rows_affected())
 }
 
+/// Where a token stands, by its row.
+pub(crate) fn state(state: &str, ended_at: Option<i64>) -> Result<TokenState, StoreFault> {
+    match (state, ended_at.map(UnixTime::from_seconds)) {
+        ("pending", None) => Ok(TokenState::Pending),
+        ("active", None) => Ok(TokenState::Active),
+        ("replaced", Some(until)) => Ok(TokenState::Superseded { until }),
+        ("revoked", Some(at)) => Ok(TokenState::Revoked { at }),
+        _ => Err(damaged("a token's state")),
+    }
+}
+
 pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {
-    let state: &str = row.try_get("state")?;
-    let ended_at: Option<i64> = row.try_get("ended_at")?;
-    let state = match (state, ended_at.map(UnixTime::from_seconds)) {
-        ("pending", None) => TokenState::Pending,
-        ("active", None) => TokenState::Active,
-        ("replaced", Some(until)) => TokenState::Superseded { until },
-        ("revoked", Some(at)) => TokenState::Revoked { at },
-        _ => return Err(damaged("a token's state")),
-    };
+    let state = state(row.try_get("state")?, row.try_get("ended_at")?)?;
     Ok(TokenRow {
         jti: row.try_get("jti")?,
         client: ClientName::new(row.try_get("client")?).map_err(damaged)?,

@@ -210,7 +210,7 @@ async fn put_legacy_uses(connection: &mut SqliteConnection, uses: &[LegacyUse]) 
     let called: Result<Vec<_>, _> = uses.iter().map(|usage| serde_json::to_string(&usage.called)).collect();
     let rows = uses.iter().zip(called.map_err(damaged)?);
     let mut query = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO legacy_use (path_client, client_info, user_agent, address, first_ms, last_ms, calls, refused, called) ",
+        "INSERT INTO legacy_use (path_client, client_info, user_agent, address, first_ms, last_ms, let_in_ms, calls, refused, called) ",
     );
     query.push_values(rows, |mut row, (usage, called)| {
         let who = &usage.caller;
@@ -220,13 +220,15 @@ async fn put_legacy_uses(connection: &mut SqliteConnection, uses: &[LegacyUse]) 
             .push_bind(who.address.as_deref().unwrap_or_default())
             .push_bind(usage.first_ms)
             .push_bind(usage.last_ms)
+            .push_bind(usage.let_in_ms)
             .push_bind(count(usage.calls))
             .push_bind(count(usage.refused))
             .push_bind(called);
     });
     query.push(
         " ON CONFLICT (path_client, client_info, user_agent, address) DO UPDATE SET first_ms = excluded.first_ms,
-            last_ms = excluded.last_ms, calls = excluded.calls, refused = excluded.refused, called = excluded.called",
+            last_ms = excluded.last_ms, let_in_ms = excluded.let_in_ms, calls = excluded.calls,
+            refused = excluded.refused, called = excluded.called",
     );
     query.build().execute(connection).await?;
     Ok(())
@@ -291,6 +293,7 @@ fn legacy_use(row: &SqliteRow) -> Result<LegacyUse, StoreFault> {
         caller,
         first_ms: row.try_get("first_ms")?,
         last_ms: row.try_get("last_ms")?,
+        let_in_ms: row.try_get("let_in_ms")?,
         calls: times(row.try_get("calls")?),
         refused: times(row.try_get("refused")?),
         called: serde_json::from_str(row.try_get("called")?).map_err(damaged)?,

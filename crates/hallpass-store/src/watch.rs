@@ -1,45 +1,120 @@
-//! Sees that another connection or process changed what is in force.
+//! Sees that another connection or process changed what is in force, and reads what changed. Goes on with another file of
+//! the database's name if that is the same database, and not if it is an older copy or another's.
 
+use crate::changes::read_changes;
 use crate::dialect;
 use crate::fault::StoreFault;
-use crate::file::DatabaseFile;
-use crate::snapshot::revision;
-use crate::store::Store;
-use sqlx::{ConnectOptions, SqliteConnection};
+use crate::file::{DatabaseFile, Found};
+use crate::seal::SealKey;
+use crate::snapshot::{Frame, Point, read_whole};
+use crate::store::{self, Store};
+use hallpass_core::Snapshot;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use std::sync::Arc;
 
-/// A connection of its own that looks for changes.
+/// A connection of its own that looks for changes, and what it has seen.
 #[derive(Debug)]
 pub struct Watch {
-    connection: SqliteConnection,
-    file: DatabaseFile,
-    data_version: i64,
-    revision: i64,
+    store: Store,
+    /// `None` after anything went wrong: what is opened next is not taken for what was open.
+    connection: Option<SqliteConnection>,
+    /// `None` before the first look of a connection.
+    data_version: Option<i64>,
+    frame: Frame,
+    snapshot: Arc<Snapshot>,
 }
 
 impl Store {
-    /// Starts to watch.
-    pub async fn watch(&self) -> Result<Watch, StoreFault> {
+    /// Starts to watch, from all that is in force now. `seal`, `lifetime_most`: as for [`Store::snapshot`].
+    pub async fn watch(&self, seal: &SealKey, lifetime_most: i64) -> Result<Watch, StoreFault> {
         let mut connection = dialect::options(self.file.path()).connect().await?;
-        // In this order: what is committed between the two is in the revision, and at worst looked at again.
-        let data_version = dialect::data_version(&mut connection).await?;
-        let revision = revision(&mut connection).await?;
         // The path may have got another file just before it was opened once more.
         self.file.check_still_there()?;
-        Ok(Watch { connection, file: self.file.clone(), data_version, revision })
+        let mut view = connection.begin().await?;
+        let frame = Frame::read(&mut view, seal, lifetime_most).await?;
+        let snapshot = Arc::new(read_whole(&mut view, &frame).await?);
+        view.rollback().await?;
+        Ok(Watch { store: self.clone(), connection: Some(connection), data_version: None, frame, snapshot })
     }
 }
 
 impl Watch {
-    /// Whether what is in force is something else than at the revision `shown`. Events do not count. It goes on
-    /// saying so until it is asked with the new revision: a snapshot that could not be taken is not forgotten.
-    pub async fn changed(&mut self, shown: i64) -> Result<bool, StoreFault> {
-        self.file.check_still_there()?;
-        // Cheap, and mostly the same: only if anybody has committed anything is the revision read.
-        let data_version = dialect::data_version(&mut self.connection).await?;
-        if data_version != self.data_version {
-            self.revision = revision(&mut self.connection).await?;
-            self.data_version = data_version;
+    /// What was in force at the last look that went well.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// Looks once. `None`: what is in force is still the same; events do not count. After an error the next look begins
+    /// with a new connection, and tells what could not be told.
+    pub async fn look(
+        &mut self,
+        seal: &SealKey,
+        lifetime_most: i64,
+    ) -> Result<Option<Arc<Snapshot>>, StoreFault> {
+        let mut connection = self.connection().await?;
+        let news = self.news(&mut connection, seal, lifetime_most).await?;
+        self.connection = Some(connection);
+        Ok(news)
+    }
+
+    async fn connection(&mut self) -> Result<SqliteConnection, StoreFault> {
+        match (self.store.file.find_again()?, self.connection.take()) {
+            (Found::Same, Some(connection)) => Ok(connection),
+            (Found::Same, None) => {
+                let mut connection = dialect::options(self.store.file.path()).connect().await?;
+                self.store.file.check_still_there()?;
+                self.frame.point.check_continued_in(&mut connection).await?;
+                self.data_version = None;
+                Ok(connection)
+            }
+            (Found::Another(file), connection) => self.follow_to(file, connection).await,
         }
-        Ok(self.revision != shown)
+    }
+
+    /// Goes on with another file, if it is this database, as it was or further on.
+    async fn follow_to(
+        &mut self,
+        file: DatabaseFile,
+        before: Option<SqliteConnection>,
+    ) -> Result<SqliteConnection, StoreFault> {
+        // First of all: what lies beside the files has the same names for both, the locks too, and this process would lose
+        // those on the one with the last connection to the other.
+        self.store.let_go(before).await?;
+        let mut connection = dialect::options(file.path()).connect().await?;
+        file.check_still_there()?;
+        store::check_ours(&mut connection).await?;
+        self.frame.point.check_continued_in(&mut connection).await?;
+        dialect::check_whole(&mut connection).await?;
+        dialect::keep_write_ahead(&mut connection).await?;
+        self.store.file.become_that(&file);
+        self.data_version = None;
+        Ok(connection)
+    }
+
+    async fn news(
+        &mut self,
+        connection: &mut SqliteConnection,
+        seal: &SealKey,
+        lifetime_most: i64,
+    ) -> Result<Option<Arc<Snapshot>>, StoreFault> {
+        // Cheap, and mostly the same: only if anybody has committed anything is the revision read.
+        let data_version = dialect::data_version(connection).await?;
+        if self.data_version == Some(data_version) {
+            return Ok(None);
+        }
+        let mut view = connection.begin().await?;
+        let same = Point::read(&mut view).await? == self.frame.point;
+        if !same {
+            // A file can also be overwritten in its place.
+            self.frame.point.check_continued_in(&mut view).await?;
+            let frame = Frame::read(&mut view, seal, lifetime_most).await?;
+            let changes = read_changes(&mut view, &self.frame, &frame, &self.snapshot).await?;
+            self.snapshot = Arc::new(frame.after(&self.snapshot, changes)?);
+            self.frame = frame;
+        }
+        view.rollback().await?;
+        // Only now: a change that could not be read is looked at again.
+        self.data_version = Some(data_version);
+        Ok((!same).then(|| Arc::clone(&self.snapshot)))
     }
 }

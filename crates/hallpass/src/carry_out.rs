@@ -2,6 +2,7 @@
 
 use crate::atomic_file::{self, Original, replace};
 use crate::clock;
+use crate::confirmation::Confirmation;
 use crate::edits::{self, Earlier, Placed};
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
@@ -15,6 +16,7 @@ use hallpass_store::{ClientRow, NewToken, Overlap, PlacementKind, PlacementRow, 
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What was done for one client.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,20 @@ pub struct Done {
     pub issued: Option<String>,
     /// Whether its configuration file was written.
     pub file_changed: bool,
+}
+
+/// How long the running gateway may take to know a new token before that is placed.
+const UNTIL_KNOWN: Duration = Duration::from_secs(5);
+
+/// A plan that is under way: its token, if it needs one, is minted and noted, and not placed yet.
+#[derive(Debug)]
+pub struct Begun(Option<Minted>);
+
+#[derive(Debug)]
+struct Minted {
+    token: Token,
+    row: NewToken,
+    how: Issue,
 }
 
 /// How a token is issued: which act it is in the log, why, and what becomes of the one before.
@@ -78,6 +94,13 @@ impl Installation {
 
     /// Carries out the plan for one client. The home is locked by the caller.
     pub async fn carry_out(&self, plan: &ClientPlan, authority: &Authority) -> Result<Done> {
+        let begun = self.begin(plan, authority).await?;
+        self.make_known(std::slice::from_ref(&begun)).await?;
+        self.finish(plan, begun).await
+    }
+
+    /// Registers the client and mints its token, which nobody sees yet.
+    pub async fn begin(&self, plan: &ClientPlan, authority: &Authority) -> Result<Begun> {
         if plan.registration != Registration::Same {
             let registered = act("register", &plan.client.name);
             self.store
@@ -89,29 +112,76 @@ impl Installation {
             TokenStep::Keep { .. }
             | TokenStep::KeepPrinted { .. }
             | TokenStep::LeftRevoked { .. }
-            | TokenStep::LeftCrowded { .. } => Ok(Done::default()),
-            TokenStep::PutRight => self.put_right(plan).await,
-            TokenStep::Issue { why } => self.issue(plan, authority, Issue::fresh(why)).await,
-            TokenStep::Rotate(turn) => self.issue(plan, authority, Issue::of(turn)).await,
+            | TokenStep::LeftCrowded { .. }
+            | TokenStep::PutRight => Ok(Begun(None)),
+            TokenStep::Issue { why } => self.mint(plan, authority, Issue::fresh(why)).await,
+            TokenStep::Rotate(turn) => self.mint(plan, authority, Issue::of(turn)).await,
         }
     }
 
-    async fn issue(&self, plan: &ClientPlan, authority: &Authority, how: Issue) -> Result<Done> {
+    async fn mint(&self, plan: &ClientPlan, authority: &Authority, how: Issue) -> Result<Begun> {
         let client = &plan.client;
         self.check_not_revoked_since(plan).await?;
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
         self.store.add_successor(&row, how.overlap).await.doing("cannot note the new token")?;
-        let placed = self.place(plan, &token).await;
-        let (placement, file_changed) = match placed {
+        Ok(Begun(Some(Minted { token, row, how })))
+    }
+
+    /// Waits until the running gateway knows the new tokens: a client may show one as soon as it is placed. Where the
+    /// one before is to stay good meanwhile, a gateway that does not take them in is a reason to leave everything as it is.
+    pub async fn make_known(&self, begun: &[Begun]) -> Result<()> {
+        let minted: Vec<&Minted> = begun.iter().filter_map(|begun| begun.0.as_ref()).collect();
+        if minted.is_empty() {
+            return Ok(());
+        }
+        let known = self.confirmation(UNTIL_KNOWN).await;
+        let fault = match known {
+            // One that starts reads the store when it does.
+            Ok(Confirmation::NoGateway | Confirmation::Confirmed(_)) => return Ok(()),
+            Ok(Confirmation::Missing { running, .. }) if running.pid.is_none() => return Ok(()),
+            Ok(Confirmation::Missing { running, heard }) => Fault::new(format!(
+                "the running gateway ({}) does not take in new tokens: {heard}",
+                running.said
+            ))
+            .hint("a client that showed one would be refused: look at what the gateway says, or restart it"),
+            Err(fault) => fault,
+        };
+        if minted.iter().all(|minted| minted.how.overlap == Overlap::NONE) {
+            return Ok(());
+        }
+        for minted in minted {
+            self.take_back(minted).await?;
+        }
+        Err(fault)
+    }
+
+    /// Puts the token in its place, and then lets it count alone, or beside the one before.
+    pub async fn finish(&self, plan: &ClientPlan, begun: Begun) -> Result<Done> {
+        let Some(minted) = begun.0 else {
+            return match plan.step {
+                TokenStep::PutRight => self.put_right(plan).await,
+                TokenStep::Keep { .. }
+                | TokenStep::KeepPrinted { .. }
+                | TokenStep::LeftRevoked { .. }
+                | TokenStep::LeftCrowded { .. }
+                | TokenStep::Issue { .. }
+                | TokenStep::Rotate(_) => Ok(Done::default()),
+            };
+        };
+        let (placement, file_changed) = match self.place(plan, &minted.token).await {
             Ok(placed) => placed,
-            // Nobody has seen it: it is as if it had never been minted, and the old token stays in force.
             Err(fault) => {
-                self.store.drop_pending(&row.jti).await.doing("cannot take back the new token")?;
+                self.take_back(&minted).await?;
                 return Err(fault);
             }
         };
-        self.activate(&row, Some(&placement), how).await?;
-        Ok(Done { issued: Some(row.jti), file_changed })
+        self.activate(&minted.row, Some(&placement), minted.how).await?;
+        Ok(Done { issued: Some(minted.row.jti), file_changed })
+    }
+
+    /// Nobody has seen it: it is as if it had never been minted, and the old token stays in force.
+    async fn take_back(&self, minted: &Minted) -> Result<()> {
+        self.store.drop_pending(&minted.row.jti).await.doing("cannot take back the new token")
     }
 
     /// Between the plan and the answer to its question, somebody may have cut the client off: that stands.

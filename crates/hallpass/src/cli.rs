@@ -1,8 +1,14 @@
 //! The command line as types. Parses and does nothing.
 
+mod grace;
+mod policy;
 mod rotation;
+mod status;
 
+pub use self::policy::PolicyCommand;
+pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use rotation::{Rotation, Wait};
+pub use status::Status;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -185,6 +191,18 @@ pub enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// The policies in force: list, show, and test what one says of a call
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+        #[command(flatten)]
+        roster: Roster,
+    },
+    /// The grace period: until when the secret that clients shared before is still accepted
+    Grace {
+        #[command(subcommand)]
+        command: GraceCommand,
+    },
     /// The clients
     List,
     /// One client and its tokens, in full
@@ -192,11 +210,8 @@ pub enum Command {
         /// The client
         name: String,
     },
-    /// One screen: clients, tokens, expiry, last call, gateway
-    Status {
-        #[command(flatten)]
-        roster: Roster,
-    },
+    /// One screen: gateway, clients, tokens, expiry, last seen, grace period, warnings
+    Status(Status),
     /// What a token is, whether it would pass, and exactly why not
     Verify {
         /// A file that holds the token, or `-` for standard input
@@ -340,6 +355,12 @@ pub struct Add {
     /// A server that it may use (several times) [default: all]
     #[arg(long = "server", value_name = "SERVER")]
     pub servers: Vec<String>,
+    /// The policy that it is under [default: the one that it was registered with, else none]
+    #[arg(long, value_name = "POLICY", conflicts_with = "no_policy")]
+    pub policy: Option<String>,
+    /// It is under no policy any more
+    #[arg(long)]
+    pub no_policy: bool,
     /// The `sub` claim of its tokens
     #[arg(long)]
     pub subject: Option<String>,

@@ -8,6 +8,7 @@ pub struct Fault {
     message: String,
     hint: Option<String>,
     exit_code: u8,
+    was_said: bool,
 }
 
 /// What every command returns.
@@ -16,12 +17,22 @@ pub type Result<T, E = Fault> = std::result::Result<T, E>;
 impl Fault {
     /// Refused or failed, exit code 1.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, exit_code: 1 }
+        Self { message: message.into(), hint: None, exit_code: 1, was_said: false }
     }
 
     /// Wrong usage, exit code 64.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit_code: 64, ..Self::new(message) }
+    }
+
+    /// A person is needed, exit code 3. What for was printed already.
+    pub fn person_needed() -> Self {
+        Self { exit_code: 3, was_said: true, ..Self::new("a person is needed") }
+    }
+
+    /// Whether everything about it was printed already.
+    pub fn was_said(&self) -> bool {
+        self.was_said
     }
 
     /// The same with a next step.

@@ -1,42 +1,84 @@
 //! Follows the store for a running gateway: publishes what is in force whenever it changes, whichever process changed
-//! it. Decides nothing about it.
+//! it, and says when it cannot be known. Decides nothing about it.
 
-use crate::fault::Fault;
 use crate::installation::Installation;
 use crate::output::note;
 use hallpass_gateway::Gateway;
-use hallpass_store::Watch;
-use std::sync::Arc;
+use hallpass_store::{StoreFault, Watch};
 use std::time::Duration;
 
 /// How often the store is asked whether another process changed it. A revocation binds within this and a little.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Looks and publishes for as long as it is polled. `shown`: the revision that is published; it moves only with what
-/// is, so that a snapshot that cannot be read is tried again.
-pub async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watch, mut shown: i64) {
+/// Looks and publishes for as long as it is polled. `watch` has seen what is published.
+pub async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watch) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut said = String::new();
+    let mut trouble = Trouble::default();
     loop {
         ticks.tick().await;
-        let news = match watch.changed(shown).await {
-            Ok(false) => {
-                gateway.confirm();
-                said.clear();
-                continue;
+        match installation.look(watch).await {
+            Ok(news) => {
+                match news {
+                    Some(snapshot) => gateway.publish(snapshot),
+                    None => gateway.confirm(),
+                }
+                trouble.is_over();
             }
-            Ok(true) => installation.snapshot().await.map(|snapshot| {
-                shown = snapshot.revision();
-                gateway.publish(Arc::new(snapshot));
-            }),
-            Err(fault) => Err(Fault::new(fault.to_string())),
-        };
-        let trouble =
-            news.err().map(|fault| format!("the store cannot be read: {fault}")).unwrap_or_default();
-        if !trouble.is_empty() && trouble != said {
-            note(&trouble);
+            Err(fault) => trouble.goes_on(&fault, gateway.is_stale()),
         }
-        said = trouble;
+    }
+}
+
+/// What was said about a store that cannot be read: each thing once.
+#[derive(Default)]
+struct Trouble {
+    said: Option<String>,
+    said_refused: bool,
+}
+
+impl Trouble {
+    fn goes_on(&mut self, fault: &StoreFault, is_stale: bool) {
+        let fault_text = fault.to_string();
+        if self.said.as_ref() != Some(&fault_text) {
+            note(&format!("the store cannot be read, calls will be refused if this goes on: {fault_text}"));
+            if let Some(hint) = hint(fault) {
+                note(&format!("hint: {hint}"));
+            }
+            self.said = Some(fault_text);
+        }
+        if is_stale && !self.said_refused {
+            note("every call is refused now: for too long nobody could see what is in force");
+            self.said_refused = true;
+        }
+    }
+
+    fn is_over(&mut self) {
+        if self.said.is_some() {
+            note("the store can be read again");
+            *self = Self::default();
+        }
+    }
+}
+
+/// What a person has to do, where waiting does not help.
+fn hint(fault: &StoreFault) -> Option<&'static str> {
+    match fault {
+        StoreFault::Missing | StoreFault::Replaced => Some("put `hallpass.db` back in its place"),
+        StoreFault::SetBack { .. } => Some(
+            "put the newer one back; or, to go on with this one, start the gateway anew and revoke again what was revoked since",
+        ),
+        StoreFault::Foreign | StoreFault::Damaged(_) => {
+            Some("put this home's own `hallpass.db` back in its place")
+        }
+        StoreFault::Newer { .. } | StoreFault::Older => Some("start the gateway anew"),
+        StoreFault::OthersCanRead { .. } => Some("`chmod 600` it"),
+        StoreFault::OtherOwner => Some("give it to the user as whom the gateway runs"),
+        StoreFault::Locked
+        | StoreFault::AlreadyThere
+        | StoreFault::DuplicateSubject { .. }
+        | StoreFault::UnknownClient { .. }
+        | StoreFault::KeyStopped { .. }
+        | StoreFault::Failed(_) => None,
     }
 }

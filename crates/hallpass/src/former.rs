@@ -4,6 +4,7 @@
 use crate::fault::{Doing, Fault, Result};
 use crate::given_file;
 use crate::settings::Settings;
+use crate::shared_secret::SharedSecret;
 use hallpass_core::ClientName;
 use hallpass_core::UnixTime;
 use hallpass_core::claims::{LEEWAY, LIFETIME_MOST};
@@ -34,7 +35,7 @@ pub struct Former {
     /// How many days the shared token shall still be accepted; 0: not at all.
     pub grace_days: i64,
     /// The token that all clients shared.
-    pub shared_token: Option<Zeroizing<String>>,
+    pub shared_token: Option<SharedSecret>,
     /// Copies of the clients' tokens: the client's name and the token.
     pub tokens: Vec<(ClientName, Zeroizing<String>)>,
 }
@@ -57,7 +58,7 @@ impl Former {
             audience: Audience::new(env.wanted("JWT_AUDIENCE")?)
                 .doing(format!("`JWT_AUDIENCE` in `{shown}`"))?,
             grace_days: env.grace_days()?,
-            shared_token: env.get("EXAI_WS_TOKEN")?.map(|token| Zeroizing::new(token.to_owned())),
+            shared_token: env.shared_token()?,
             tokens: env.copies()?,
         };
         former.verifying_key().map(|_| former)
@@ -83,7 +84,7 @@ impl Former {
         }
     }
 
-    /// Until when the shared token would be accepted if it were taken over at `now`. No shared token: no grace period.
+    /// Until when the shared token is accepted if it is taken over at `now`. No shared token: no grace period.
     pub fn grace_until(&self, now: UnixTime) -> Option<UnixTime> {
         (self.grace_days > 0 && self.shared_token.is_some()).then(|| now.plus(self.grace_days * DAY))
     }
@@ -122,6 +123,14 @@ struct Variables<'a> {
 impl Variables<'_> {
     fn get(&self, name: &str) -> Result<Option<&str>> {
         self.env.get(name).map_err(|fault| self.fault(fault))
+    }
+
+    /// An empty one means that there is none. One that no client could show is refused: its clients would be left outside.
+    fn shared_token(&self) -> Result<Option<SharedSecret>> {
+        let token = self.get("EXAI_WS_TOKEN")?.filter(|token| !token.trim().is_empty());
+        let (Some(token), true) = (token, self.grace_days()? > 0) else { return Ok(None) };
+        let place = format!("`EXAI_WS_TOKEN` of `{}`", self.file.display());
+        SharedSecret::check(Zeroizing::new(token.to_owned()), place).map(Some)
     }
 
     fn fault(&self, fault: EnvFault) -> Fault {

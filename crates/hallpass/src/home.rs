@@ -145,7 +145,11 @@ impl Home {
     pub fn lock_serving(&self) -> Result<Lock> {
         let mut file = self.lock_file("serve.lock")?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { file }),
+            Ok(()) => {
+                // What the one before said of itself is not true of this one.
+                file.set_len(0).doing("cannot write the lock file")?;
+                Ok(Lock { file })
+            }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
@@ -157,7 +161,7 @@ impl Home {
         }
     }
 
-    /// What the running gateway wrote of itself (`pid 12, http://...`); `None` if none runs.
+    /// What the running gateway wrote of itself (`pid 12, http://...`; nothing while it starts); `None` if none runs.
     pub fn running_gateway(&self) -> Option<String> {
         let mut file = File::open(self.folder.join("serve.lock")).ok()?;
         match file.try_lock_shared() {

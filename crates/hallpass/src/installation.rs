@@ -6,12 +6,14 @@ use crate::fault::{Doing, Fault, Result};
 use crate::home::Home;
 use crate::mint::Authority;
 use crate::settings::Settings;
+use hallpass_core::Snapshot;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::keys::{Algorithm, KeyId, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
-use hallpass_store::{KeyRow, KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
+use hallpass_store::{KeyRow, KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault, Watch};
 use std::path::Path;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const DEFAULT_ISSUER: &str = "hallpass.local";
@@ -134,23 +136,32 @@ impl Installation {
         Ok(())
     }
 
-    /// Opens the signing key. Only what mints calls this.
+    /// Refuses a `seal.key` that does not open what is kept here, before anything new is sealed with it: that would be lost
+    /// once the right one is back.
+    pub async fn check_seal(&self) -> Result<()> {
+        self.signing_key().await.map(drop)
+    }
+
+    /// Opens the signing key for what mints.
     pub async fn authority(&self, settings: &Settings) -> Result<Authority> {
+        Ok(Authority {
+            issuer: Issuer::new(&setting(&self.store, "issuer").await?).doing("the issuer")?,
+            audience: Audience::new(&setting(&self.store, "audience").await?).doing("the audience")?,
+            lifetime: settings.roster.authority.lifetime.unwrap_or(DEFAULT_LIFETIME),
+            key: self.signing_key().await?,
+        })
+    }
+
+    async fn signing_key(&self) -> Result<SigningKey> {
         let keys = self.store.keys().await.doing("the keys")?;
         let row = keys
             .iter()
             .find(|key| key.state == KeyState::Active)
             .ok_or_else(|| Fault::new("there is no active signing key in the database"))?;
         let kid = KeyId::new(&row.kid).ok_or_else(|| Fault::new("the signing key's name is damaged"))?;
-        let key = SigningKey::from_sealed(kid, row.algorithm, &row.sealed, &self.seal).map_err(|fault| {
+        SigningKey::from_sealed(kid, row.algorithm, &row.sealed, &self.seal).map_err(|fault| {
             Fault::new(format!("the signing key cannot be opened: {fault}"))
                 .hint("`seal.key` and `hallpass.db` belong together: restore both from the same backup")
-        })?;
-        Ok(Authority {
-            issuer: Issuer::new(&setting(&self.store, "issuer").await?).doing("the issuer")?,
-            audience: Audience::new(&setting(&self.store, "audience").await?).doing("the audience")?,
-            lifetime: settings.roster.authority.lifetime.unwrap_or(DEFAULT_LIFETIME),
-            key,
         })
     }
 
@@ -160,8 +171,18 @@ impl Installation {
         row.verifying_key(&self.seal).is_ok_and(|kept| kept.has_same_material(key))
     }
 
+    /// Watches what is in force.
+    pub async fn watch(&self) -> Result<Watch> {
+        self.store.watch(&self.seal, LIFETIME_MOST).await.doing("the store")
+    }
+
+    /// What is in force, if that is something else than at the last look.
+    pub async fn look(&self, watch: &mut Watch) -> Result<Option<Arc<Snapshot>>, StoreFault> {
+        watch.look(&self.seal, LIFETIME_MOST).await
+    }
+
     /// What is in force now.
-    pub async fn snapshot(&self) -> Result<hallpass_core::Snapshot> {
+    pub async fn snapshot(&self) -> Result<Snapshot> {
         self.store.snapshot(&self.seal, LIFETIME_MOST).await.doing("the store")
     }
 }
@@ -275,7 +296,9 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
         StoreFault::Missing | StoreFault::Replaced => said.hint("restore it from a backup"),
         StoreFault::Locked => said.hint("wait until the other command has ended, then run this one again"),
-        StoreFault::AlreadyThere
+        StoreFault::SetBack { .. } | StoreFault::Foreign => said.hint("put the right file back"),
+        StoreFault::Older
+        | StoreFault::AlreadyThere
         | StoreFault::DuplicateSubject { .. }
         | StoreFault::UnknownClient { .. }
         | StoreFault::KeyStopped { .. }

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 /// How often rows that changed are written.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
+/// How soon the rows of tokens that were used for the first time are written.
+const WRITE_SOON: Duration = Duration::from_secs(1);
 /// How long to wait before the store is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// First uses that are noted in one transaction: nobody else writes meanwhile.
@@ -43,6 +45,7 @@ pub struct Lookout {
     untold: Vec<Event>,
     write_at: Instant,
     retry_at: Instant,
+    looked_at: Instant,
     said: String,
 }
 
@@ -73,6 +76,7 @@ impl Lookout {
             untold: Vec::new(),
             write_at: now + WRITE_EVERY,
             retry_at: now,
+            looked_at: now,
             said: String::new(),
         }
     }
@@ -81,7 +85,9 @@ impl Lookout {
     pub fn due(&self) -> Instant {
         let has_work = !self.first_uses.is_empty() || !self.to_disable.is_empty() || !self.untold.is_empty();
         let is_behind = !matches!(self.counted, Counted::Until(_));
-        if has_work || is_behind { self.retry_at.min(self.write_at) } else { self.write_at }
+        let look_again = if self.sightings.is_settled() { self.write_at } else { self.looked_at + PAUSE };
+        let due = self.write_at.min(look_again);
+        if has_work || is_behind { due.min(self.retry_at) } else { due }
     }
 
     /// Looks at events before they are written into the log, and adds what has to be told. What callers say of themselves
@@ -116,7 +122,9 @@ impl Lookout {
 
     /// Does what is due: acts on what was noticed, writes what changed.
     pub async fn act(&mut self) {
+        self.looked_at = Instant::now();
         self.catch_up().await;
+        self.settle(clock::now_ms());
         self.tell().await;
         self.note_first_uses().await;
         self.disable().await;
@@ -127,6 +135,7 @@ impl Lookout {
 
     /// Writes all that is left. What cannot be written is read from the log at the next start.
     pub async fn end(mut self) {
+        self.settle(i64::MAX);
         self.act().await;
         self.write().await;
     }
@@ -195,6 +204,9 @@ impl Lookout {
 
     /// Takes what has to be done, and returns what has to be told.
     fn take(&mut self, noticed: Noticed) -> Vec<Event> {
+        if !noticed.first_uses.is_empty() {
+            self.write_at = self.write_at.min(Instant::now() + WRITE_SOON);
+        }
         self.first_uses.extend(noticed.first_uses);
         {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,6 +225,16 @@ impl Lookout {
             self.write_at = Instant::now();
         }
         noticed.told
+    }
+
+    /// What was unknown a while ago may have been issued since.
+    fn settle(&mut self, now_ms: i64) {
+        if !self.sightings.is_settled() {
+            let mut noticed = Noticed::default();
+            self.sightings.settle(now_ms, &self.view.snapshot(), &mut noticed);
+            let told = self.take(noticed);
+            self.untold.extend(told);
+        }
     }
 
     async fn tell(&mut self) {

@@ -39,7 +39,9 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            output::print_fault(&fault);
+            if !fault.was_said() {
+                output::print_fault(&fault);
+            }
             ExitCode::from(fault.exit_code())
         }
     }

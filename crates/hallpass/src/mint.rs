@@ -90,10 +90,10 @@ fn verify_minted(text: &str, authority: &Authority, draft: &Draft<'_>) -> Result
     let signed = check_signature(&bearer, &rules).doing("the token just minted does not verify")?;
     check_claims(&signed, &rules, draft.issued_at).doing("the token just minted would be refused")?;
     let claims = signed.claims();
-    let as_drafted = claims.subject == draft.subject.as_str()
+    let as_drafted = claims.subject() == draft.subject.as_str()
         && claims.issued_at == draft.issued_at
         && claims.expires_at == draft.expires_at()
-        && claims.jti.as_deref() == Some(draft.jti)
-        && claims.client_id.as_deref() == Some(draft.client.as_str());
+        && claims.jti() == Some(draft.jti)
+        && claims.client_id() == Some(draft.client.as_str());
     if as_drafted { Ok(()) } else { Err(Fault::new("the token just minted does not say what it should")) }
 }

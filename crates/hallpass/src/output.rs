@@ -76,6 +76,10 @@ impl Output {
             .lock()
             .read_line(&mut answer)
             .map_err(|error| Fault::new(format!("no answer: {error}")))?;
+        if !answer.ends_with('\n') {
+            // The end of input (Ctrl-D) leaves the cursor behind the question.
+            let _ = writeln!(err);
+        }
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
     }
 }

@@ -31,6 +31,7 @@ fn callers_with_the_shared_secret_are_told_apart_by_path_program_agent_and_addre
         told,
         expect.map(|(address, calls, refused, last)| (address.to_owned(), calls, refused, last))
     );
+    assert_eq!(rows[0].let_in_ms, Some(NOW + 1), "the call after it was refused");
     assert_eq!(rows[2].caller.path_client, Some(name("ann")));
     assert_eq!(rows[3].caller.user_agent.as_deref(), Some("python"));
     let called = [("docs/echo".to_owned(), 1), ("docs/tools/list".to_owned(), 1)];

@@ -66,6 +66,7 @@ pub(crate) fn watch(snapshot: &Snapshot, events: &[Event]) -> (Sightings, Notice
     for event in events {
         sightings.see(event, snapshot, &mut noticed);
     }
+    sightings.settle(i64::MAX, snapshot, &mut noticed);
     (sightings, noticed)
 }
 

@@ -1,10 +1,10 @@
 //! Each token's row, and each warning by its own cause and by no other.
 
 use crate::scene::{DAY, NOW, active, at, by, kinds, lasting, name, odd, refused, snapshot, used, watch};
-use hallpass_core::sightings::{Dirty, FirstSighting, Kept, Noticed, Sightings};
+use hallpass_core::sightings::{Dirty, FirstSighting, Kept, Noticed, SETTLED_MS, Sightings};
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::uses::{TokenUse, WarningKind};
-use hallpass_core::{Denial, Event, Outcome, UnixTime};
+use hallpass_core::{Denial, Event, Outcome, Snapshot, UnixTime};
 
 #[test]
 fn a_tokens_row_says_when_from_where_by_what_and_how_often() {
@@ -146,6 +146,33 @@ fn refusals_that_are_odd_in_themselves() {
     assert_eq!(seen("t1", &Denial::OtherTokenOfKnownId), [(WarningKind::OtherTokenOfKnownId, ann())]);
     assert_eq!(seen("stranger", &Denial::UnknownToken), [(WarningKind::UnknownToken, None)]);
     assert_eq!(seen("t1", &Denial::BadSignature), []);
+}
+
+#[test]
+fn a_token_that_was_issued_this_very_moment_is_no_unknown_one() {
+    let (before, after) = (snapshot(&[]), active());
+    let seen = |later: &Snapshot, ms| {
+        let (mut sightings, mut noticed) = (Sightings::default(), Noticed::default());
+        sightings.see(&refused("t1", &Denial::UnknownToken, NOW), &before, &mut noticed);
+        assert!(!sightings.is_settled());
+        sightings.settle(NOW + ms, later, &mut noticed);
+        (kinds(&noticed), sightings.is_settled())
+    };
+    let odd = vec![WarningKind::UnknownToken];
+    assert_eq!(seen(&before, SETTLED_MS - 1), (vec![], false));
+    assert_eq!(seen(&before, SETTLED_MS), (odd.clone(), true));
+    assert_eq!(seen(&before, -SETTLED_MS), (odd, true), "the clock was set back");
+    assert_eq!(seen(&after, SETTLED_MS), (vec![], true));
+}
+
+#[test]
+fn so_many_unknown_tokens_at_once_are_not_waited_for() {
+    let registry = active();
+    let (mut sightings, mut noticed) = (Sightings::default(), Noticed::default());
+    for n in 0..300 {
+        sightings.see(&refused(&format!("x{n}"), &Denial::UnknownToken, NOW), &registry, &mut noticed);
+    }
+    assert_eq!(noticed.odd.len(), 300 - 256);
 }
 
 #[test]

@@ -12,9 +12,9 @@ use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::snapshot::{Authority, Client, ServerScope, TokenRecord, TokenState, TokenType};
 use hallpass_core::strict_json::Json;
 use hallpass_core::{
-    Bearer, ClientName, Denial, Signed, Snapshot, Subject, TokenDigest, UnixTime, check_signature, jwks,
+    Bearer, ClientName, Denial, Signed, Snapshot, Subject, TokenDigest, TokenId, UnixTime, check_signature,
+    jwks,
 };
-use std::sync::Arc;
 
 /// A profile that can be put in force.
 pub(crate) struct Stage {
@@ -105,7 +105,7 @@ impl Stage {
         for (jti, entry) in &registry.tokens {
             let ours = shown.iter().find(|signed| {
                 let by_default_key = Some(signed.key().kid().as_str()) == self.default_key.as_deref();
-                signed.claims().jti.as_deref() == Some(jti) && !by_default_key
+                signed.claims().jti() == Some(jti) && !by_default_key
             });
             records.push(TokenRecord {
                 jti: jti.as_str().into(),
@@ -137,9 +137,9 @@ impl Stage {
 /// A fingerprint does not say whose token it is: its `sub` does.
 fn adopted_record(signed: &Signed, registry: &Registry) -> Option<TokenRecord> {
     let claims = signed.claims();
-    let (name, _) = registry.clients.iter().find(|(_, client)| client.sub == claims.subject)?;
+    let (name, _) = registry.clients.iter().find(|(_, client)| client.sub == claims.subject())?;
     Some(TokenRecord {
-        jti: claims.jti.as_deref().unwrap_or("adopted").into(),
+        jti: claims.jti().unwrap_or("adopted").into(),
         client: ClientName::new(name).ok()?,
         digest: signed.digest(),
         state: TokenState::Active,
@@ -225,7 +225,7 @@ fn client_name(name: &str) -> Result<ClientName, String> {
 /// One client for each token: the one that it says it is for.
 fn all_clients(shown: &[Signed]) -> Vec<Client> {
     let clients = shown.iter().enumerate().filter_map(|(number, signed)| {
-        let subject = Subject::new(&signed.claims().subject).ok()?;
+        let subject = Subject::new(signed.claims().subject()).ok()?;
         Some(Client::new(name_in(signed, number)?, subject))
     });
     clients.collect()
@@ -233,7 +233,7 @@ fn all_clients(shown: &[Signed]) -> Vec<Client> {
 
 fn all_tokens(shown: &[Signed]) -> Vec<TokenRecord> {
     let records = shown.iter().enumerate().filter_map(|(number, signed)| {
-        let jti: Option<Arc<str>> = signed.claims().jti.as_deref().map(Into::into);
+        let jti: Option<TokenId> = signed.claims().jti().map(Into::into);
         Some(TokenRecord {
             adopted: jti.is_none(),
             jti: jti.unwrap_or_else(|| "adopted".into()),
@@ -247,7 +247,7 @@ fn all_tokens(shown: &[Signed]) -> Vec<TokenRecord> {
 }
 
 fn name_in(signed: &Signed, number: usize) -> Option<ClientName> {
-    match signed.claims().client_id.as_deref() {
+    match signed.claims().client_id() {
         Some(name) => ClientName::new(name).ok(),
         None => ClientName::new(&format!("client-{number}")).ok(),
     }

@@ -1,12 +1,18 @@
 //! The gateway between a raw client and a raw server of its own, over loopback sockets.
 
 mod bench;
+mod budgets;
 mod cut;
+mod introduced;
+mod legacy;
 mod limits;
+mod listed;
 mod recorded;
 mod refused;
 mod relayed;
+mod ruled;
 mod sessions;
+mod shown;
 mod smuggled;
 mod streamed;
 mod ws;

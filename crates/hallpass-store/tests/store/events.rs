@@ -88,16 +88,3 @@ async fn odd_words_from_outside_come_back_as_they_were() {
     scene.store.add_events(std::slice::from_ref(&event)).await.unwrap();
     assert_eq!(scene.store.events(&EventFilter::default()).await.unwrap()[0].1, event);
 }
-
-#[tokio::test]
-async fn the_last_call_of_a_client_is_its_newest_that_was_let_through() {
-    let (scene, _) = Scene::with_clients(&["ann", "bob", "eve"]).await;
-    let calls = [
-        call("ann", 1000, Outcome::Ok),
-        call("ann", 2000, Outcome::Cut),
-        call("ann", 3000, Outcome::Refused),
-        call("bob", 4000, Outcome::Refused),
-    ];
-    scene.store.add_events(&calls).await.unwrap();
-    assert_eq!(scene.store.last_calls().await.unwrap(), [("ann".to_owned(), 2000)]);
-}

@@ -3,6 +3,7 @@
 use crate::scene::{Scene, act, key_row, mint};
 use hallpass_core::Denial;
 use hallpass_core::keys::{Algorithm, KeyId};
+use hallpass_core::snapshot::TokenState;
 use hallpass_store::{KeyState, SealKey, SigningKey, StoreFault};
 
 async fn add(scene: &Scene, kid: &str, state: KeyState) -> SigningKey {
@@ -87,6 +88,23 @@ async fn what_a_stopped_key_signed_afterwards_is_not_put_in_force() {
     assert!(stopped(scene.store.add_pending(&late.row).await));
     assert!(stopped(scene.store.adopt(&late.row, crate::scene::NOW, &act("adopt", "ann")).await.map(|_| ())));
     assert_eq!(scene.store.tokens_of("ann").await.unwrap().len(), 1);
+}
+
+/// By a clock that ran ahead, it may be too soon; then its tokens must not look as if they were good.
+#[tokio::test]
+async fn a_spent_key_takes_its_tokens_with_it() {
+    let (scene, tokens) = Scene::with_clients(&["ann", "bob"]).await;
+    let key = add(&scene, "hp-2", KeyState::VerifyOnly).await;
+    let spent = mint(&key, "ann", crate::scene::NOW);
+    scene.store.add_pending(&spent.row).await.unwrap();
+    scene.store.activate(spent.jti(), crate::scene::NOW, None, &act("issue", "ann")).await.unwrap();
+    let end = spent.row.expires_at;
+    assert_eq!(scene.store.retire_spent_keys(end).await.unwrap(), 0, "not before its last token has ended");
+    assert_eq!(scene.store.retire_spent_keys(end.plus(1)).await.unwrap(), 1);
+    assert_eq!(scene.judged(&spent).await, Err(Denial::UnknownKey));
+    assert_eq!(scene.state(&spent).await, TokenState::Superseded { until: end });
+    assert_eq!(scene.state(&tokens[1]).await, TokenState::Active, "of the key that signs");
+    assert_eq!(scene.store.retire_spent_keys(end.plus(2)).await.unwrap(), 0);
 }
 
 #[tokio::test]

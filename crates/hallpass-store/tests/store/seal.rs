@@ -70,6 +70,11 @@ fn a_key_file_that_is_not_as_it_was_made_is_refused() {
     assert!(matches!(SealKey::load(&file), Err(SealFault::WrongSize)));
     File::options().write(true).open(&file).unwrap().set_len(31).unwrap();
     assert!(matches!(SealKey::load(&file), Err(SealFault::WrongSize)));
+    // A pipe that nobody writes to is not waited for.
+    std::fs::remove_file(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&file).status().unwrap();
+    assert!(made.success());
+    assert!(matches!(SealKey::load(&file), Err(SealFault::WrongSize)));
 }
 
 #[test]

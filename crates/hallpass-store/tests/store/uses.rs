@@ -34,6 +34,7 @@ fn legacy_use(path_client: Option<&str>, address: Option<&str>) -> LegacyUse {
         },
         first_ms: NOW_MS,
         last_ms: NOW_MS + 1,
+        let_in_ms: Some(NOW_MS),
         calls: 3,
         refused: 1,
         called: [("docs/search".to_owned(), 2), ("*".to_owned(), 1)].into(),

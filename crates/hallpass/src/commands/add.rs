@@ -5,11 +5,12 @@ use super::{Context, changes};
 use crate::cli::Add;
 use crate::clock;
 use crate::fault::{Doing, Fault, Result, did_you_mean};
+use crate::installation::Installation;
 use crate::plan::{ClientPlan, Wish, check_distinct};
 use crate::settings::Settings;
 use crate::target::{Surroundings, find_app, own_program, utf8};
 use hallpass_core::roster::is_variable_name;
-use hallpass_core::{ClientName, ServerName, Subject};
+use hallpass_core::{ClientName, PolicyName, ServerName, Subject};
 use hallpass_store::ClientRow;
 
 /// Registers a client, issues its token and places it.
@@ -31,7 +32,8 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
             .hint("change it there, then `hallpass apply`"));
     }
     let known = installation.known(&name).await?;
-    let client = wanted(add, name, &settings, known.client.as_ref())?;
+    let policy = find_policy(add, &settings, &installation, known.client.as_ref()).await?;
+    let client = wanted(add, name, &settings, known.client.as_ref(), policy)?;
     let program = own_program()?;
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
     let around = Surroundings { home: &context.home, servers: &servers, program: &program, leaving: &[] };
@@ -74,7 +76,37 @@ fn check_texts(add: &Add) -> Result<()> {
     }
 }
 
-fn wanted(add: &Add, name: ClientName, settings: &Settings, stored: Option<&ClientRow>) -> Result<ClientRow> {
+/// The policy that is named, which has to be in force; without one, that of the client's registration.
+async fn find_policy(
+    add: &Add,
+    settings: &Settings,
+    installation: &Installation,
+    stored: Option<&ClientRow>,
+) -> Result<Option<PolicyName>> {
+    let Some(name) = &add.policy else {
+        let stored = stored.filter(|stored| !stored.removed && !add.no_policy);
+        return Ok(stored.and_then(|stored| stored.policy.clone()));
+    };
+    let policies = installation.store.policies().await.doing("the policies")?;
+    if let Some(policy) = policies.keys().find(|policy| policy.as_str() == name) {
+        return Ok(Some(policy.clone()));
+    }
+    let shown = name.escape_debug();
+    if settings.roster.policies.keys().any(|policy| policy.as_str() == name) {
+        return Err(Fault::new(format!("the policy `{shown}` of hallpass.toml is not in force yet"))
+            .hint("`hallpass apply` puts it in force; then add the client"));
+    }
+    let known: Vec<&str> = policies.keys().map(PolicyName::as_str).collect();
+    Err(Fault::new(format!("no policy named `{shown}`")).hint(did_you_mean(name, &known)))
+}
+
+fn wanted(
+    add: &Add,
+    name: ClientName,
+    settings: &Settings,
+    stored: Option<&ClientRow>,
+    policy: Option<PolicyName>,
+) -> Result<ClientRow> {
     let stored = stored.filter(|stored| !stored.removed);
     let subject = match (&add.subject, stored) {
         (Some(subject), _) => Subject::new(subject)
@@ -94,7 +126,7 @@ fn wanted(add: &Add, name: ClientName, settings: &Settings, stored: Option<&Clie
         removed: false,
         from_roster: false,
         servers: scope((!servers.is_empty()).then_some(servers.as_slice())),
-        policy: stored.and_then(|stored| stored.policy.clone()),
+        policy,
         config: config.as_deref().map(utf8).transpose()?.map(str::to_owned),
         entry: add.entry.clone(),
         env: add.env.clone(),

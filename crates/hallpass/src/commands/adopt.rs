@@ -160,7 +160,7 @@ impl Registered {
 
     /// The client whose subject the token has.
     pub(super) fn whose(&self, settings: &Settings, signed: &Signed) -> Option<ClientName> {
-        let subject = signed.claims().subject.as_str();
+        let subject = signed.claims().subject();
         if let Some(client) = self.clients.iter().find(|client| client.subject.as_str() == subject) {
             return Some(client.name.clone());
         }
@@ -172,7 +172,7 @@ impl Registered {
 }
 
 fn nobodys(signed: &Signed) -> Fault {
-    Fault::new(format!("no client has the subject `{}`", signed.claims().subject.escape_debug()))
+    Fault::new(format!("no client has the subject `{}`", signed.claims().subject().escape_debug()))
         .hint("describe the client in hallpass.toml with that `subject`, or name it: `--client NAME`")
 }
 
@@ -193,7 +193,7 @@ impl Heir {
         signed: &Signed,
         now: UnixTime,
     ) -> Result<Self> {
-        let subject = &signed.claims().subject;
+        let subject = signed.claims().subject();
         let stored = registered.clients.iter().find(|client| client.name == *name).cloned();
         let tokens = registered.tokens.iter().filter(|token| token.client == *name && !token.former);
         let tokens: Vec<&TokenRow> = tokens.collect();
@@ -258,7 +258,7 @@ pub(super) async fn adopt(installation: &Installation, heir: &Heir, signed: &Sig
             .doing("cannot register the client")?;
     }
     let row = NewToken {
-        jti: claims.jti.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
+        jti: claims.jti().map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned),
         client: client.name.clone(),
         subject: client.subject.clone(),
         kid: FORMER_KID.into(),

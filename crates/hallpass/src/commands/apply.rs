@@ -1,5 +1,6 @@
 //! `hallpass apply`
 
+use super::policies::PolicyPlan;
 use super::remove::Removal;
 use super::roster::{Chosen, plans};
 use super::{Context, changes};
@@ -39,8 +40,9 @@ pub(super) async fn apply(
     let leaving: Vec<ClientName> = removals.iter().map(|removal| removal.client.name.clone()).collect();
     let chosen = Chosen::Without(&leaving);
     let plans = plans(&context.home, Some(installation), settings, chosen, Wish::WhatIsMissing).await?;
-    if changes::agree(context, &plans, &removals, consent)? {
-        changes::carry_out(context, installation, settings, &plans, &removals).await?;
+    let policies = PolicyPlan::make(Some(installation), settings, &plans, &leaving).await?;
+    if changes::agree_with(context, &policies, &plans, &removals, consent)? {
+        changes::carry_out_with(context, installation, settings, &policies, &plans, &removals).await?;
     }
     Ok(())
 }
@@ -53,7 +55,8 @@ pub(super) async fn apply_agreed(
 ) -> Result<()> {
     installation.mend().await?;
     let plans = plans(&context.home, Some(installation), settings, Chosen::All, Wish::WhatIsMissing).await?;
-    changes::carry_out(context, installation, settings, &plans, &[]).await
+    let policies = PolicyPlan::make(Some(installation), settings, &plans, &[]).await?;
+    changes::carry_out_with(context, installation, settings, &policies, &plans, &[]).await
 }
 
 /// The clients that the configuration does not name.

@@ -1,6 +1,7 @@
 //! Plan, show, ask, do: the way of every command that places tokens.
 
 use super::Context;
+use super::policies::PolicyPlan;
 use super::remove::Removal;
 use crate::carry_out::Done;
 use crate::cli::Consent;
@@ -22,8 +23,22 @@ pub(super) fn agree(
     removals: &[Removal],
     consent: Consent,
 ) -> Result<bool> {
+    agree_with(context, &PolicyPlan::default(), plans, removals, consent)
+}
+
+/// The same where policies change too.
+pub(super) fn agree_with(
+    context: &Context,
+    policies: &PolicyPlan,
+    plans: &[ClientPlan],
+    removals: &[Removal],
+    consent: Consent,
+) -> Result<bool> {
     for plan in plans {
         plan.check_feasible(consent.git_ok)?;
+    }
+    for line in policies.lines() {
+        context.output.line(line);
     }
     for removal in removals {
         context.output.line(removal.describe());
@@ -31,12 +46,15 @@ pub(super) fn agree(
     for plan in plans {
         context.output.line(describe(plan));
     }
-    let changes = !removals.is_empty() || plans.iter().any(ClientPlan::changes_something);
+    let changes = policies.changes_something()
+        || !removals.is_empty()
+        || plans.iter().any(ClientPlan::changes_something);
     if !changes {
         context.output.line("nothing to change");
     }
     if !changes || consent.dry_run {
-        context.output.document(&document(plans, removals, consent.dry_run, &Vec::new()));
+        let document = document(plans, removals, consent.dry_run, &Vec::new());
+        context.output.document(&with_policies(document, policies, false));
         return Ok(false);
     }
     if consent.yes || context.output.confirm("do this?")? {
@@ -45,7 +63,7 @@ pub(super) fn agree(
     Err(Fault::new("nothing was changed: the answer was no"))
 }
 
-/// Carries the plans out, one client after the other. One that fails does not stop the others.
+/// Carries the plans out and nothing else.
 pub(super) async fn carry_out(
     context: &Context,
     installation: &Installation,
@@ -53,7 +71,23 @@ pub(super) async fn carry_out(
     plans: &[ClientPlan],
     removals: &[Removal],
 ) -> Result<()> {
+    carry_out_with(context, installation, settings, &PolicyPlan::default(), plans, removals).await
+}
+
+/// Carries the plans out, one client after the other. One that fails does not stop the others.
+pub(super) async fn carry_out_with(
+    context: &Context,
+    installation: &Installation,
+    settings: &Settings,
+    policies: &PolicyPlan,
+    plans: &[ClientPlan],
+    removals: &[Removal],
+) -> Result<()> {
     let authority = installation.authority(settings).await?;
+    // First: no client may be registered under one that is not there, or is as it was.
+    for said in policies.put(installation).await? {
+        context.output.line(said);
+    }
     let mut done = Vec::new();
     let mut failed = Vec::new();
     for removal in removals {
@@ -66,9 +100,21 @@ pub(super) async fn carry_out(
             Err(fault) => failed.push(not_done(context, name, &fault)),
         }
     }
+    let (mut under_way, mut begun) = (Vec::new(), Vec::new());
     for plan in plans.iter().filter(|plan| plan.changes_something()) {
+        match installation.begin(plan, &authority).await {
+            Ok(token) => {
+                under_way.push(plan);
+                begun.push(token);
+            }
+            Err(fault) => failed.push(not_done(context, &plan.client.name, &fault)),
+        }
+    }
+    // Once for all of them: the gateway needs a moment.
+    installation.make_known(&begun).await?;
+    for (plan, token) in under_way.into_iter().zip(begun) {
         let name = &plan.client.name;
-        match installation.carry_out(plan, &authority).await {
+        match installation.finish(plan, token).await {
             Ok(outcome) => {
                 context.output.line(format!("{name}: {}", said(plan, &outcome)));
                 done.push(name.clone());
@@ -76,7 +122,11 @@ pub(super) async fn carry_out(
             Err(fault) => failed.push(not_done(context, name, &fault)),
         }
     }
-    context.output.document(&document(plans, removals, false, &done));
+    for said in policies.drop_unused(installation).await? {
+        context.output.line(said);
+    }
+    let document = document(plans, removals, false, &done);
+    context.output.document(&with_policies(document, policies, policies.changes_something()));
     if failed.is_empty() {
         return Ok(());
     }
@@ -204,6 +254,14 @@ fn document(plans: &[ClientPlan], removals: &[Removal], dry_run: bool, done: &[C
         .map(|removal| removal.document(done.contains(&removal.client.name), dry_run))
         .collect();
     json!({ "dry_run": dry_run, "changed": !done.is_empty(), "clients": clients, "removed": removed })
+}
+
+fn with_policies(mut document: Value, policies: &PolicyPlan, changed: bool) -> Value {
+    document["policies"] = policies.document();
+    if changed {
+        document["changed"] = true.into();
+    }
+    document
 }
 
 fn client_document(plan: &ClientPlan, done: &[ClientName]) -> Value {

@@ -1,8 +1,8 @@
 //! `hallpass init`
 
-use super::Context;
 use super::adopt::Registered;
 use super::take_over::{self, Copied};
+use super::{Context, grace};
 use crate::cli::Consent;
 use crate::clock;
 use crate::fault::{Fault, Result};
@@ -34,12 +34,15 @@ pub(super) async fn run(
     } else {
         Standing::of(context, &settings, former.as_ref(), now).await?
     };
-    let grace = standing.grace.or_else(|| former.as_ref().and_then(|former| former.grace_until(now)));
+    let grace = match &standing.grace {
+        Some(known) => Some(known.until),
+        None => former.as_ref().and_then(|former| former.grace_until(now)),
+    };
     describe(context, &founding, made, former.is_none());
     let mut copies = Vec::new();
     if let Some(former) = &former {
         copies = Copied::plan(former, &standing.registered, &settings, now)?;
-        describe_former(context, former, standing.grace, grace);
+        describe_former(context, former, standing.grace.as_ref(), grace);
         describe_signing(context, &founding, made);
         copies.iter().for_each(|copied| copied.describe(context));
     }
@@ -76,8 +79,8 @@ fn found_by(settings: &Settings, former: Option<&Former>) -> Result<Founding> {
 /// What a former set-up is taken over into.
 struct Standing {
     registered: Registered,
-    /// The end of a grace period that is stored already.
-    grace: Option<UnixTime>,
+    /// A grace period that is there already.
+    grace: Option<grace::Known>,
 }
 
 impl Standing {
@@ -94,6 +97,9 @@ impl Standing {
     ) -> Result<Self> {
         let installation = context.installation().await?;
         installation.check_authority(settings).await?;
+        if former.is_some() {
+            installation.check_seal().await?;
+        }
         let snapshot = installation.snapshot().await?;
         let authority = snapshot.authority();
         if former
@@ -108,7 +114,7 @@ impl Standing {
         {
             registered = registered.with_cut_off(now);
         }
-        Ok(Self { registered, grace: take_over::grace_until(&installation).await? })
+        Ok(Self { registered, grace: grace::known(&installation, former, now).await? })
     }
 }
 
@@ -142,18 +148,36 @@ fn describe_signing(context: &Context, founding: &Founding, made: bool) {
     });
 }
 
-fn describe_former(context: &Context, former: &Former, stored: Option<UnixTime>, grace: Option<UnixTime>) {
+fn describe_former(
+    context: &Context,
+    former: &Former,
+    known: Option<&grace::Known>,
+    until: Option<UnixTime>,
+) {
     context.output.line(if former.tokens.is_empty() {
         "    the former secret verifies tokens that are taken over, and no others: none is named in the file (`hallpass adopt FILE` takes one over)"
     } else {
         "    the former secret verifies tokens that are taken over, and no others"
     });
-    context.output.line(match (stored, grace) {
-        (Some(until), _) => {
-            format!("    the grace period ends on {until}: it was set before and is not moved")
-        }
-        (None, Some(until)) => format!("    the shared token's grace period ends on {until}"),
+    context.output.line(match (known, until) {
+        (Some(known), _) => known_period(known),
+        (None, Some(until)) => format!(
+            "    the shared token is accepted until {until}, for callers without a token (`hallpass grace status` shows them)"
+        ),
         (None, None) if former.grace_days > 0 => "    no grace period: the shared token is empty".into(),
         (None, None) => "    no grace period".into(),
     });
+}
+
+fn known_period(known: &grace::Known) -> String {
+    let until = known.until;
+    if known.other_secret {
+        return format!(
+            "    a grace period for another secret was set before (until {until}): the shared token of the file is not accepted"
+        );
+    }
+    match known.over_since {
+        Some(since) => format!("    the grace period is over since {since}: it is not brought back"),
+        None => format!("    the grace period ends on {until}: it was set before and is not moved"),
+    }
 }

@@ -107,6 +107,7 @@ async fn rotate(
     let Rotation { named, default, announce } = wish;
     let algorithm = named.unwrap_or(default);
     let _lock = installation.home.lock()?;
+    installation.check_seal().await?;
     let keys = installation.store.keys().await.doing("the keys")?;
     let next = keys.iter().find(|key| key.state == KeyState::Next);
     let active = keys.iter().find(|key| key.state == KeyState::Active).map(|key| key.kid.clone());

@@ -168,6 +168,7 @@ pub(super) async fn client_document(
             ServerScope::All => json!("all"),
             ServerScope::Only(servers) => json!(servers),
         },
+        "policy": client.policy,
         "file": placement.as_ref().map(|row| row.file.clone()),
         "token_file": placement.as_ref().and_then(|row| row.token_file.clone()),
         "entries": entries.map(|entries| entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>()),

@@ -5,12 +5,15 @@ mod adopt;
 mod apply;
 mod changes;
 mod connect;
+mod grace;
 mod init;
 mod issue;
 mod keys;
 mod list;
 mod log;
 mod manual;
+mod policies;
+mod policy;
 mod remove;
 mod revoke;
 mod roster;
@@ -94,10 +97,14 @@ pub async fn run(cli: Cli) -> Result<()> {
             switch::disable(&context, &name, &reason, consent, wait).await
         }
         Command::Enable { name, consent, wait } => switch::enable(&context, &name, consent, wait).await,
+        Command::Policy { command, roster } => {
+            policy::run(&context, &command, roster.config.as_deref()).await
+        }
         Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
+        Command::Grace { command } => grace::run(&context, &command).await,
         Command::List => list::list(&context).await,
         Command::Show { name } => list::show(&context, &name).await,
-        Command::Status { roster } => status::run(&context, roster.config.as_deref()).await,
+        Command::Status(what) => status::run(&context, &what).await,
         Command::Verify { file, offline } => verify::run(&context, &file, &offline).await,
         Command::Log(log) => log::run(&context, &log).await,
         Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,

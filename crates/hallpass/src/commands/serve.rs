@@ -8,6 +8,7 @@ use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::follow::follow;
+use crate::grace_keeper::GraceKeeper;
 use crate::home::{Home, Lock};
 use crate::installation::Installation;
 use crate::lookout::Lookout;
@@ -64,9 +65,8 @@ pub(super) async fn serve(
         .iter()
         .map(|entrance| Ok((entrance.server.clone(), entrance.listener.local_addr().doing("a listener")?)))
         .collect::<Result<_>>()?;
-    let mut watch = installation.store.watch().await.doing("the store")?;
-    let snapshot = Arc::new(installation.snapshot().await?);
-    let shown = snapshot.revision();
+    let mut watch = installation.watch().await?;
+    let snapshot = Arc::clone(watch.snapshot());
     let admin = Admin::bind(settings, &installation)?;
     let (events, waiting) = recorder::channel();
     let queue = events.downgrade();
@@ -93,11 +93,14 @@ pub(super) async fn serve(
         note(&format!("listening on ws://{address} for `{server}`"));
     }
     let _rotating = SelfRotation::start(&context.home, settings)?;
+    let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
         () = stop.wait() => note("stopping"),
-        () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = follow(&installation, &gateway, &mut watch) => {}
         () = presence::keep(&installation.store, gateway.revision()) => {}
+        () = grace.keep(&gateway) => {}
     }
+    grace.keep_the_rest(&gateway).await;
     presence::end(&installation.store).await;
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),

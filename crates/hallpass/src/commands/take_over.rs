@@ -1,8 +1,8 @@
 //! `hallpass init --from-env`: a whole former set-up. Its secret as a key that only adopted tokens pass, the end of its
 //! grace period, the copies of its tokens. A second run adds what is new and moves nothing.
 
-use super::Context;
 use super::adopt::{Heir, Registered, adopt, check_former, stopped};
+use super::{Context, grace};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::former::{FORMER_KID, Former, former_kid};
@@ -13,11 +13,6 @@ use hallpass_store::{ADOPTED_UNTIL, KeyRow, KeyState, NewKey, SigningKey};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
-
-/// The setting with the instant at which the grace period ends. Set once.
-const GRACE_UNTIL: &str = "grace_until";
-/// The setting with the shared token, sealed.
-const SHARED_TOKEN: &str = "shared_token";
 
 /// What happens to one copy of a token that the environment file holds.
 pub(super) struct Copied {
@@ -107,25 +102,13 @@ pub(super) async fn carry_out(
     now: UnixTime,
 ) -> Result<()> {
     keep_secret(installation, former, now).await?;
-    keep_grace(installation, former, now).await?;
+    grace::take_over(installation, former, now).await?;
     for copied in copies {
         if let Step::TakeOver { heir, signed } = &copied.step {
             adopt(installation, heir, signed).await?;
         }
     }
     Ok(())
-}
-
-/// The end of the grace period that is stored, if there is one.
-pub(super) async fn grace_until(installation: &Installation) -> Result<Option<UnixTime>> {
-    let stored = installation.store.setting(GRACE_UNTIL).await.doing("the grace period")?;
-    stored
-        .map(|text| {
-            text.parse()
-                .map(UnixTime::from_seconds)
-                .map_err(|_| Fault::new("the stored end of the grace period is damaged"))
-        })
-        .transpose()
 }
 
 /// Whether the former secret was taken over before. Another one is refused, and so is one that was stopped here, under
@@ -168,20 +151,4 @@ async fn keep_secret(installation: &Installation, former: &Former, now: UnixTime
         ..Event::new(clock::now_ms(), "import-key", Outcome::Done)
     };
     installation.store.add_key(&row, Some(&imported)).await.doing("cannot keep the former secret")
-}
-
-async fn keep_grace(installation: &Installation, former: &Former, now: UnixTime) -> Result<()> {
-    let (Some(until), Some(token)) = (former.grace_until(now), &former.shared_token) else { return Ok(()) };
-    if grace_until(installation).await?.is_some() {
-        return Ok(());
-    }
-    let sealed =
-        installation.seal.seal(SHARED_TOKEN, token.as_bytes()).doing("cannot seal the shared token")?;
-    let sealed = hallpass_core::encoding::hex(&sealed);
-    installation.store.put_setting(SHARED_TOKEN, &sealed).await.doing("cannot keep the shared token")?;
-    installation
-        .store
-        .put_setting(GRACE_UNTIL, &until.seconds().to_string())
-        .await
-        .doing("cannot keep the grace period")
 }

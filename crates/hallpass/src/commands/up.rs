@@ -1,5 +1,6 @@
 //! `hallpass up`
 
+use super::policies::PolicyPlan;
 use super::roster::{Chosen, plans};
 use super::{Context, apply, changes, serve};
 use crate::cli::{Consent, Listen};
@@ -57,7 +58,9 @@ async fn found(context: &Context, settings: &Settings, consent: Consent) -> Resu
         founding.audience
     ));
     let plans = plans(&context.home, None, settings, Chosen::All, Wish::WhatIsMissing).await?;
-    let agreed = if plans.is_empty() { true } else { changes::agree(context, &plans, &[], consent)? };
+    let policies = PolicyPlan::make(None, settings, &plans, &[]).await?;
+    let nothing = plans.is_empty() && !policies.changes_something();
+    let agreed = nothing || changes::agree_with(context, &policies, &plans, &[], consent)?;
     if consent.dry_run {
         return Ok(None);
     }

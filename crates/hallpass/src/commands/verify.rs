@@ -7,6 +7,7 @@ use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::former::FORMER_KID;
 use crate::given_file;
+use crate::output::note;
 use hallpass_core::claims::{LEEWAY, LIFETIME_MOST};
 use hallpass_core::encoding::decode_base64url;
 use hallpass_core::judge::check_claims;
@@ -17,12 +18,16 @@ use hallpass_core::snapshot::{Authority, TokenType};
 use hallpass_core::strict_json::Json;
 use hallpass_core::{Bearer, ClientName, Denial, TokenDigest, UnixTime, check_signature, judge};
 use serde_json::{Value, json};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The longest text that is read: a token is at most 8 KiB.
 const MOST: usize = 64 << 10;
+
+/// Stands for an issuer or an audience that a token does not have.
+const NOBODY: &str = "(none)";
 
 /// What came out of the checks.
 struct Verdict {
@@ -126,13 +131,20 @@ fn offline_authority(offline: &Offline, header: Option<&Value>, claims: Option<&
     let own = |claim: &str| {
         let value = claims.and_then(|claims| claims.get(claim));
         let value = value.and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()));
-        value.unwrap_or("(none)").to_owned()
+        value.unwrap_or(NOBODY).to_owned()
     };
-    let issuer = offline.issuer.clone().unwrap_or_else(|| own("iss"));
-    let audience = offline.audience.clone().unwrap_or_else(|| own("aud"));
+    // What is no name there is nobody's, so that the token is refused for it.
+    let issuer = match &offline.issuer {
+        Some(named) => Issuer::new(named).doing("`--issuer`"),
+        None => Issuer::new(&own("iss")).or_else(|_| Issuer::new(NOBODY)).doing("the issuer"),
+    };
+    let audience = match &offline.audience {
+        Some(named) => Audience::new(named).doing("`--audience`"),
+        None => Audience::new(&own("aud")).or_else(|_| Audience::new(NOBODY)).doing("the audience"),
+    };
     Ok(Authority {
-        issuer: Issuer::new(&issuer).doing("the issuer")?,
-        audience: Audience::new(&audience).doing("the audience")?,
+        issuer: issuer?,
+        audience: audience?,
         keys: offline_keys(offline, header)?,
         token_type: TokenType::Jwt,
         lifetime_most: LIFETIME_MOST,
@@ -151,7 +163,11 @@ fn offline_keys(offline: &Offline, header: Option<&Value>) -> Result<KeySet> {
     }
     let name = offline.secret_env.as_deref().unwrap_or_default();
     let secret = environment::text(name).map(Zeroizing::new);
-    let secret = secret.ok_or_else(|| Fault::new(format!("the variable `{name}` is empty or not set")))?;
+    // Without what was typed: it may be the secret itself.
+    let secret = secret.ok_or_else(|| {
+        Fault::new("the variable that `--secret-env` names is empty or not set")
+            .hint("it takes the variable's name, and the secret stands in the environment: `--secret-env JWT_SECRET_KEY`")
+    })?;
     // One secret was named for one token, so it is the key that the token names, whatever its name.
     let kid = header.and_then(|header| header.get("kid")).and_then(Value::as_str).unwrap_or(FORMER_KID);
     let kid = KeyId::new(kid).ok_or_else(|| Fault::new("the token's `kid` is not a key's name"))?;
@@ -161,6 +177,9 @@ fn offline_keys(offline: &Offline, header: Option<&Value>) -> Result<KeySet> {
 
 pub(super) fn read(file: &Path) -> Result<Zeroizing<String>> {
     let text = if file == Path::new("-") {
+        if std::io::stdin().is_terminal() {
+            note("paste the token, then Enter and Ctrl-D");
+        }
         given_file::read_text(std::io::stdin().lock(), MOST).doing("cannot read standard input")?
     } else {
         let shown = file.display();
@@ -221,7 +240,10 @@ fn next_step(denial: &Denial, owner: Option<&ClientName>, is_offline: bool) -> S
         (Denial::WrongIssuer | Denial::WrongAudience, None) if is_offline => {
             "it is for another service: do not accept it, or mend `--issuer` and `--audience`".into()
         }
-        (Denial::UnknownKey | Denial::WrongIssuer | Denial::WrongAudience, None) => {
+        (Denial::UnknownKey, None) => {
+            "it comes from another authority or another `--home`, or its key was stopped (`hallpass keys list`)".into()
+        }
+        (Denial::WrongIssuer | Denial::WrongAudience, None) => {
             "it comes from another authority, or from another `--home`".into()
         }
         (Denial::UnknownToken | Denial::OtherTokenOfKnownId, None) => {

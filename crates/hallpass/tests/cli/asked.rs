@@ -16,14 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const QUESTION: &str = "do this? [y/N] ";
 
 /// A command that asks, and the terminal that it asks at.
-struct Asking {
+pub(crate) struct Asking {
     terminal: File,
     child: Child,
 }
 
 impl Asking {
     /// Returns once the question stands on standard error.
-    async fn start(stage: &Stage, arguments: &[&str]) -> Self {
+    pub(crate) async fn start(stage: &Stage, arguments: &[&str]) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&terminal).expect("a terminal of ours");
         unlockpt(&terminal).expect("a terminal to open");
@@ -42,12 +42,12 @@ impl Asking {
         Self { terminal: terminal.into(), child }
     }
 
-    async fn answer(mut self, word: &str) -> (ExitStatus, String) {
+    pub(crate) async fn answer(mut self, word: &str) -> (ExitStatus, String) {
         writeln!(self.terminal, "{word}").expect("a terminal");
         self.end().await
     }
 
-    async fn interrupt(self) -> (ExitStatus, String) {
+    pub(crate) async fn interrupt(self) -> (ExitStatus, String) {
         let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         kill_process(id.expect("a running child"), Signal::INT).expect("a child to signal");
         self.end().await

@@ -8,16 +8,21 @@
 //! - `killed`: `kill -9` at every moment, and two and more commands at once.
 //! - `rotated`: two tokens that both count for a while. `switched`: `disable` and `enable`.
 //! - `asked`: a person at a terminal, who answers or interrupts.
+//! - `policies`: what `apply` does to policies, and what `policy` says of them.
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
 //! - `given`: files that a person names: pipes, devices, giants.
+//! - `terminal`: questions, their answers, Ctrl-C.
+//! - `grace`: the grace period from start to end.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
 mod bridge;
 mod example;
 mod given;
+mod grace;
 mod killed;
 mod places;
+mod policies;
 #[expect(dead_code, reason = "it is shared with the end-to-end tests, which use more of it")]
 #[path = "../e2e/program.rs"]
 mod program;
@@ -26,4 +31,5 @@ mod rotated;
 mod stage;
 mod standing;
 mod switched;
+mod terminal;
 mod words;

@@ -4,8 +4,10 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 23] = [
     "tour",
+    "adopt",
+    "keys",
     "up",
     "init",
     "add",
@@ -15,7 +17,9 @@ const COMMANDS: [&str; 20] = [
     "revoke",
     "disable",
     "enable",
+    "grace",
     "remove",
+    "policy",
     "list",
     "show",
     "status",

@@ -13,14 +13,21 @@
 //! - `caller`: one connection to the gateway by hand, as one client.
 //! - `through_the_gateway`: the journeys again, with a client's own token, and their names in the log.
 //! - `refused`, `revocation`, `relayed`, `sessions`: who gets in, for how long, what crosses and what does not.
+//! - `policies`: a policy that another process changes, in the running gateway.
+//! - `confirmed`: `--wait`. `switched`: `disable` and `enable`. `rotation`: fifty clients whose tokens are rotated while
+//!   they call. `self_rotation`: what the gateway rotates by itself, and whom it tells.
+//! - `uses`, `warnings`: what the gateway remembers of tokens' uses, and what is odd about them; `admin`: metrics.
 //! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
+mod admin;
 mod caller;
+mod confirmed;
 mod direct;
 mod gateway_cli;
 mod installed;
 mod journeys;
 mod nothing_leaks;
+mod policies;
 mod program;
 mod recorder;
 mod refused;
@@ -28,8 +35,13 @@ mod relayed;
 mod revocation;
 mod rmcp_client;
 mod rmcp_server;
+mod rotation;
+mod self_rotation;
 mod sessions;
+mod switched;
 mod through_the_gateway;
 mod typescript;
+mod uses;
+mod warnings;
 mod wire;
 mod witness;

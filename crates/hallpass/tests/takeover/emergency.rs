@@ -159,7 +159,7 @@ async fn a_stopped_secret_is_not_taken_over_again() {
         house.hallpass.write("env.docker", FORMER);
         house.hallpass.must(&["init", "--from-env", "env.docker"]).await;
         house.hallpass.must(&["keys", "revoke", "former-hs256", "--reason", "it was published"]).await;
-        let keys = house.hallpass.must(&["keys", "list"]).await;
+        let keys = house.hallpass.must(&["keys", "list", "--json"]).await;
         let final_words =
             "error: the former secret was stopped in this home, and with it every token that it signed\n";
         for arguments in
@@ -173,7 +173,7 @@ async fn a_stopped_secret_is_not_taken_over_again() {
         let outcome =
             house.run_with(&["adopt", "-", "--yes"], &former_token("claude", &json!({})), &[]).await;
         assert!(outcome.stderr.starts_with(final_words), "{algorithm}: {outcome:#?}");
-        assert_eq!(house.hallpass.must(&["keys", "list"]).await, keys, "{algorithm}");
+        assert_eq!(house.hallpass.must(&["keys", "list", "--json"]).await, keys, "{algorithm}");
     }
 }
 

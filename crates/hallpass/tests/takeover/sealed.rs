@@ -22,6 +22,33 @@ async fn a_key_file_that_others_can_read_is_refused_by_every_command() {
     }
 }
 
+/// What was sealed with it would be lost once the right one is back.
+#[tokio::test]
+async fn nothing_is_sealed_with_the_key_file_of_another_home() {
+    let house = House::heir(&["claude"]).await;
+    let other = House::with_clients(&[]).await;
+    let (file, good) = (house.hallpass.home().join("seal.key"), house.hallpass.user().join("good"));
+    std::fs::copy(&file, &good).expect("a copy");
+    std::fs::copy(other.hallpass.home().join("seal.key"), &file).expect("a copy");
+    let kid = house.active().await;
+    let keys = house.hallpass.must(&["keys", "list", "--json"]).await;
+    for arguments in [
+        &["keys", "rotate", "--yes"][..],
+        &["keys", "rotate", "--announce", "--yes"],
+        &["keys", "revoke", &kid, "--reason", "leaked", "--yes"],
+        &["issue", "claude", "--yes"],
+        &["init", "--from-env", "env.docker"],
+    ] {
+        let outcome = house.hallpass.run(arguments).await;
+        assert_eq!(outcome.code, Some(1), "{arguments:?}: {outcome:#?}");
+        assert!(outcome.stderr.contains("the signing key cannot be opened"), "{arguments:?}: {outcome:#?}");
+        assert!(outcome.stderr.contains("restore both from the same backup"), "{arguments:?}: {outcome:#?}");
+    }
+    assert_eq!(house.hallpass.must(&["keys", "list", "--json"]).await, keys);
+    std::fs::copy(&good, &file).expect("a copy");
+    house.hallpass.must(&["keys", "rotate", "--yes"]).await;
+}
+
 #[tokio::test]
 async fn the_database_shows_no_secret() {
     let house = House::heir(&["claude"]).await;

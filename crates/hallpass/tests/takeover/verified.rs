@@ -132,9 +132,45 @@ async fn offline_with_a_secret() {
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     let other = by_secret(&SECRET.replace('0', "1"), &json!({ "alg": "HS256" }), &part(&token, 1));
     refused(&house, &other, &here, "bad_signature", "the right secret").await;
-    let unset = house.verify(&token, &["--secret-env", "NOT_SET"]).await;
-    assert_eq!(unset.code, Some(1));
-    assert!(unset.stderr.contains("`NOT_SET` is empty or not set"), "{unset:#?}");
+    // The secret in the place of its variable's name is not repeated.
+    for typed in ["NOT_SET", SECRET, ""] {
+        let unset = house.verify(&token, &["--secret-env", typed]).await;
+        assert_eq!(unset.code, Some(1));
+        assert!(
+            unset.stderr.starts_with("error: the variable that `--secret-env` names is empty or not set\nhint: it takes the variable's name"),
+            "{unset:#?}"
+        );
+        assert!(!unset.stderr.contains(&SECRET[..12]) && unset.stdout.is_empty(), "{unset:#?}");
+    }
+    for (option, words) in [
+        ("--issuer", "error: `--issuer`: it is empty\n"),
+        ("--audience", "error: `--audience`: it is empty\n"),
+    ] {
+        let outcome = house.verify(&token, &["--secret-env", "FORMER_SECRET", option, ""]).await;
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), words));
+    }
     let useless = house.verify(&token, &["--issuer", "exai-mcp-server"]).await;
     assert_eq!(useless.code, Some(64), "{useless:#?}");
+}
+
+/// Whatever stands in the token, the answer is a verdict and a document.
+#[tokio::test]
+async fn an_issuer_or_an_audience_that_is_no_name_is_a_refusal_offline_too() {
+    let house = House::new("", &[]).await;
+    let keys = ["--secret-env", "FORMER_SECRET"];
+    for (changes, code) in [
+        (json!({ "iss": "" }), "wrong_issuer"),
+        (json!({ "iss": "a b" }), "wrong_issuer"),
+        (json!({ "iss": "\u{1b}[31mred" }), "wrong_issuer"),
+        (json!({ "iss": null }), "claim_missing"),
+        (json!({ "iss": 5 }), "claim_malformed"),
+        (json!({ "aud": "" }), "wrong_audience"),
+        (json!({ "aud": [] }), "wrong_audience"),
+        (json!({ "aud": ["a b"] }), "wrong_audience"),
+        (json!({ "aud": [5] }), "claim_malformed"),
+    ] {
+        let token = former_token("claude", &json!({}));
+        let token = by_secret(SECRET, &part(&token, 0), &with(&part(&token, 1), &changes));
+        refused(&house, &token, &keys, code, "").await;
+    }
 }

@@ -53,8 +53,10 @@ pub(super) async fn run(
     reissued.map_err(|fault| {
         let clients =
             if waiting.len() == 1 { "1 client is".into() } else { format!("{} clients are", waiting.len()) };
-        Fault::new(format!("`{kid}` is stopped for good, and {clients} without a token now: {fault}"))
-            .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
+        Fault::new(format!(
+            "`{kid}` is stopped for good, and {clients} without a token now; no new ones: {fault}"
+        ))
+        .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
     })?;
     confirmed
 }
@@ -184,6 +186,7 @@ async fn without_a_token(installation: &Installation, lost: &BTreeSet<String>) -
 
 /// A new active key. Another command may take its name first: then it gets the next one.
 async fn add_successor(installation: &Installation, algorithm: Algorithm) -> Result<()> {
+    installation.check_seal().await?;
     let mut tries = 3;
     loop {
         let keys = installation.store.keys().await.doing("the keys")?;

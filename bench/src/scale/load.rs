@@ -1,0 +1,116 @@
+//! A server that answers at once, and callers without pause.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}"#;
+const ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}]}}"#;
+
+/// Starts an MCP server of one answer. Returns its address.
+pub async fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer_all(stream));
+        }
+    });
+    format!("http://{address}/mcp")
+}
+
+async fn answer_all(mut stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{ANSWER}",
+        ANSWER.len()
+    );
+    let mut buffer = Vec::new();
+    while message(&mut stream, &mut buffer).await.is_some() {
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// One connection to a gateway.
+pub struct Caller {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Caller {
+    pub async fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: Vec::new() }
+    }
+
+    pub fn text(&self) -> &[u8] { &self.buffer }
+    /// The status of one call.
+    pub async fn call(&mut self, request: &str) -> u16 {
+        self.stream.write_all(request.as_bytes()).await.unwrap();
+        message(&mut self.stream, &mut self.buffer).await.expect("an answer")
+    }
+}
+
+/// A whole call with this token.
+pub fn request(address: &str, token: &str) -> String {
+    format!(
+        "POST /s/docs/mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n{CALL}",
+        CALL.len()
+    )
+}
+
+/// Reads one message to its end; the number in its first line, zero if there is none.
+async fn message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<u16> {
+    buffer.clear();
+    loop {
+        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = std::str::from_utf8(&buffer[..end]).ok()?;
+            if buffer.len() >= end + 4 + length(head) {
+                return Some(head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0));
+            }
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+fn length(head: &str) -> usize {
+    let lines = head.lines().filter_map(|line| line.split_once(": "));
+    let length = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
+    length.last().and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Calls on so many connections without pause for a while, with these tokens in turn. Returns how many succeeded; one
+/// that does not is an error of the measurement.
+pub async fn run(address: &str, tokens: &[&str], connections: usize, duration: Duration) -> u64 {
+    let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut callers = JoinSet::new();
+    for connection in 0..connections {
+        let requests: Vec<String> =
+            tokens.iter().skip(connection % tokens.len()).step_by(connections).map(|token| request(address, token)).collect();
+        let (stop, calls, address) = (Arc::clone(&stop), Arc::clone(&calls), address.to_owned());
+        callers.spawn(async move {
+            let mut caller = Caller::connect(&address).await;
+            for request in requests.iter().cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                assert_eq!(caller.call(request).await, 200);
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    tokio::time::sleep(duration).await;
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = callers.join_next().await {
+        ended.unwrap();
+    }
+    calls.load(Ordering::Relaxed)
+}

@@ -1,0 +1,55 @@
+//! Who to talk to next, the most pressing first.
+
+use super::{ClientLine, QUIET, Report, Standing, Step, Verdict};
+use std::cmp::Reverse;
+
+/// How far the clock may be behind the highest time seen before that is worth a word, in seconds.
+const CLOCK_DIFFERENCE: i64 = 120;
+
+/// What follows from the report.
+pub(super) fn next(report: &Report) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let running = report.period.as_ref().filter(|period| period.over_since.is_none());
+    if let Some(period) = &report.period
+        && period.seen.since(report.at) > CLOCK_DIFFERENCE
+    {
+        steps.push(Step::ClockRanAhead { seen: period.seen });
+    }
+    let mut unmoved: Vec<&ClientLine> = standing(report, Standing::NotMoved).collect();
+    // Who uses the secret most of all is stopped first by an end.
+    unmoved.sort_by_key(|line| Reverse(line.legacy.as_ref().map(|legacy| legacy.last)));
+    steps.extend(unmoved.into_iter().map(move_on));
+    steps.extend(standing(report, Standing::Both).map(|line| Step::FindTheOtherCopy {
+        client: line.client.clone(),
+        address: line.legacy.as_ref().and_then(|legacy| legacy.address.clone()),
+    }));
+    let nameless = report.callers.iter().enumerate();
+    let nameless = nameless.filter(|(_, caller)| caller.path_client.is_none() && caller.is_recent(report.at));
+    steps.extend(nameless.map(|(caller, _)| Step::GiveAName { caller }));
+    if let Some(period) = running {
+        match &report.verdict {
+            Verdict::NotYet { .. } if period.until.since(report.at) < QUIET => {
+                steps.push(Step::EndsFirst { until: period.until });
+            }
+            Verdict::From { from } if period.until < *from => {
+                steps.push(Step::EndsFirst { until: period.until });
+            }
+            Verdict::Now => steps.push(Step::End),
+            Verdict::NotYet { .. } | Verdict::From { .. } | Verdict::Over { .. } | Verdict::NoPeriod => {}
+        }
+    }
+    let silent: Vec<_> = standing(report, Standing::Silent).map(|line| line.client.clone()).collect();
+    if report.period.is_some() && !silent.is_empty() {
+        steps.push(Step::Ask { clients: silent });
+    }
+    steps
+}
+
+fn standing(report: &Report, there: Standing) -> impl Iterator<Item = &ClientLine> {
+    report.clients.iter().filter(move |line| line.standing == there)
+}
+
+fn move_on(line: &ClientLine) -> Step {
+    let client = line.client.clone();
+    if line.has_token { Step::Restart { client } } else { Step::Issue { client } }
+}
