@@ -6,6 +6,9 @@ EXAI_SESSION_ID, EXAI_WS_MAX_BYTES, EXAI_WS_PING_INTERVAL, EXAI_WS_PING_TIMEOUT)
 As a program: plays scenes. On standard input a JSON list of `{"name": .., "url": .., "headers": {..}, "frames": [..],
 "until": N}`: opens a connection, sends the frames (texts; `null` sends nothing), and listens until N texts came or the
 other side closed. On standard output, by name, what was heard and how it ended. Judges nothing.
+
+As a program with an address (`hello_client.py URL`): talks. Each line of standard input is a frame to send; each text that
+comes is a line of standard output, and the last line is `{"closed": CODE, "reason": TEXT}`.
 """
 
 import asyncio
@@ -94,6 +97,30 @@ async def play(scene: dict) -> dict:
         return {"heard": [], "status": refusal.response.status_code}
 
 
+async def talk(url: str) -> None:
+    async with connect(url, max_size=None) as socket:
+        async def send_lines():
+            reader = asyncio.StreamReader()
+            pipe = lambda: asyncio.StreamReaderProtocol(reader)
+            await asyncio.get_running_loop().connect_read_pipe(pipe, sys.stdin)
+            while line := await reader.readline():
+                await socket.send(line.decode().rstrip("\n"))
+
+        sending = asyncio.ensure_future(send_lines())
+        async for text in socket:
+            print(text, flush=True)
+        sending.cancel()
+        print(json.dumps({"closed": socket.close_code, "reason": socket.close_reason}), flush=True)
+
+
+async def talk_to_the_end(url: str) -> None:
+    try:
+        await talk(url)
+    except ConnectionClosed as end:
+        code = end.rcvd.code if end.rcvd else None
+        print(json.dumps({"closed": code, "reason": end.rcvd and end.rcvd.reason}), flush=True)
+
+
 async def play_all() -> None:
     scenes = json.load(sys.stdin)
     outcomes = await asyncio.gather(*(play(scene) for scene in scenes))
@@ -101,4 +128,4 @@ async def play_all() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(play_all())
+    asyncio.run(talk_to_the_end(sys.argv[1]) if len(sys.argv) > 1 else play_all())

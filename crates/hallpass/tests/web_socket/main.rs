@@ -1,0 +1,14 @@
+//! A former set-up of the hello dialect behind the built program: its daemon and its clients are in Python and were not
+//! changed. Nothing leaves the loopback interface.
+//!
+//! What each file is for:
+//! - `served`: clients let in, logged, cut off, each by what an operator types.
+//! - `refused`: what stops the start.
+//! - `python`: the daemon and a client that talks line by line.
+
+#[path = "../e2e/program.rs"]
+#[expect(dead_code, reason = "shared with the end-to-end tests, which use the rest")]
+mod program;
+mod python;
+mod refused;
+mod served;
