@@ -1,6 +1,7 @@
 //! `hallpass init --from-env`: what is taken over, what is refused, and that a second run moves nothing.
 
 use crate::house::{FORMER, House, SECRET, SHARED, by_secret, former_claims, former_token, now};
+use hallpass_core::{Event, Outcome};
 use hallpass_store::ADOPTED_UNTIL;
 use serde_json::{Value, json};
 
@@ -89,7 +90,7 @@ async fn the_plan_shows_the_end_of_the_grace_period_and_changes_nothing() {
     house.hallpass.write("env", FORMER);
     let outcome = house.hallpass.run(&["init", "--from-env", "env", "--dry-run"]).await;
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
-    assert!(outcome.stdout.contains("the shared token's grace period ends on 20"), "{outcome:#?}");
+    assert!(outcome.stdout.contains("the shared token is accepted until 20"), "{outcome:#?}");
     assert!(!house.hallpass.home().exists());
     assert_silent(&[&outcome.stdout, &outcome.stderr]);
 }
@@ -108,7 +109,7 @@ async fn without_a_shared_token_there_is_no_grace_period() {
         let said = house.hallpass.must(&["init", "--from-env", "env"]).await;
         assert!(said.contains("no grace period"), "{said}");
         let store = house.store().await;
-        assert_eq!(store.setting("grace_until").await.expect("a setting"), None, "{lines:?}");
+        assert!(store.grace().await.expect("a row").is_none(), "{lines:?}");
     }
 }
 
@@ -117,16 +118,16 @@ async fn without_a_shared_token_there_is_no_grace_period() {
 async fn a_second_run_moves_nothing() {
     let house = House::heir(&[]).await;
     let store = house.store().await;
-    let grace: i64 =
-        store.setting("grace_until").await.expect("a setting").expect("an instant").parse().expect("seconds");
-    for (name, earlier) in [("grace_until", grace - 5 * 86_400), (ADOPTED_UNTIL, 1_700_000_000)] {
-        store.put_setting(name, &earlier.to_string()).await.expect("a setting");
-    }
+    let mut grace = store.grace().await.expect("a row").expect("a period");
+    grace.until = grace.until.plus(-5 * 86_400);
+    let earlier = Event::new(0, "grace-start", Outcome::Done);
+    assert!(store.put_grace(&grace, Some(grace.period), &earlier).await.expect("a change"));
+    store.put_setting(ADOPTED_UNTIL, "1700000000").await.expect("a setting");
     house.hallpass.write("env.docker", &changed(&["JWT_GRACE_PERIOD_DAYS=3000"]));
     let said = house.hallpass.must(&["init", "--from-env", "env.docker"]).await;
     assert!(said.contains("it was set before and is not moved"), "{said}");
-    let kept = store.setting("grace_until").await.expect("a setting");
-    assert_eq!(kept, Some((grace - 5 * 86_400).to_string()));
+    let kept = store.grace().await.expect("a row").expect("a period");
+    assert_eq!((kept.until, kept.started_at), (grace.until, grace.started_at));
     assert_eq!(store.setting(ADOPTED_UNTIL).await.expect("a setting").as_deref(), Some("1700000000"));
     assert_eq!(store.keys().await.expect("keys").len(), 2, "one of ours and the former one");
 }
