@@ -101,9 +101,16 @@ impl Line {
         }
     }
 
-    /// Cuts the call if `snapshot` no longer lets its caller make it.
+    /// Cuts the call if `snapshot` no longer lets its caller make it. Else it is held by what `snapshot` says of the caller,
+    /// who may have got an earlier end.
     fn examine(&self, snapshot: &Snapshot, now: UnixTime) {
-        self.cut_if(|held| refusal(held, snapshot, now).map(Cut::Denied));
+        self.cut_if(|held| match judge_again(held, snapshot, now) {
+            Ok(verified) => {
+                held.verified = verified;
+                None
+            }
+            Err(denial) => Some(Cut::Denied(denial)),
+        });
     }
 
     /// Cuts the call if it only listens: it would otherwise hold up a shutdown for nothing.
@@ -116,7 +123,7 @@ impl Line {
         self.cut_if(|_| Some(Cut::Shutdown));
     }
 
-    fn cut_if(&self, reason: impl FnOnce(&Held) -> Option<Cut>) {
+    fn cut_if(&self, reason: impl FnOnce(&mut Held) -> Option<Cut>) {
         let mut call = self.lock();
         let Some(held) = call.as_mut().filter(|held| held.cut.is_none()) else { return };
         held.cut = reason(held);
@@ -132,9 +139,10 @@ impl Line {
     }
 }
 
-fn refusal(held: &Held, snapshot: &Snapshot, now: UnixTime) -> Option<Denial> {
+fn judge_again(held: &Held, snapshot: &Snapshot, now: UnixTime) -> Result<Verified, Denial> {
     let call = Call { server: &held.server, path_client: None, ask: held.asked.as_ask() };
-    held.verified.judge_again(snapshot, now).and_then(|verified| authorize(&verified, &call)).err()
+    let verified = held.verified.judge_again(snapshot, now)?;
+    authorize(&verified, &call).map(|_| verified)
 }
 
 /// A call under watch.

@@ -17,6 +17,7 @@ pub mod former;
 pub mod git;
 pub mod home;
 pub mod installation;
+pub mod mend;
 pub mod mint;
 pub mod output;
 pub mod plan;

@@ -51,7 +51,10 @@ async fn the_very_next_call_shows_it() {
         run(&["disable", "ann", "--reason", "on leave"]).await;
         let reply = Caller::new(&gateway, &token).await.ask(CALL).await;
         assert_eq!(reply.status(), 401);
-        assert_eq!(reply.says("error_description"), "the client `ann` is disabled: run `hallpass enable ann`");
+        assert_eq!(
+            reply.says("error_description"),
+            "the client `ann` is disabled: run `hallpass enable ann`"
+        );
         run(&["enable", "ann"]).await;
     }
     assert_eq!(status(&token).await, 200);
