@@ -10,7 +10,7 @@ use hallpass_core::claims::Draft;
 use hallpass_core::encoding::base64url;
 use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
-use hallpass_core::snapshot::{Authority, Client, ServerScope, Snapshot, TokenRecord, TokenState, TokenType};
+use hallpass_core::snapshot::{Authority, Client, Snapshot, TokenRecord, TokenState, TokenType};
 use hallpass_core::{Bearer, ClientName, Signed, Subject, TokenDigest, UnixTime, check_signature, judge};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use quick_cache::sync::Cache;
@@ -230,8 +230,7 @@ fn case(
         lifetime_most: 366 * 86_400,
         leeway: 60,
     };
-    let client =
-        Client { name: client.clone(), subject: subject.clone(), enabled: true, servers: ServerScope::All };
+    let client = Client::new(client.clone(), subject.clone());
     Case {
         name,
         snapshot: Snapshot::new(1, authority, [client], [record]),

@@ -18,11 +18,12 @@ pub(crate) fn own() -> Result<(), Failure> {
     command::cargo(&[&RUNNER[..], &OWN[..]].concat())
 }
 
-/// These files; the runner has the last word on standard output.
+/// These files, or ours; the runner has the last word on standard output.
 pub(crate) fn run(arguments: &[&str]) -> ExitCode {
     let arguments: Vec<String> = arguments.iter().map(|argument| from_here(argument)).collect();
-    let arguments = arguments.iter().map(String::as_str);
-    match command::cargo(&RUNNER.into_iter().chain(arguments).collect::<Vec<_>>()) {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ran = if arguments.is_empty() { own() } else { command::cargo(&[&RUNNER[..], &arguments].concat()) };
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         // It has said so itself, the total last.
         Err(Failure::Ended { .. }) => ExitCode::FAILURE,

@@ -5,6 +5,7 @@ mod command;
 mod corpus;
 mod design;
 mod failure;
+mod installed;
 mod policy;
 mod python;
 mod spdx;

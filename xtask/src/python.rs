@@ -1,11 +1,11 @@
 //! Installs what the tests' Python part runs with into `target/python`, from its locked list.
-//! Does nothing when what is there came from that same list.
 
-use std::{fs, path::Path, process::Command};
+use std::process::Command;
 
 use crate::{
     command::{self, root},
     failure::Failure,
+    installed,
 };
 
 const OLDEST_MINOR: u32 = 10;
@@ -14,33 +14,27 @@ pub(crate) const HINT: &str = "the tests verify our tokens with PyJWT and FastMC
 pub(crate) fn install() -> Result<(), Failure> {
     let version = check_python()?;
     let list = root().join("tests/python/requirements.txt");
-    // What was installed was built for one version of Python: another one needs it anew.
-    let wanted = format!("{version}\n{}", read(&list)?);
     let folder = root().join("target/python");
-    let mark = folder.join(".installed-from");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-        println!("target/python is up to date");
-        return Ok(());
-    }
-    let target = folder.display().to_string();
-    command::show("python3", &["-m", "venv", "--clear", &target])?;
-    let pip = folder.join("bin/python");
-    let list = list.display().to_string();
-    let arguments = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "-r",
-        &list,
-    ];
-    command::finish("python", &arguments, Command::new(pip).args(arguments).current_dir(root()))?;
-    #[expect(clippy::disallowed_methods, reason = "a mark that may be lost: then pip runs once more")]
-    fs::write(&mark, wanted).map_err(|error| unusable(&mark, &error))
+    // What was installed was built for one version of Python: another one needs it anew.
+    let source = format!("{version}\n{}", installed::read(&list)?);
+    installed::keep_up(&folder, &source, || {
+        command::show("python3", &["-m", "venv", "--clear", &folder.display().to_string()])?;
+        let list = list.display().to_string();
+        let arguments = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "-r",
+            &list,
+        ];
+        let pip = folder.join("bin/python");
+        command::finish("python", &arguments, Command::new(pip).args(arguments).current_dir(root()))
+    })
 }
 
 fn check_python() -> Result<String, Failure> {
@@ -57,14 +51,6 @@ fn check_python() -> Result<String, Failure> {
 
 fn minor(version: &str) -> Option<u32> {
     version.strip_prefix("Python 3.")?.split('.').next()?.parse().ok()
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| unusable(path, &error))
-}
-
-fn unusable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::File { path: path.display().to_string(), reason: error.to_string() }
 }
 
 #[cfg(test)]

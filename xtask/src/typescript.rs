@@ -1,11 +1,11 @@
 //! Installs the TypeScript client of the end-to-end tests from its lock file.
-//! Does nothing when what is there came from that same lock file.
 
-use std::{fs, path::Path, process::Command};
+use std::process::Command;
 
 use crate::{
     command::{self, root},
     failure::Failure,
+    installed,
 };
 
 const OLDEST_NODE: u32 = 20;
@@ -14,17 +14,11 @@ const NODE_HINT: &str = "the end-to-end tests run the TypeScript SDK: install No
 pub(crate) fn install() -> Result<(), Failure> {
     check_node()?;
     let folder = root().join("tests/typescript");
-    let lock = read(&folder.join("package-lock.json"))?;
-    // A copy of the lock file stands next to what was installed from it.
-    let mark = folder.join("node_modules/.installed-from");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == lock) {
-        println!("tests/typescript/node_modules is up to date");
-        return Ok(());
-    }
-    let arguments = ["ci", "--no-audit", "--no-fund"];
-    command::finish("npm", &arguments, Command::new("npm").args(arguments).current_dir(&folder))?;
-    #[expect(clippy::disallowed_methods, reason = "a mark that may be lost: then npm runs once more")]
-    fs::write(&mark, lock).map_err(|error| unusable(&mark, &error))
+    let lock = installed::read(&folder.join("package-lock.json"))?;
+    installed::keep_up(&folder.join("node_modules"), &lock, || {
+        let arguments = ["ci", "--no-audit", "--no-fund"];
+        command::finish("npm", &arguments, Command::new("npm").args(arguments).current_dir(&folder))
+    })
 }
 
 fn check_node() -> Result<(), Failure> {
@@ -38,14 +32,6 @@ fn check_node() -> Result<(), Failure> {
 
 fn major(version: &str) -> Option<u32> {
     version.strip_prefix('v')?.split('.').next()?.parse().ok()
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| unusable(path, &error))
-}
-
-fn unusable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::File { path: path.display().to_string(), reason: error.to_string() }
 }
 
 #[cfg(test)]

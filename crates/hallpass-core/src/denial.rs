@@ -1,7 +1,7 @@
 //! Every reason for which a request is refused, in one closed list: what the log is told and what the caller is told.
 
 use crate::envelope::EnvelopeFault;
-use crate::name::{ClientName, ServerName};
+use crate::name::{ClientName, PolicyName, ServerName};
 use crate::time::UnixTime;
 use std::fmt;
 
@@ -17,47 +17,105 @@ pub enum Denial {
     TokenTooLong,
     // No key of ours vouches for what was shown: all of these get one uniform answer.
     MalformedToken,
-    HeaderMember { member: &'static str },
+    HeaderMember {
+        member: &'static str,
+    },
     WrongType,
     UnknownKey,
     WrongAlgorithm,
     BadSignature,
     // Signed by a key of ours: the caller may be told.
     WrongIssuer,
-    ClaimMissing { claim: &'static str },
-    ClaimMalformed { claim: &'static str },
-    ClaimValue { claim: &'static str },
+    ClaimMissing {
+        claim: &'static str,
+    },
+    ClaimMalformed {
+        claim: &'static str,
+    },
+    ClaimValue {
+        claim: &'static str,
+    },
     WrongAudience,
-    Expired { at: UnixTime, client: Option<ClientName> },
+    Expired {
+        at: UnixTime,
+        client: Option<ClientName>,
+    },
     NotYetValid,
     IssuedInFuture,
     LifetimeTooLong,
     UnknownToken,
     NotAdopted,
     OtherTokenOfKnownId,
-    OtherSubject { client: ClientName },
-    Revoked { at: UnixTime, client: ClientName },
-    Replaced { at: UnixTime, client: ClientName },
-    ClientDisabled { client: ClientName },
-    OtherClientsPath { client: ClientName },
-    ServerNotAllowed { client: ClientName, server: ServerName },
+    OtherSubject {
+        client: ClientName,
+    },
+    Revoked {
+        at: UnixTime,
+        client: ClientName,
+    },
+    Replaced {
+        at: UnixTime,
+        client: ClientName,
+    },
+    ClientDisabled {
+        client: ClientName,
+    },
+    OtherClientsPath {
+        client: ClientName,
+    },
+    ServerNotAllowed {
+        client: ClientName,
+        server: ServerName,
+    },
+    PolicyDenied {
+        client: Option<ClientName>,
+        policy: PolicyName,
+        server: ServerName,
+        tool: Option<String>,
+    },
+    TooFast {
+        client: Option<ClientName>,
+        wait_s: u64,
+    },
+    /// What was on its way was filtered by a policy that is no longer in force.
+    PolicyChanged {
+        client: Option<ClientName>,
+    },
+    // The shared secret was shown: the caller may be told.
+    GraceOver {
+        at: UnixTime,
+    },
+    HasMoved {
+        client: ClientName,
+    },
+    LegacyServerNotAllowed {
+        server: ServerName,
+    },
     // The request itself cannot be served.
     HostNotAllowed,
     OriginNotAllowed,
-    AmbiguousRequest { what: &'static str },
+    AmbiguousRequest {
+        what: &'static str,
+    },
     NoSuchPath,
     UnknownServer,
     MethodNotAllowed,
     ContentTypeNotJson,
     EncodedBody,
-    BodyTooLarge { most: usize },
+    BodyTooLarge {
+        most: usize,
+    },
     BodyCutShort,
     BodyTooSlow,
     Envelope(EnvelopeFault),
-    HeaderMismatch { header: &'static str },
+    HeaderMismatch {
+        header: &'static str,
+    },
     ForeignSession,
     TooManyInFlight,
     LogUnavailable,
+    /// What is in force could not be read for too long: a revocation may have been missed.
+    Stale,
     // A fault of ours.
     Internal,
 }
@@ -108,6 +166,12 @@ impl Denial {
             Self::ClientDisabled { .. } => "client_disabled",
             Self::OtherClientsPath { .. } => "other_clients_path",
             Self::ServerNotAllowed { .. } => "server_not_allowed",
+            Self::PolicyDenied { .. } => "policy_denied",
+            Self::TooFast { .. } => "too_fast",
+            Self::PolicyChanged { .. } => "policy_changed",
+            Self::GraceOver { .. } => "grace_over",
+            Self::HasMoved { .. } => "has_moved",
+            Self::LegacyServerNotAllowed { .. } => "legacy_server_not_allowed",
             Self::HostNotAllowed => "host_not_allowed",
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::AmbiguousRequest { .. } => "ambiguous_request",
@@ -124,6 +188,7 @@ impl Denial {
             Self::ForeignSession => "foreign_session",
             Self::TooManyInFlight => "too_many_in_flight",
             Self::LogUnavailable => "log_unavailable",
+            Self::Stale => "stale",
             Self::Internal => "internal",
         }
     }
@@ -131,7 +196,10 @@ impl Denial {
     /// The client whose token was shown, where a key of ours vouches for that.
     pub fn client(&self) -> Option<&ClientName> {
         match self {
-            Self::Expired { client, .. } => client.as_ref(),
+            Self::Expired { client, .. }
+            | Self::PolicyDenied { client, .. }
+            | Self::TooFast { client, .. }
+            | Self::PolicyChanged { client } => client.as_ref(),
             Self::OtherSubject { client }
             | Self::Revoked { client, .. }
             | Self::Replaced { client, .. }
@@ -160,6 +228,10 @@ impl Denial {
             | Self::UnknownToken
             | Self::NotAdopted
             | Self::OtherTokenOfKnownId
+            | Self::GraceOver { .. }
+            // The path names it, not a credential.
+            | Self::HasMoved { .. }
+            | Self::LegacyServerNotAllowed { .. }
             | Self::HostNotAllowed
             | Self::OriginNotAllowed
             | Self::AmbiguousRequest { .. }
@@ -176,6 +248,7 @@ impl Denial {
             | Self::ForeignSession
             | Self::TooManyInFlight
             | Self::LogUnavailable
+            | Self::Stale
             | Self::Internal => None,
         }
     }
@@ -207,8 +280,15 @@ impl Denial {
             | Self::Revoked { .. }
             | Self::Replaced { .. }
             | Self::ClientDisabled { .. }
-            | Self::OtherClientsPath { .. } => Answer::InvalidToken,
-            Self::ServerNotAllowed { .. } => Answer::InsufficientScope,
+            | Self::OtherClientsPath { .. }
+            | Self::GraceOver { .. }
+            | Self::HasMoved { .. } => Answer::InvalidToken,
+            Self::ServerNotAllowed { .. } | Self::LegacyServerNotAllowed { .. } => Answer::InsufficientScope,
+            // No challenge: some clients would begin to ask for another token, which would be refused like this one.
+            Self::PolicyDenied { .. } => Answer::Status(403, "policy_denied"),
+            Self::TooFast { .. } => Answer::Status(429, "too_fast"),
+            Self::PolicyChanged { .. } => Answer::Status(503, "policy_changed"),
+            Self::Stale => Answer::Status(503, "stale"),
             Self::HostNotAllowed => Answer::Status(421, "host_not_allowed"),
             Self::OriginNotAllowed => Answer::Status(403, "origin_not_allowed"),
             Self::SeveralCredentials
@@ -252,12 +332,26 @@ impl Denial {
                     issue(client)
                 )
             }
-            Self::ClientDisabled { client } => format!("the client `{client}` is disabled"),
+            Self::ClientDisabled { client } => {
+                format!("the client `{client}` is disabled: run `hallpass enable {client}`")
+            }
             Self::OtherClientsPath { client } => {
                 format!("this token belongs to `{client}`, and the address dialled is another client's")
             }
             Self::ServerNotAllowed { client, server } => {
                 format!("`{client}` may not use the server `{server}`: see its `servers` in hallpass.toml")
+            }
+            Self::PolicyDenied { policy, .. } => format!("{}: see `[policy.{policy}]`", self.log_text()),
+            Self::TooFast { wait_s, .. } => format!("too many calls a time: try again in {wait_s} s"),
+            Self::GraceOver { at } => {
+                format!(
+                    "the shared secret is no longer accepted since {at}: every client needs a token of its own, run `hallpass add NAME`"
+                )
+            }
+            Self::HasMoved { client } => {
+                format!(
+                    "`{client}` has a token of its own, and the shared secret is no longer accepted on its address"
+                )
             }
             _ => self.log_text(),
         }
@@ -309,6 +403,32 @@ impl fmt::Display for Denial {
                 write!(f, "the token of `{client}` on another client's path")
             }
             Self::ServerNotAllowed { client, server } => write!(f, "`{client}` may not use `{server}`"),
+            Self::PolicyDenied { client, policy, server, tool } => {
+                let client = client.as_ref().map_or("the shared secret", ClientName::as_str);
+                match tool {
+                    Some(tool) => {
+                        write!(
+                            f,
+                            "the policy `{policy}` of `{client}` denies the tool `{}` on `{server}`",
+                            tool.escape_debug()
+                        )
+                    }
+                    None => write!(f, "the policy `{policy}` of `{client}` denies this on `{server}`"),
+                }
+            }
+            Self::TooFast { wait_s, .. } => {
+                write!(f, "more calls a time than allowed, room again in {wait_s} s")
+            }
+            Self::PolicyChanged { .. } => {
+                f.write_str("the policy changed while the answer was on its way: ask again")
+            }
+            Self::GraceOver { at } => write!(f, "the shared secret, after its grace period ended on {at}"),
+            Self::HasMoved { client } => {
+                write!(f, "the shared secret on the path of `{client}`, which has used its own token")
+            }
+            Self::LegacyServerNotAllowed { server } => {
+                write!(f, "the shared secret may not be used for `{server}`")
+            }
             Self::HostNotAllowed => f.write_str("the `Host` header names another host"),
             Self::OriginNotAllowed => f.write_str("the `Origin` header names a foreign origin"),
             Self::AmbiguousRequest { what } => write!(f, "the request is ambiguous: {what}"),
@@ -327,6 +447,9 @@ impl fmt::Display for Denial {
             Self::ForeignSession => f.write_str("no such session for this client"),
             Self::TooManyInFlight => f.write_str("too many calls in flight"),
             Self::LogUnavailable => f.write_str("the log cannot take the call, so it is not made"),
+            Self::Stale => {
+                f.write_str("what is in force could not be read for too long, so nothing is let in")
+            }
             Self::Internal => f.write_str("a fault inside the gateway: the request was given up"),
         }
     }

@@ -11,6 +11,8 @@ use std::fmt;
 const DEPTH_MOST: usize = 64;
 /// Where the modern revisions (2026-07-28 and later) put their version in `params._meta`.
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
+/// As much of a program's name and version as is kept, in characters.
+const INFO_MOST: usize = 64;
 
 /// One JSON-RPC message as the gateway sees it.
 #[derive(Debug, PartialEq)]
@@ -23,6 +25,9 @@ pub struct Envelope<'a> {
     pub target: Option<Cow<'a, str>>,
     /// The revision that a modern message states in its `_meta`.
     pub version: Option<Cow<'a, str>>,
+    /// The program's name and version as it says of itself, in `initialize` or in a modern message's `_meta`. Never an
+    /// identity.
+    pub client_info: Option<String>,
 }
 
 /// Why a body is not a message that may be sent on.
@@ -89,9 +94,13 @@ impl<'a> Envelope<'a> {
             id: id.map(RawValue::get),
             target: None,
             version: None,
+            client_info: None,
         };
-        if let Some(params) = params.map(RawValue::get).filter(|params| params.starts_with('{')) {
-            envelope.read_params(params)?;
+        match params.map(RawValue::get) {
+            Some(params) if params.starts_with('{') => envelope.read_params(params)?,
+            // Some servers read a list by position: it could name a tool that nobody here has seen.
+            Some(params) if params.starts_with('[') => return Err(EnvelopeFault::WrongType("params")),
+            Some(_) | None => {}
         }
         Ok(envelope)
     }
@@ -107,6 +116,10 @@ impl<'a> Envelope<'a> {
         if let Some(meta) = meta.map(RawValue::get).filter(|meta| meta.starts_with('{')) {
             let [version] = members(meta, [VERSION_KEY])?;
             self.version = text_of(version, VERSION_KEY)?;
+            self.client_info = info_in(meta);
+        }
+        if self.method.as_deref() == Some("initialize") {
+            self.client_info = info_in(params);
         }
         Ok(())
     }
@@ -122,7 +135,27 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn text_of<'a>(
+/// `NAME/VERSION` of what a program says of itself. Decides nothing, so whatever is odd about it counts as absent.
+fn info_in(object: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Holder<'a> {
+        #[serde(borrow, rename = "clientInfo", alias = "io.modelcontextprotocol/clientInfo")]
+        info: Option<Info<'a>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Info<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        #[serde(borrow, default)]
+        version: Cow<'a, str>,
+    }
+    let info = serde_json::from_str::<Holder<'_>>(object).ok()?.info?;
+    let short = |text: &str| text.chars().take(INFO_MOST).collect::<String>();
+    let name = short(&info.name);
+    Some(if info.version.is_empty() { name } else { format!("{name}/{}", short(&info.version)) })
+}
+
+pub(crate) fn text_of<'a>(
     value: Option<&'a RawValue>,
     name: &'static str,
 ) -> Result<Option<Cow<'a, str>>, EnvelopeFault> {
@@ -157,8 +190,19 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+/// Whether some parsers take `name` for the member `wanted`: those that do not look at case, Go's by its own rules.
+pub(crate) fn is_spelt_like(wanted: &str, name: &str) -> bool {
+    let folded = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    wanted.eq_ignore_ascii_case(name)
+        || (!name.is_ascii() && name.chars().map(folded).eq(wanted.chars().map(folded)))
+}
+
 /// The raw values of the members `wanted` of the object in `text`, each at most once and in this spelling only.
-fn members<'a, const N: usize>(
+pub(crate) fn members<'a, const N: usize>(
     text: &'a str,
     wanted: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], EnvelopeFault> {
@@ -192,8 +236,7 @@ impl<'de, const N: usize> Visitor<'de> for MembersOf<'_, N> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
         while let Some(key) = entries.next_key_seed(KeySeed)? {
-            let Some(position) = self.wanted.iter().position(|wanted| wanted.eq_ignore_ascii_case(&key))
-            else {
+            let Some(position) = self.wanted.iter().position(|wanted| is_spelt_like(wanted, &key)) else {
                 entries.next_value::<IgnoredAny>()?;
                 continue;
             };
@@ -241,6 +284,22 @@ mod tests {
     }
 
     #[test]
+    fn a_program_says_its_name_in_either_era() {
+        let info = |body: &str| Envelope::parse(body.as_bytes()).unwrap().client_info;
+        let named = r#"{"id":1,"method":"initialize","params":{"clientInfo":{"name":"Cur\u0073or","version":"1.2","title":"x"}}}"#;
+        assert_eq!(info(named).as_deref(), Some("Cursor/1.2"));
+        let modern = r#"{"id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/clientInfo":{"name":"codex"}}}}"#;
+        assert_eq!(info(modern).as_deref(), Some("codex"));
+        for none in [
+            r#"{"id":1,"method":"tools/call","params":{"name":"x","clientInfo":{"name":"Cursor"}}}"#,
+            r#"{"id":1,"method":"initialize","params":{"clientInfo":7}}"#,
+            r#"{"id":1,"method":"initialize","params":{}}"#,
+        ] {
+            assert_eq!(info(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn answers_and_notifications_are_messages_too() {
         assert!(!Envelope::parse(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#).unwrap().is_request());
         assert!(
@@ -269,8 +328,18 @@ mod tests {
                 b"{\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"name\":\"b\"}}",
                 Fault::Duplicate("name"),
             ),
+            (
+                "{\"method\":\"tools/call\",\"param\u{17f}\":{\"name\":\"a\"}}".as_bytes(),
+                Fault::OtherCase("params"),
+            ),
+            (b"{\"method\":\"tools/call\",\"param\\u017F\":{\"name\":\"a\"}}", Fault::OtherCase("params")),
+            (
+                "{\"method\":\"tasks/get\",\"params\":{\"tas\u{212a}Id\":\"a\"}}".as_bytes(),
+                Fault::OtherCase("taskId"),
+            ),
             (b"{\"method\":\"tools/call\",\"params\":{\"name\":1}}", Fault::WrongType("name")),
             (b"{\"method\":1}", Fault::WrongType("method")),
+            (b"{\"method\":\"tools/call\",\"params\":[\"delete\",{}]}", Fault::WrongType("params")),
             (b"{\"method\":\"a\"} {}", Fault::NotJson),
             (b"{\"method\":\"a\"", Fault::NotJson),
             (b"{\"id\":1}", Fault::NoMessage),

@@ -74,6 +74,9 @@ pub struct Event {
     /// Why it was refused or cut, or why an operator did it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Who did it, if it was a person at this machine.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
     /// HTTP status of the answer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
@@ -86,6 +89,24 @@ pub struct Event {
     /// Bytes of the answer's body.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes_out: Option<u64>,
+    /// It was let in (or refused) by the shared secret of a grace period: nobody can tell who it was.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub legacy: bool,
+    /// The client whose path was dialled with the shared secret.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path_client: Option<String>,
+    /// The policy that would have refused the call if it did more than watch.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub would_refuse: Option<String>,
+    /// As which reason.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub would_reason: Option<String>,
+    /// `clientInfo` as the caller says of itself: name and version. Never an identity.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_info: Option<String>,
+    /// `User-Agent` as the caller says of itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_agent: Option<String>,
     /// The caller's address.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub address: Option<String>,
@@ -107,10 +128,17 @@ impl Event {
             method: None,
             tool: None,
             reason: None,
+            by: None,
             status: None,
             duration_us: None,
             bytes_in: None,
             bytes_out: None,
+            legacy: false,
+            path_client: None,
+            would_refuse: None,
+            would_reason: None,
+            client_info: None,
+            user_agent: None,
             address: None,
             request_id: None,
         }
@@ -123,6 +151,10 @@ impl Event {
             field(&mut line, "act", Some(&self.kind));
         }
         field(&mut line, "client", self.client.as_deref().or(self.is_call().then_some("-")));
+        if self.legacy {
+            line.push_str(" legacy");
+        }
+        field(&mut line, "path", self.path_client.as_deref());
         field(&mut line, "server", self.server.as_deref());
         field(&mut line, "method", self.method.as_deref());
         field(&mut line, "tool", self.tool.as_deref());
@@ -131,10 +163,15 @@ impl Event {
         }
         let _ = write!(line, " {}", self.outcome.as_str());
         field(&mut line, "reason", self.reason.as_deref());
+        field(&mut line, "by", self.by.as_deref());
+        field(&mut line, "would_refuse", self.would_refuse.as_deref());
+        field(&mut line, "would_reason", self.would_reason.as_deref());
         field(&mut line, "status", self.status.map(|status| status.to_string()).as_deref());
         field(&mut line, "in", self.bytes_in.map(|bytes| bytes.to_string()).as_deref());
         field(&mut line, "out", self.bytes_out.map(|bytes| bytes.to_string()).as_deref());
         field(&mut line, "jti", self.jti.as_deref());
+        field(&mut line, "info", self.client_info.as_deref());
+        field(&mut line, "agent", self.user_agent.as_deref());
         field(&mut line, "from", self.address.as_deref());
         field(&mut line, "request", self.request_id.as_deref());
         line

@@ -8,9 +8,11 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// The largest set that is read, in bytes.
-const SET_MOST: usize = 64 << 10;
+pub const SET_MOST: usize = 64 << 10;
 /// Nesting allowed in a set.
 const DEPTH_MOST: usize = 8;
+/// Bytes of a coordinate of P-256.
+const COORDINATE: usize = 32;
 
 /// Why a set was refused. Says nothing of a key's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +138,7 @@ pub fn parse_key(jwk: &Json) -> Result<VerifyingKey, JwkFault> {
         return Err(JwkFault::Private);
     }
     let public = match algorithm {
-        Algorithm::Es256 => [vec![4], bytes(jwk, "x")?, bytes(jwk, "y")?].concat(),
+        Algorithm::Es256 => [vec![4], coordinate(jwk, "x")?, coordinate(jwk, "y")?].concat(),
         Algorithm::EdDsa | Algorithm::Ed25519 | Algorithm::Hs256 => bytes(jwk, "x")?,
     };
     VerifyingKey::public(kid, algorithm, &public).map_err(JwkFault::Key)
@@ -150,9 +152,16 @@ fn check_use(jwk: &Json) -> Result<(), JwkFault> {
     }
     match jwk.get("key_ops") {
         None => Ok(()),
-        Some(Json::List(operations)) if operations.contains(&Json::Text("verify".into())) => Ok(()),
+        Some(Json::List(operations)) if are_of_signatures(operations) => Ok(()),
         Some(_) => Err(JwkFault::NotForSignatures),
     }
+}
+
+/// `verify`, or `verify` and `sign`, each once (RFC 7517 section 4.3): a key with another use beside is one that two
+/// programs use for two things.
+fn are_of_signatures(operations: &[Json]) -> bool {
+    let count = |name: &str| operations.iter().filter(|one| **one == Json::Text(name.into())).count();
+    count("verify") == 1 && count("sign") <= 1 && operations.len() == 1 + count("sign")
 }
 
 fn text<'a>(jwk: &'a Json, name: &'static str) -> Result<&'a str, JwkFault> {
@@ -164,4 +173,129 @@ fn text<'a>(jwk: &'a Json, name: &'static str) -> Result<&'a str, JwkFault> {
 
 fn bytes(jwk: &Json, name: &'static str) -> Result<Vec<u8>, JwkFault> {
     decode_base64url(text(jwk, name)?.as_bytes()).ok_or(JwkFault::Member(name))
+}
+
+/// A coordinate has the length of its curve's (RFC 7518 section 6.2.1.2): a byte that is missing in one must not be made
+/// up by the other.
+fn coordinate(jwk: &Json, name: &'static str) -> Result<Vec<u8>, JwkFault> {
+    let bytes = bytes(jwk, name)?;
+    if bytes.len() == COORDINATE { Ok(bytes) } else { Err(JwkFault::Member(name)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JwkFault, JwksFault, parse_set};
+    use crate::encoding::{base64url, decode_base64url};
+    use crate::keys::KeyFault;
+    use serde_json::{Value, json};
+
+    /// A P-256 key (RFC 7517 appendix A.1), an Ed25519 key (RFC 8037 appendix A.2) and a secret.
+    fn es256() -> Value {
+        json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "e",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" })
+    }
+
+    fn ed25519() -> Value {
+        json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "o",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" })
+    }
+
+    fn hs256() -> Value {
+        json!({ "kty": "oct", "alg": "HS256", "kid": "s", "k": base64url(&[7; 32]) })
+    }
+
+    fn load(keys: &[Value]) -> Result<usize, JwksFault> {
+        parse_set(json!({ "keys": keys }).to_string().as_bytes()).map(|keys| keys.len())
+    }
+
+    /// The fault of one key with these members changed; `null` takes one out.
+    fn fault(mut jwk: Value, changes: &Value) -> Option<JwkFault> {
+        for (name, value) in changes.as_object().unwrap() {
+            jwk[name] = value.clone();
+        }
+        jwk.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        match load(&[jwk]) {
+            Ok(_) => None,
+            Err(JwksFault::Key { position: 0, why }) => Some(why),
+            Err(other) => panic!("{changes}: {other}"),
+        }
+    }
+
+    #[test]
+    fn good_keys_load() {
+        assert_eq!(load(&[es256(), ed25519()]), Ok(2));
+        assert_eq!(load(&[hs256()]), Ok(1));
+        for more in [
+            json!({ "use": "sig" }),
+            json!({ "key_ops": ["verify"] }),
+            json!({ "use": "sig", "key_ops": ["sign", "verify"] }),
+            json!({ "x5t": "anything", "more": [1] }),
+        ] {
+            assert_eq!(fault(es256(), &more), None, "{more}");
+        }
+    }
+
+    #[test]
+    fn what_two_libraries_could_take_differently_is_refused() {
+        for (changes, expect) in [
+            (json!({ "kid": null }), JwkFault::Member("kid")),
+            (json!({ "kid": 1 }), JwkFault::Member("kid")),
+            (json!({ "kid": "a b" }), JwkFault::Member("kid")),
+            (json!({ "alg": null }), JwkFault::Member("alg")),
+            (json!({ "alg": "es256" }), JwkFault::Algorithm),
+            (json!({ "alg": "none" }), JwkFault::Algorithm),
+            (json!({ "alg": "HS256" }), JwkFault::Mismatch("kty")),
+            (json!({ "alg": "EdDSA" }), JwkFault::Mismatch("kty")),
+            (json!({ "crv": "P-384" }), JwkFault::Mismatch("crv")),
+            (json!({ "crv": null }), JwkFault::Member("crv")),
+            (json!({ "use": "enc" }), JwkFault::NotForSignatures),
+            (json!({ "use": null, "key_ops": [] }), JwkFault::NotForSignatures),
+            (json!({ "key_ops": "verify" }), JwkFault::NotForSignatures),
+            (json!({ "key_ops": ["sign"] }), JwkFault::NotForSignatures),
+            (json!({ "key_ops": ["verify", "verify"] }), JwkFault::NotForSignatures),
+            (json!({ "key_ops": ["verify", "sign", "sign"] }), JwkFault::NotForSignatures),
+            (json!({ "key_ops": ["verify", "encrypt"] }), JwkFault::NotForSignatures),
+            (json!({ "key_ops": ["verify", 1] }), JwkFault::NotForSignatures),
+            (json!({ "d": "AA" }), JwkFault::Private),
+            (json!({ "x": null }), JwkFault::Member("x")),
+            (json!({ "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM=" }), JwkFault::Member("y")),
+            (json!({ "y": base64url(&[1; 32]) }), JwkFault::Key(KeyFault::NotAKey)),
+        ] {
+            assert_eq!(fault(es256(), &changes), Some(expect), "{changes}");
+        }
+        assert_eq!(
+            fault(ed25519(), &json!({ "x": base64url(&[1; 31]) })),
+            Some(JwkFault::Key(KeyFault::NotAKey))
+        );
+        assert_eq!(
+            fault(hs256(), &json!({ "k": base64url(&[1; 31]) })),
+            Some(JwkFault::Key(KeyFault::SecretTooShort))
+        );
+    }
+
+    #[test]
+    fn a_coordinate_of_another_length_is_refused_even_if_the_other_makes_it_up() {
+        let key = es256();
+        let point =
+            ["x", "y"].map(|name| decode_base64url(key[name].as_str().unwrap().as_bytes()).unwrap()).concat();
+        for at in [0, 1, 31, 33, 63, 64] {
+            let (x, y) = point.split_at(at);
+            let fault = fault(es256(), &json!({ "x": base64url(x), "y": base64url(y) }));
+            assert_eq!(fault, Some(JwkFault::Member("x")), "{at} bytes of 64");
+        }
+    }
+
+    #[test]
+    fn a_set_is_one_list_of_keys_of_one_kind() {
+        assert_eq!(load(&[]), Err(JwksFault::Empty));
+        assert_eq!(load(&[es256(), es256()]), Err(JwksFault::DuplicateKid));
+        assert_eq!(load(&[es256(), hs256()]), Err(JwksFault::Mixed));
+        assert_eq!(load(&[json!(1)]), Err(JwksFault::Key { position: 0, why: JwkFault::NotAnObject }));
+        for text in
+            ["", "[]", "{}", "{\"keys\":{}}", "{\"keys\":[],\"keys\":[]}", "{\"keys\":[[[[[[[[[]]]]]]]]]}"]
+        {
+            assert_eq!(parse_set(text.as_bytes()).err(), Some(JwksFault::NotASet), "{text}");
+        }
+        assert_eq!(parse_set(&vec![b' '; (64 << 10) + 1]).err(), Some(JwksFault::TooLarge));
+    }
 }

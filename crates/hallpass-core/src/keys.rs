@@ -182,18 +182,26 @@ impl VerifyingKey {
 
     /// Whether both verify the same signatures under the same name.
     pub fn is_same(&self, other: &Self) -> bool {
+        // Nearly always it is the very same.
         if std::ptr::eq(self, other) {
             return true;
         }
-        let material = match (&self.material, &other.material) {
+        self.kid == other.kid
+            && self.algorithm == other.algorithm
+            && self.jti == other.jti
+            && self.has_same_material(other)
+    }
+
+    /// Whether whoever can sign for one can sign for the other: one key under two names.
+    pub fn has_same_material(&self, other: &Self) -> bool {
+        match (&self.material, &other.material) {
             (Material::Public { bytes: one, .. }, Material::Public { bytes: two, .. }) => one == two,
             (Material::Secret { fingerprint: one, .. }, Material::Secret { fingerprint: two, .. }) => {
                 one.matches(two)
             }
             (Material::Public { .. }, Material::Secret { .. })
             | (Material::Secret { .. }, Material::Public { .. }) => false,
-        };
-        material && self.kid == other.kid && self.algorithm == other.algorithm && self.jti == other.jti
+        }
     }
 
     /// The public JWK (RFC 7517), nothing private in it. A secret has none.

@@ -9,6 +9,7 @@
 //!
 //! Each of these types has private fields, so that only its function can make one.
 
+pub mod admin;
 pub mod authorize;
 pub mod bearer;
 pub mod claims;
@@ -18,26 +19,45 @@ pub mod encoding;
 pub mod env_file;
 pub mod envelope;
 pub mod event;
+pub mod event_sieve;
+pub mod grace;
+pub mod grace_watch;
+mod held_tools;
+mod json_walk;
 pub mod judge;
 pub mod jwks;
 pub mod keys;
+pub mod legacy_callers;
+pub mod migration;
 mod minted;
 pub mod name;
+mod opening;
+pub mod policy;
+pub mod rate;
 pub mod roster;
 pub mod session;
+pub mod sightings;
 pub mod signed;
 pub mod snapshot;
 pub mod strict_json;
 pub mod time;
+pub mod token_sightings;
+pub mod tool_sieve;
+pub mod until;
+pub mod uses;
+pub mod warnings;
 
-pub use authorize::{Call, Permit, authorize};
+pub use authorize::{Call, Permit, authorize, narrowing};
 pub use bearer::Bearer;
 pub use denial::Denial;
 pub use digest::TokenDigest;
 pub use envelope::Envelope;
 pub use event::{Event, Outcome};
-pub use judge::{Verified, judge};
-pub use name::{ClientName, ServerName, Subject};
+pub use grace::Grace;
+pub use judge::{Caller, Verified, judge, judge_shared};
+
+pub use name::{ClientName, PolicyName, ServerName, Subject};
+pub use policy::{Ask, Policy};
 pub use signed::{Signed, check_signature};
 pub use snapshot::Snapshot;
 pub use time::UnixTime;

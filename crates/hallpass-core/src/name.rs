@@ -158,6 +158,11 @@ checked_text!(
     check_name
 );
 checked_text!(
+    /// A policy's name: `[a-z0-9][a-z0-9-]{0,62}`, unique in an installation.
+    PolicyName,
+    check_name
+);
+checked_text!(
     /// The `sub` claim of a client: up to 255 characters of any script, none of them invisible.
     Subject,
     check_subject

@@ -1,13 +1,24 @@
-//! Session ids bound to the client that was given them: the upstream's id and a MAC over id, client and server.
-//! Nothing is stored, and an id is worth nothing to another client.
+//! Session ids bound to the caller that was given them: the upstream's id and a MAC over id, caller and server.
+//! Nothing is stored, and an id is worth nothing to another caller.
 
 use crate::encoding::{base64url, decode_base64url};
-use crate::name::{ClientName, ServerName};
+use crate::judge::Principal;
+use crate::name::ServerName;
 use aws_lc_rs::{constant_time, hmac};
 use std::fmt;
 
 const MAC_BYTES: usize = 16;
 const MAC_TEXT: usize = 22;
+
+/// Tells one bound id from all others, and is worth nothing without the id: its MAC.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionTag([u8; MAC_BYTES]);
+
+impl fmt::Debug for SessionTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionTag(..)")
+    }
+}
 
 /// The key that binds session ids. Kept across restarts, so that sessions live on.
 pub struct SessionKey(hmac::Key);
@@ -18,22 +29,30 @@ impl SessionKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// The id that the client is shown for the upstream's `id`: `id.mac`, visible ASCII as long as `id` is.
-    pub fn bind(&self, id: &str, client: &ClientName, server: &ServerName) -> String {
-        format!("{id}.{}", base64url(&self.mac(id, client, server)))
+    /// The id that the caller is shown for the upstream's `id`: `id.mac`, visible ASCII as long as `id` is.
+    pub fn bind(&self, id: &str, principal: Principal<'_>, server: &ServerName) -> (String, SessionTag) {
+        let mac = self.mac(id, principal, server);
+        (format!("{id}.{}", base64url(&mac)), SessionTag(mac))
     }
 
-    /// The upstream's id behind what a client showed, if that client was given it for that server.
-    pub fn open<'a>(&self, shown: &'a str, client: &ClientName, server: &ServerName) -> Option<&'a str> {
+    /// The upstream's id behind what a caller showed, if that caller was given it for that server.
+    pub fn open<'a>(
+        &self,
+        shown: &'a str,
+        principal: Principal<'_>,
+        server: &ServerName,
+    ) -> Option<(&'a str, SessionTag)> {
         let (id, mac) = shown.split_at_checked(shown.len().checked_sub(MAC_TEXT + 1)?)?;
         let mac = decode_base64url(mac.strip_prefix('.')?.as_bytes())?;
-        constant_time::verify_slices_are_equal(&mac, &self.mac(id, client, server)).ok().map(|()| id)
+        let ours = self.mac(id, principal, server);
+        constant_time::verify_slices_are_equal(&mac, &ours).ok().map(|()| (id, SessionTag(ours)))
     }
 
-    fn mac(&self, id: &str, client: &ClientName, server: &ServerName) -> [u8; MAC_BYTES] {
+    fn mac(&self, id: &str, principal: Principal<'_>, server: &ServerName) -> [u8; MAC_BYTES] {
         let mut context = hmac::Context::with_key(&self.0);
-        // Names cannot hold a slash, so the three parts cannot be shifted against each other.
-        for part in [client.as_str(), "/", server.as_str(), "/", id] {
+        let principal = principal.to_string();
+        // Principals and names cannot hold a slash, so the three parts cannot be shifted against each other.
+        for part in [principal.as_str(), "/", server.as_str(), "/", id] {
             context.update(part.as_bytes());
         }
         let mut mac = [0; MAC_BYTES];
@@ -51,18 +70,21 @@ impl fmt::Debug for SessionKey {
 #[cfg(test)]
 mod tests {
     use super::SessionKey;
+    use crate::judge::Principal;
     use crate::name::{ClientName, ServerName};
 
     #[test]
     fn a_session_id_opens_for_the_client_and_server_it_was_bound_to() {
         let key = SessionKey::new(&[7; 32]);
         let (ann, bob) = (ClientName::new("ann").unwrap(), ClientName::new("bob").unwrap());
+        let (ann, bob) = (Principal::Client(&ann), Principal::Client(&bob));
         let (docs, files) = (ServerName::new("docs").unwrap(), ServerName::new("files").unwrap());
-        let shown = key.bind("abc.def", &ann, &docs);
-        assert_eq!(key.open(&shown, &ann, &docs), Some("abc.def"));
-        assert_eq!(key.open(&shown, &bob, &docs), None);
-        assert_eq!(key.open(&shown, &ann, &files), None);
-        assert_eq!(SessionKey::new(&[8; 32]).open(&shown, &ann, &docs), None);
+        let (shown, tag) = key.bind("abc.def", ann, &docs);
+        assert_eq!(key.open(&shown, ann, &docs), Some(("abc.def", tag)));
+        assert_ne!(key.bind("abc.def", bob, &docs).1, tag);
+        assert_eq!(key.open(&shown, bob, &docs), None);
+        assert_eq!(key.open(&shown, ann, &files), None);
+        assert_eq!(SessionKey::new(&[8; 32]).open(&shown, ann, &docs), None);
         for bad in [
             "",
             ".",
@@ -72,7 +94,7 @@ mod tests {
             &format!("{shown}A"),
             "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
         ] {
-            assert_eq!(key.open(bad, &ann, &docs), None, "{bad}");
+            assert_eq!(key.open(bad, ann, &docs), None, "{bad}");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What is in force at one instant, as the gateway sees it. Built by the program from the store, read by everybody.
 
 use crate::digest::TokenDigest;
+use crate::grace::Grace;
 use crate::keys::KeySet;
 use crate::name::{Audience, ClientName, Issuer, ServerName, Subject};
+use crate::policy::Policy;
 use crate::time::UnixTime;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,6 +20,17 @@ pub struct Client {
     pub enabled: bool,
     /// The servers that it may call.
     pub servers: ServerScope,
+    /// What it may call there, and how much.
+    pub policy: Option<Arc<Policy>>,
+    /// It has used a token of its own.
+    pub has_moved: bool,
+}
+
+impl Client {
+    /// A client that is enabled, may call everything, and has not used its token yet.
+    pub fn new(name: ClientName, subject: Subject) -> Self {
+        Self { name, subject, enabled: true, servers: ServerScope::All, policy: None, has_moved: false }
+    }
 }
 
 /// Which servers a client may call.
@@ -108,6 +121,7 @@ pub struct Snapshot {
     tokens: HashMap<Arc<str>, Arc<TokenRecord>>,
     adopted: HashMap<TokenDigest, Arc<TokenRecord>>,
     adopted_until: Option<UnixTime>,
+    grace: Option<Arc<Grace>>,
 }
 
 impl Snapshot {
@@ -126,7 +140,7 @@ impl Snapshot {
             }
             by_jti.insert(Arc::clone(&record.jti), record);
         }
-        Self { revision, authority, clients, tokens: by_jti, adopted, adopted_until: None }
+        Self { revision, authority, clients, tokens: by_jti, adopted, adopted_until: None, grace: None }
     }
 
     /// The same snapshot with the cut-off for adopted tokens: one that was issued later is refused even if its digest
@@ -134,6 +148,17 @@ impl Snapshot {
     #[must_use]
     pub fn with_adopted_until(self, cut_off: UnixTime) -> Self {
         Self { adopted_until: Some(cut_off), ..self }
+    }
+
+    /// The same snapshot with a grace period, running or over.
+    #[must_use]
+    pub fn with_grace(self, grace: Grace) -> Self {
+        Self { grace: Some(Arc::new(grace)), ..self }
+    }
+
+    /// The grace period, running or over.
+    pub fn grace(&self) -> Option<&Arc<Grace>> {
+        self.grace.as_ref()
     }
 
     /// The store's revision that it shows.

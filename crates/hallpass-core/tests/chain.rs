@@ -9,7 +9,8 @@ use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::snapshot::{Authority, Client, ServerScope, Snapshot, TokenRecord, TokenState, TokenType};
 use hallpass_core::{
-    Bearer, ClientName, Denial, ServerName, Subject, TokenDigest, UnixTime, Verified, check_signature, judge,
+    Ask, Bearer, ClientName, Denial, ServerName, Subject, TokenDigest, UnixTime, Verified, check_signature,
+    judge,
 };
 use std::sync::Arc;
 
@@ -76,11 +77,10 @@ impl World {
             leeway: LEEWAY,
         };
         let only = ServerScope::Only([ServerName::new("docs").unwrap()].into());
-        let client = |name: &str, enabled| Client {
-            name: ClientName::new(name).unwrap(),
-            subject: Subject::new(&format!("{name}@host.local")).unwrap(),
-            enabled,
-            servers: only.clone(),
+        let client = |name: &str, enabled| {
+            let subject = Subject::new(&format!("{name}@host.local")).unwrap();
+            let client = Client::new(ClientName::new(name).unwrap(), subject);
+            Client { enabled, servers: only.clone(), ..client }
         };
         let record = TokenRecord {
             jti: JTI.into(),
@@ -127,7 +127,7 @@ fn a_minted_token_is_good_until_its_end_and_a_minute() {
     let world = World::new();
     let token = world.minted();
     assert!(token.starts_with("eyJraWQiOiJocC"), "every token of ours starts alike");
-    assert_eq!(world.verdict(&token, NOW).unwrap().client().name.as_str(), "ann");
+    assert_eq!(world.verdict(&token, NOW).unwrap().client().unwrap().name.as_str(), "ann");
     assert!(world.verdict(&token, NOW.plus(-LEEWAY)).is_ok());
     assert_eq!(world.verdict(&token, NOW.plus(-LEEWAY - 1)).unwrap_err(), Denial::IssuedInFuture);
     let end = NOW.plus(LIFETIME + LEEWAY);
@@ -238,7 +238,8 @@ fn a_permit_is_for_one_server_and_the_callers_own_path() {
     let world = World::new();
     let verified = world.verdict(&world.minted(), NOW).unwrap();
     let (docs, files) = (ServerName::new("docs").unwrap(), ServerName::new("files").unwrap());
-    let permit = |server, path_client| authorize(&verified, &Call { server, path_client });
+    let permit =
+        |server, path_client| authorize(&verified, &Call { server, path_client, ask: Ask::Protocol });
     assert_eq!(permit(&docs, None).unwrap().server(), &docs);
     assert!(permit(&docs, Some("ann")).is_ok());
     assert!(matches!(permit(&docs, Some("bob")), Err(Denial::OtherClientsPath { .. })));

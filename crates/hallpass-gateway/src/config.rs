@@ -65,6 +65,8 @@ pub struct Limits {
     pub log_patience: Duration,
     /// How long a stream of events is silent before a comment is sent.
     pub comment_after: Duration,
+    /// How long calls are let in by a snapshot that nobody has confirmed: a revocation may have been missed.
+    pub stale_after: Duration,
     /// How often open streams are compared with the clock.
     pub watch_every: Duration,
 }
@@ -85,6 +87,7 @@ impl Default for Limits {
             upstream_idle: Duration::from_secs(4),
             log_patience: Duration::from_secs(5),
             comment_after: Duration::from_secs(15),
+            stale_after: Duration::from_secs(15),
             watch_every: Duration::from_secs(1),
         }
     }

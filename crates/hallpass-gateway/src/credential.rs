@@ -2,6 +2,7 @@
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use hallpass_core::grace::SharedSecret;
 use hallpass_core::{Bearer, Denial, Signed, Snapshot, TokenDigest, UnixTime, check_signature};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use quick_cache::sync::Cache;
@@ -9,6 +10,14 @@ use std::sync::Arc;
 
 /// Signatures that are remembered. Attackers cannot fill it: only tokens that a key of ours signed get in.
 const SIGNATURES_MOST: usize = 16_384;
+
+/// A credential that was recognised. Whether it is good now is for the judge.
+pub(crate) enum Shown {
+    /// A token that a key of ours signed.
+    Token(Arc<Signed>),
+    /// The secret that clients shared before.
+    Shared(SharedSecret),
+}
 
 /// One snapshot, and the signatures that its authority's keys were found to have made.
 pub(crate) struct InForce {
@@ -42,6 +51,9 @@ impl InForce {
     /// What was in force until now is replaced. Another issuer or other keys make the old signatures worthless.
     fn followed_by(&self, snapshot: Arc<Snapshot>) -> Self {
         let edition = self.edition + 1;
+        if let (Some(grace), Some(before)) = (snapshot.grace(), self.snapshot.grace()) {
+            grace.follow(before);
+        }
         if same_authority(&self.snapshot, &snapshot) {
             let (signatures, jwks) = (Arc::clone(&self.signatures), Arc::clone(&self.jwks));
             Self { edition, snapshot, signatures, jwks }
@@ -65,17 +77,21 @@ impl InForce {
         self.edition
     }
 
-    /// The signed token that the request shows.
-    pub(crate) fn signed(&self, headers: &HeaderMap) -> Result<Arc<Signed>, Denial> {
+    /// What the request shows: a token that a key of ours signed, or the shared secret. What is neither is refused as
+    /// the bad token that it is.
+    pub(crate) fn shown(&self, headers: &HeaderMap) -> Result<Shown, Denial> {
         let shown = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         let bearer = Bearer::from_authorization(shown)?;
         let digest = bearer.digest();
         if let Some(signed) = self.signatures.get(&digest) {
-            return Ok(signed);
+            return Ok(Shown::Token(signed));
+        }
+        if let Some(secret) = self.snapshot.grace().and_then(|grace| grace.recognise(&bearer)) {
+            return Ok(Shown::Shared(secret));
         }
         let signed = Arc::new(check_signature(&bearer, self.snapshot.authority())?);
         self.signatures.insert(digest, Arc::clone(&signed));
-        Ok(signed)
+        Ok(Shown::Token(signed))
     }
 }
 

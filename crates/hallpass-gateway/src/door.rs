@@ -5,16 +5,16 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 use std::net::SocketAddr;
 
-/// The names under which this gateway may be dialled.
+/// The names under which a listener may be dialled, and the pages that may do it.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub struct Door {
     hosts: Vec<String>,
     origins: Vec<String>,
 }
 
 impl Door {
     /// The listener's own address, on loopback also its usual names, and what the operator adds.
-    pub(crate) fn new(own: SocketAddr, more_hosts: &[String], more_origins: &[String]) -> Self {
+    pub fn new(own: SocketAddr, more_hosts: &[String], more_origins: &[String]) -> Self {
         let port = own.port();
         let mut hosts = vec![own.to_string()];
         if own.ip().is_loopback() {
@@ -32,7 +32,7 @@ impl Door {
     }
 
     /// Exactly one `Host`, and it is ours; at most one `Origin`, and it is ours.
-    pub(crate) fn check(&self, head: &Parts) -> Result<(), Denial> {
+    pub fn check(&self, head: &Parts) -> Result<(), Denial> {
         let host = single(&head.headers, &header::HOST, "several `Host` headers")?;
         let Some(host) = host else { return Err(Denial::AmbiguousRequest { what: "no `Host` header" }) };
         // In absolute form the target's host counts (RFC 9112 section 3.2.2); a different `Host` is a trick.

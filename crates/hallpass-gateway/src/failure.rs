@@ -2,6 +2,7 @@
 //! the core's `Denial`.
 
 use hallpass_core::ServerName;
+use hallpass_core::tool_sieve::Unreadable;
 use http::StatusCode;
 
 /// Why a server gave no answer that can be passed on.
@@ -15,17 +16,27 @@ pub(crate) enum Failure {
     BrokeOff,
     /// 401, 403 or 407: the server does not accept the gateway, which is nothing that the caller could mend.
     CredentialRefused,
+    /// What the answer lists cannot be told for certain, and the caller's policy shows only some of it.
+    Unreadable,
     /// 3xx: followed nowhere, since the address is the operator's to choose.
     Redirected,
+}
+
+impl From<Unreadable> for Failure {
+    fn from(_: Unreadable) -> Self {
+        Self::Unreadable
+    }
 }
 
 impl Failure {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unreachable | Self::BrokeOff | Self::CredentialRefused | Self::Redirected => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Unreachable
+            | Self::BrokeOff
+            | Self::CredentialRefused
+            | Self::Unreadable
+            | Self::Redirected => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -35,6 +46,7 @@ impl Failure {
             Self::ConnectTimeout => "upstream_timeout",
             Self::BrokeOff => "upstream_broke_off",
             Self::CredentialRefused => "upstream_refused_credential",
+            Self::Unreadable => "upstream_unreadable",
             Self::Redirected => "upstream_redirected",
         }
     }
@@ -47,6 +59,9 @@ impl Failure {
             Self::CredentialRefused => {
                 format!("the server `{server}` does not accept the gateway's own credential")
             }
+            Self::Unreadable => format!(
+                "the answer of the server `{server}` cannot be read for certain, and the caller's policy shows only some of its tools"
+            ),
             Self::Redirected => format!("the server `{server}` answered with a redirect: its `url` is wrong"),
         }
     }

@@ -4,8 +4,10 @@
 use crate::config::Limits;
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
-use hallpass_core::{Denial, Envelope, Event, Outcome, ServerName, Signed, Verified};
-use http::{Method, StatusCode};
+use hallpass_core::{
+    Caller, ClientName, Denial, Envelope, Event, Outcome, PolicyName, ServerName, Signed, Verified,
+};
+use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::Instant;
 
@@ -36,14 +38,48 @@ impl Flight {
         self.event.server = Some(server.as_str().to_owned());
     }
 
+    /// What the program says of itself, for whoever wonders which one it was.
+    pub(crate) fn agent(&mut self, headers: &HeaderMap) {
+        let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        self.event.user_agent = agent.map(|agent| cut_short(&agent));
+    }
+
+    /// The shared secret was shown on this path.
+    pub(crate) fn legacy(&mut self, path_client: Option<&ClientName>) {
+        self.event.legacy = true;
+        self.event.path_client = path_client.map(|name| name.as_str().to_owned());
+    }
+
     /// A key of ours signed the token, so its id is no attacker's text.
     pub(crate) fn signed(&mut self, signed: &Signed) {
         self.event.jti = signed.claims().jti().map(str::to_owned);
     }
 
     pub(crate) fn verified(&mut self, verified: &Verified) {
-        self.event.client = Some(verified.client().name.as_str().to_owned());
-        self.event.jti = Some(verified.jti().to_owned());
+        match verified.caller() {
+            Caller::Client(bearer) => {
+                self.event.client = Some(bearer.client().name.as_str().to_owned());
+                self.event.jti = Some(bearer.jti().to_owned());
+            }
+            Caller::Legacy(_) => {}
+        }
+    }
+
+    /// A policy that only watches would have refused the call.
+    pub(crate) fn would_refuse(&mut self, policy: &PolicyName, reason: &'static str) {
+        self.event.would_refuse = Some(policy.as_str().to_owned());
+        self.event.would_reason = Some(reason.to_owned());
+    }
+
+    /// What the program that began the call's session said of itself, unless the call itself says it.
+    pub(crate) fn introduced(&mut self, info: Option<&str>) {
+        if self.event.client_info.is_none() {
+            self.event.client_info = info.map(str::to_owned);
+        }
+    }
+
+    pub(crate) fn client_info(&self) -> Option<&str> {
+        self.event.client_info.as_deref()
     }
 
     pub(crate) fn message(&mut self, envelope: &Envelope<'_>) {
@@ -51,6 +87,7 @@ impl Flight {
             self.event.method = Some(cut_short(method));
         }
         self.event.tool = envelope.tool().map(cut_short);
+        self.event.client_info.clone_from(&envelope.client_info);
     }
 
     pub(crate) fn received(&mut self, bytes: usize) {

@@ -4,11 +4,14 @@ use crate::config::{Clock, GatewayConfig};
 use crate::credential::{Gate, seconds_of};
 use crate::door::Door;
 use crate::forward::Routes;
+use crate::freshness::Freshness;
 use crate::line::Lines;
+use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream;
+use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
-use hallpass_core::{Event, Snapshot};
+use hallpass_core::{Denial, Event, Grace, Snapshot};
 use rustls::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +32,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     local_addr: SocketAddr,
     phase: watch::Sender<Phase>,
+    revision: watch::Sender<i64>,
     threads: Vec<JoinHandle<()>>,
     all_gone: mpsc::Receiver<()>,
 }
@@ -46,20 +50,23 @@ impl Gateway {
         let local_addr = listener.local_addr()?;
         let routes = Routes::new(config.servers)?;
         let tls = upstream::tls(routes.need_tls())?;
+        let (revision, _) = watch::channel(snapshot.revision());
         let shared = Arc::new(Shared {
             door: Door::new(local_addr, &config.hosts, &config.origins),
             routes,
-            gate: Gate::new(snapshot),
+            gate: Arc::new(Gate::new(snapshot)),
             session_key: config.session_key,
             clock,
             events,
             limits: config.limits,
+            freshness: Arc::new(Freshness::new()),
             lines: Lines::default(),
-            tallies: Tallies::default(),
+            tallies: Arc::new(Tallies::new()),
+            introductions: Introductions::new(),
         });
         let (phase, _) = watch::channel(Phase::Open);
         let (alive, all_gone) = mpsc::channel(1);
-        let mut gateway = Self { shared, local_addr, phase, threads: Vec::new(), all_gone };
+        let mut gateway = Self { shared, local_addr, phase, revision, threads: Vec::new(), all_gone };
         let desks = (0..config.workers.max(1))
             .map(|number| gateway.start_worker(number, &config.request_prefix, &tls, alive.clone()))
             .collect::<io::Result<Vec<_>>>()?;
@@ -73,14 +80,37 @@ impl Gateway {
         self.local_addr
     }
 
+    /// A look at it from outside.
+    pub fn view(&self) -> View {
+        View::of(&self.shared)
+    }
+
     /// Puts a snapshot in force for every call from now on, and cuts the calls and streams that it no longer allows.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
         let shared = &self.shared;
         // First in force, then the look at what is open: a call that begins in between sees the new one.
         shared.gate.publish(snapshot);
+        shared.freshness.confirm();
         let in_force = shared.gate.in_force();
         shared.lines.examine(in_force.snapshot(), seconds_of(shared.now_ms()));
-        shared.tallies.keep_only(|client| in_force.snapshot().client(client.as_str()).is_some());
+        shared.tallies.keep_only(|client| in_force.snapshot().client(client).is_some());
+        self.revision.send_replace(in_force.snapshot().revision());
+    }
+
+    /// The revision in force. It moves once everything that the new one no longer allows is cut.
+    pub fn revision(&self) -> watch::Receiver<i64> {
+        self.revision.subscribe()
+    }
+
+    /// What is in force was just seen to be the newest. Has to be said, or a snapshot be published, more often than
+    /// [`Limits::stale_after`](crate::Limits): after that everything is refused.
+    pub fn confirm(&self) {
+        self.shared.freshness.confirm();
+    }
+
+    /// The grace period in force, running or over, with the highest time that was seen during it.
+    pub fn grace(&self) -> Option<Arc<Grace>> {
+        self.shared.gate.in_force().snapshot().grace().map(Arc::clone)
     }
 
     /// Stops accepting, lets answers end for as long as `patience` lasts, cuts the rest and ends the threads.
@@ -175,13 +205,16 @@ fn deal(desks: &[Desk], accepted: Accepted) {
     let _ = desk.deal.send(accepted);
 }
 
-/// Cuts the streams whose tokens run out.
+/// Cuts the streams whose credentials run out, and all of them when what is in force is no longer known.
 async fn watch_times(shared: &Shared) {
     loop {
         tokio::time::sleep(shared.limits.watch_every).await;
         // A fault in the clock that was handed in must not end the watch.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let now = seconds_of(shared.now_ms());
+            if shared.freshness.is_stale(&shared.limits) {
+                shared.lines.cut_all(&Denial::Stale);
+            }
             shared.lines.examine_times(shared.gate.in_force().snapshot(), now);
         }));
     }

@@ -4,7 +4,9 @@
 use crate::credential::seconds_of;
 use crate::worker::{Shared, Worker};
 use futures_util::task::AtomicWaker;
-use hallpass_core::{Call, Denial, Permit, ServerName, Snapshot, UnixTime, Verified, authorize, judge};
+use hallpass_core::{
+    Ask, Call, Denial, Permit, Policy, ServerName, Snapshot, UnixTime, Verified, authorize, narrowing,
+};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -27,10 +29,39 @@ pub(crate) struct Line {
     waker: AtomicWaker,
 }
 
+/// What a call asked for, kept for as long as it lasts.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    Protocol,
+    Tool(Box<str>),
+    Other,
+}
+
+impl Asked {
+    pub(crate) fn of(ask: Ask<'_>) -> Self {
+        match ask {
+            Ask::Protocol => Self::Protocol,
+            Ask::Tool(tool) => Self::Tool(tool.into()),
+            Ask::Other => Self::Other,
+        }
+    }
+
+    fn as_ask(&self) -> Ask<'_> {
+        match self {
+            Self::Protocol => Ask::Protocol,
+            Self::Tool(tool) => Ask::Tool(tool),
+            Self::Other => Ask::Other,
+        }
+    }
+}
+
 /// The call that a line carries.
 struct Held {
     verified: Verified,
     server: ServerName,
+    asked: Asked,
+    /// The policy by which lists of tools in the answer are filtered.
+    narrowing: Option<Arc<Policy>>,
     /// Only waits for messages of the server: nothing is lost if it ends.
     listens: bool,
     /// The answer's head is on its way: from now on only hanging up can end it.
@@ -59,9 +90,10 @@ impl Line {
     }
 
     /// Puts a call under watch until the hold is dropped.
-    pub(crate) fn hold(self: &Arc<Self>, permit: &Permit, listens: bool) -> Hold {
+    pub(crate) fn hold(self: &Arc<Self>, permit: &Permit, asked: Asked, listens: bool) -> Hold {
         let (verified, server) = (permit.verified().clone(), permit.server().clone());
-        *self.lock() = Some(Held { verified, server, listens, answering: false, cut: None });
+        *self.lock() =
+            Some(Held { verified, server, asked, narrowing: None, listens, answering: false, cut: None });
         Hold(Arc::clone(self))
     }
 
@@ -76,7 +108,7 @@ impl Line {
 
     /// Cuts the call if `snapshot` no longer lets its caller make it.
     fn examine(&self, snapshot: &Snapshot, now: UnixTime) {
-        self.cut_if(|held| refusal(held, snapshot, now).map(Cut::Denied));
+        self.cut_if(|held| held.judge_again(snapshot, now).err().map(Cut::Denied));
     }
 
     /// Cuts the call if it only listens: it would otherwise hold up a shutdown for nothing.
@@ -89,7 +121,7 @@ impl Line {
         self.cut_if(|_| Some(Cut::Shutdown));
     }
 
-    fn cut_if(&self, reason: impl FnOnce(&Held) -> Option<Cut>) {
+    fn cut_if(&self, reason: impl FnOnce(&mut Held) -> Option<Cut>) {
         let mut call = self.lock();
         let Some(held) = call.as_mut().filter(|held| held.cut.is_none()) else { return };
         held.cut = reason(held);
@@ -105,9 +137,27 @@ impl Line {
     }
 }
 
-fn refusal(held: &Held, snapshot: &Snapshot, now: UnixTime) -> Option<Denial> {
-    let call = Call { server: &held.server, path_client: None };
-    judge(held.verified.signed(), snapshot, now).and_then(|verified| authorize(&verified, &call)).err()
+impl Held {
+    /// Whether the call may go on by what is in force now.
+    fn judge_again(&mut self, snapshot: &Snapshot, now: UnixTime) -> Result<(), Denial> {
+        let call = Call { server: &self.server, path_client: None, ask: self.asked.as_ask() };
+        self.verified = self.verified.judge_again(snapshot, now)?;
+        authorize(&self.verified, &call)?;
+        // An answer that has not begun is filtered by what is in force then.
+        if self.answering { self.check_narrowing() } else { Ok(()) }
+    }
+
+    /// What lists tools, or could, must not go on to show what another policy showed.
+    fn check_narrowing(&self) -> Result<(), Denial> {
+        let Some(now) = narrowing(&self.verified, &self.server) else { return Ok(()) };
+        let is_same = self.narrowing.as_ref().is_some_and(|then| then.shows_same_tools_as(now));
+        match self.asked {
+            Asked::Protocol if !is_same => Err(Denial::PolicyChanged {
+                client: self.verified.client().map(|client| client.name.clone()),
+            }),
+            Asked::Protocol | Asked::Tool(_) | Asked::Other => Ok(()),
+        }
+    }
 }
 
 /// A call under watch.
@@ -134,12 +184,23 @@ impl Hold {
         self.0.lock().as_ref().and_then(|held| held.cut.clone())
     }
 
-    /// The answer's head goes out. Returns why it must not, if the call was cut at the last moment.
+    /// The policy by which lists of tools in the answer have to be filtered, if they have to be.
+    pub(crate) fn narrow(&self) -> Option<Arc<Policy>> {
+        let mut call = self.0.lock();
+        let held = call.as_mut()?;
+        held.narrowing = narrowing(&held.verified, &held.server).cloned();
+        held.narrowing.clone()
+    }
+
+    /// The answer's head goes out. Returns why it must not, if the call was cut, or its policy changed, at the last moment.
     pub(crate) fn begin_answer(&self) -> Result<(), Cut> {
         let mut call = self.0.lock();
         let Some(held) = call.as_mut() else { return Ok(()) };
         held.answering = true;
-        held.cut.clone().map_or(Ok(()), Err)
+        match &held.cut {
+            Some(cut) => Err(cut.clone()),
+            None => held.check_narrowing().map_err(Cut::Denied),
+        }
     }
 }
 
@@ -172,10 +233,19 @@ impl Lines {
         }
     }
 
-    /// Cuts every call whose token has run out. Cheaper than [`Lines::examine`], for looking often.
-    pub(crate) fn examine_times(&self, snapshot: &Snapshot, now: UnixTime) {
+    /// Cuts every call.
+    pub(crate) fn cut_all(&self, denial: &Denial) {
         for line in self.open() {
-            let due = line.lock().as_ref().is_some_and(|held| held.verified.refused_from() <= now);
+            line.cut_if(|_| Some(Cut::Denied(denial.clone())));
+        }
+    }
+
+    /// Cuts every call whose credential has run out. Cheaper than [`Lines::examine`], for looking often.
+    pub(crate) fn examine_times(&self, snapshot: &Snapshot, now: UnixTime) {
+        // A grace period that was seen to be over is over, also for a stream that the clock then gives more time.
+        let latest = snapshot.grace().map_or(now, |grace| grace.see(now));
+        for line in self.open() {
+            let due = line.lock().as_ref().is_some_and(|held| held.verified.refused_from() <= latest);
             if due {
                 line.examine(snapshot, now);
             }

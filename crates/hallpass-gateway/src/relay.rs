@@ -5,8 +5,9 @@ use crate::line::Hold;
 use crate::outcome::{Events, Sniff};
 use crate::payload::Payload;
 use crate::tally::Tally;
-use crate::watched::{Ahead, Progress, Silence, Watched};
-use crate::{headers, message};
+use crate::watched::{Ahead, Progress, Reading, Silence, Watched};
+use crate::{headers, message, narrowed};
+use hallpass_core::session::SessionTag;
 use hallpass_core::{Envelope, Outcome};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
@@ -48,7 +49,9 @@ impl Kind {
 /// An answer whose head is here, with all that must outlive its body.
 pub(crate) struct Ready {
     pub(crate) answer: Response<Incoming>,
+    pub(crate) session: Option<SessionTag>,
     pub(crate) ahead: Ahead,
+    pub(crate) reading: Reading,
     pub(crate) kind: Kind,
     pub(crate) hold: Hold,
     pub(crate) tally: Tally,
@@ -60,6 +63,9 @@ impl Ready {
     pub(crate) fn relay(self, mut flight: Flight) -> Response<Payload> {
         let (mut head, inner) = self.answer.into_parts();
         headers::strip_answer(&mut head.headers);
+        if self.reading.is_narrowed() {
+            narrowed::mark_private(&mut head.headers);
+        }
         flight.answered(head.status);
         let streams = head.headers.get(header::CONTENT_TYPE).is_some_and(is_event_stream);
         if streams && !head.headers.contains_key(&ACCEL_BUFFERING) {
@@ -74,6 +80,7 @@ impl Ready {
             progress: Progress::new(by_status(head.status)),
             inner,
             ahead: self.ahead,
+            reading: self.reading,
             flight,
             hold: self.hold,
             _tally: self.tally,

@@ -22,6 +22,18 @@ pub(crate) fn healthy() -> Response<Payload> {
     response
 }
 
+/// `/readyz`: whether calls would be let in. Says nothing else.
+pub(crate) fn ready(stale: bool) -> Response<Payload> {
+    let mut response = healthy();
+    if stale {
+        *response.body_mut() = Payload::own("stale: what is in force could not be read for too long");
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    } else {
+        *response.body_mut() = Payload::own("ready");
+    }
+    response
+}
+
 /// How long a verifier may go on with the keys that it has, in seconds. A key is announced before it signs.
 const KEYS_MAX_AGE: &str = "public, max-age=300";
 
@@ -74,6 +86,8 @@ pub(crate) fn refusal(denial: &Denial, request_id: &str, message_id: Option<&str
         Denial::MethodNotAllowed => {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
+        Denial::TooFast { wait_s, .. } => retry_after(&mut response, *wait_s),
+        Denial::PolicyChanged { .. } => retry_after(&mut response, 0),
         // Where one request ends and the next begins is no longer certain.
         Denial::AmbiguousRequest { .. } => close(&mut response),
         _ => {}
@@ -95,6 +109,10 @@ pub(crate) fn cut(cut: &Cut, request_id: &str) -> Response<Payload> {
 /// The answer to a call that the server let down.
 pub(crate) fn failure(failure: Failure, server: &ServerName, request_id: &str) -> Response<Payload> {
     json(failure.status(), error_text(failure.code(), &failure.caller_text(server), request_id))
+}
+
+fn retry_after(response: &mut Response<Payload>, seconds: u64) {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
 }
 
 /// Ends the connection after this answer.

@@ -1,19 +1,25 @@
 //! One request, from head to answer: the list of steps in the order in which they must come. Each step's rules live
 //! in its own module.
 
-use crate::credential::seconds_of;
+use crate::credential::{Shown, seconds_of};
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::forward::{Outgoing, forward};
-use crate::line::{Cut, Line};
+use crate::line::{Asked, Cut, Hold, Line};
+use crate::narrowed::{self, Narrowed};
 use crate::payload::Payload;
-use crate::relay::{Kind, Ready};
-use crate::tally::Tally;
+use crate::relay::Ready;
+use crate::tally::{Excess, Tally};
 use crate::target::Target;
-use crate::watched::Ahead;
+use crate::wants::Wants;
+use crate::watched::{Ahead, Reading};
 use crate::{body, framing, headers, message, mirror, respond, session};
 use futures_util::FutureExt as _;
-use hallpass_core::{Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge};
+use hallpass_core::authorize::policy_of;
+use hallpass_core::{
+    Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge, judge_shared,
+    narrowing,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
@@ -69,8 +75,7 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
     }
 }
 
-/// The two answers that need no token. They say nothing of clients and servers, so they are no calls and have no
-/// record.
+/// The answers that need no token. They say nothing of clients and servers, so they are no calls and have no record.
 fn open_answer(line: &Line, head: &Parts) -> Option<Response<Payload>> {
     if head.method != Method::GET {
         return None;
@@ -80,6 +85,7 @@ fn open_answer(line: &Line, head: &Parts) -> Option<Response<Payload>> {
     framing::check(head).and_then(|()| shared.door.check(head)).ok()?;
     match target {
         Target::Health => Some(respond::healthy()),
+        Target::Ready => Some(respond::ready(shared.freshness.is_stale(&shared.limits))),
         Target::Jwks => Some(respond::jwks(shared.gate.in_force().jwks(), &head.headers)),
         Target::OnlyServer | Target::Server { .. } => None,
     }
@@ -111,27 +117,64 @@ async fn steps(
     body: &mut Incoming,
 ) -> Result<Ready, Stop> {
     let shared = line.shared();
-    let caller = admit(line, flight, &head)?;
+    let mut caller = admit(line, flight, &head)?;
     message::check_head(&head, body)?;
     let bytes = body::read(body, &shared.limits).await?;
     flight.received(bytes.len());
-    let (permit, kind) = permit(flight, &caller, &mut head, &bytes)?;
-    session::open(&shared.session_key, &mut head.headers, &permit)?;
+    let Decided { permit, asked, wants } = permit(line, flight, &caller, &mut head, &bytes)?;
+    // Last of all that could refuse it: a refused call spends nothing.
+    spend(line, flight, &mut caller, &permit, &wants)?;
     headers::strip_request(&mut head.headers);
+    if narrowing(&caller.verified, &caller.server).is_some() {
+        narrowed::ask_plainly(&mut head.headers);
+    }
     let outgoing = Outgoing { method: head.method, headers: head.headers, body: bytes };
-    call(line, caller, permit, kind, outgoing).await
+    let hold = line.hold(&permit, asked, wants.kind.listens());
+    let introduces = wants.introduces;
+    let ready = call(line, hold, caller, permit, wants, outgoing).await?;
+    if let (true, Some(session), Some(info)) = (introduces, ready.session, flight.client_info()) {
+        shared.introductions.note(session, info);
+    }
+    Ok(ready)
+}
+
+/// Takes what the call needs of what the caller's policy allows.
+fn spend(
+    line: &Line,
+    flight: &mut Flight,
+    caller: &mut Admitted,
+    permit: &Permit,
+    wants: &Wants,
+) -> Result<(), Denial> {
+    let Some(policy) = policy_of(&caller.verified).filter(|_| wants.counts) else { return Ok(()) };
+    // Nor does one that would be refused if the policy did more than watch.
+    if permit.would_refuse().is_some() {
+        return Ok(());
+    }
+    let denial = match caller.tally.spend(policy, line.shared().tallies.now_us()) {
+        Ok(()) => return Ok(()),
+        Err(Excess::InFlight) => Denial::TooManyInFlight,
+        Err(Excess::Rate { wait_s }) => {
+            Denial::TooFast { client: caller.verified.client().map(|client| client.name.clone()), wait_s }
+        }
+    };
+    if policy.is_shadow() {
+        flight.would_refuse(policy.name(), denial.code());
+        return Ok(());
+    }
+    Err(denial)
 }
 
 /// The call itself, under watch from before its first byte until its answer's last.
 async fn call(
     line: &Arc<Line>,
-    caller: Caller,
+    hold: Hold,
+    caller: Admitted,
     permit: Permit,
-    kind: Kind,
+    wants: Wants,
     outgoing: Outgoing,
 ) -> Result<Ready, Stop> {
     let shared = line.shared();
-    let hold = line.hold(&permit, kind.listens());
     // A revocation may have come while the body did: from here on the hold hears of every later one.
     if shared.gate.edition() != caller.edition {
         hold.examine();
@@ -141,15 +184,29 @@ async fn call(
         cut = hold.cut() => return Err(Stop::Cut(cut)),
         answer = forward(permit, outgoing, &shared.routes, line.worker().pool()) => answer,
     };
-    let mut answer = answer.map_err(|failure| Stop::Failed(failure, caller.server.clone()))?;
-    session::bind(&shared.session_key, answer.headers_mut(), &caller.verified, &caller.server);
-    let ahead = Ahead::look(answer.body_mut()).await;
+    let failed = |failure| Stop::Failed(failure, caller.server.clone());
+    let mut answer = answer.map_err(failed)?;
+    let session = session::bind(&shared.session_key, answer.headers_mut(), &caller.verified, &caller.server);
+    let narrowed = match hold.narrow() {
+        Some(policy) => Narrowed::of(policy, &caller.server, wants.expected, &answer).map_err(failed)?,
+        None => None,
+    };
+    let (ahead, reading) = match narrowed.map(Box::new) {
+        None => (Ahead::look(answer.body_mut()).await, Reading::AsItComes),
+        Some(narrowed) if narrowed.is_stream() => (Ahead::default(), Reading::Narrowed(narrowed)),
+        Some(narrowed) => tokio::select! {
+            biased;
+            cut = hold.cut() => return Err(Stop::Cut(cut)),
+            read = Ahead::read(answer.body_mut(), narrowed) => read.map_err(failed)?,
+        },
+    };
     hold.begin_answer().map_err(Stop::Cut)?;
-    Ok(Ready { answer, ahead, kind, hold, tally: caller.tally, comment_after: shared.limits.comment_after })
+    let (kind, comment_after) = (wants.kind, shared.limits.comment_after);
+    Ok(Ready { answer, session, ahead, reading, kind, hold, tally: caller.tally, comment_after })
 }
 
 /// Who calls what, before any of the body is read.
-struct Caller {
+struct Admitted {
     verified: Verified,
     /// What was in force when it was verified.
     edition: u64,
@@ -158,42 +215,69 @@ struct Caller {
     tally: Tally,
 }
 
-fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Caller, Denial> {
+fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Admitted, Denial> {
     let shared = line.shared();
     framing::check(head)?;
     shared.door.check(head)?;
+    flight.agent(&head.headers);
     let (server, path_client) = match Target::of(&head.uri)? {
         Target::Server { server, path_client } => (server, path_client),
         Target::OnlyServer => (shared.routes.only().cloned().ok_or(Denial::NoSuchPath)?, None),
-        Target::Health | Target::Jwks => return Err(Denial::MethodNotAllowed),
+        Target::Health | Target::Ready | Target::Jwks => return Err(Denial::MethodNotAllowed),
     };
     flight.server(&server);
-    let (verified, edition) = verify(line, flight, &head.headers)?;
+    // Before any credential counts: one that was revoked meanwhile could still be in force here.
+    if shared.freshness.is_stale(&shared.limits) {
+        return Err(Denial::Stale);
+    }
+    let (verified, edition) = verify(line, flight, &head.headers, path_client.as_ref())?;
     // Only now: who has no token learns nothing about which servers there are.
     if !shared.routes.contains(&server) {
         return Err(Denial::UnknownServer);
     }
-    let tally = shared.tallies.take(&verified.client().name, shared.limits.calls_per_client)?;
-    Ok(Caller { verified, edition, server, path_client, tally })
+    let tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
+    Ok(Admitted { verified, edition, server, path_client, tally })
 }
 
-fn verify(line: &Line, flight: &mut Flight, headers: &HeaderMap) -> Result<(Verified, u64), Denial> {
+fn verify(
+    line: &Line,
+    flight: &mut Flight,
+    headers: &HeaderMap,
+    path_client: Option<&ClientName>,
+) -> Result<(Verified, u64), Denial> {
     let shared = line.shared();
     let in_force = shared.gate.in_force();
-    let signed = in_force.signed(headers)?;
-    flight.signed(&signed);
-    let verified = judge(&signed, in_force.snapshot(), seconds_of(shared.now_ms()))?;
+    let (snapshot, now) = (in_force.snapshot(), seconds_of(shared.now_ms()));
+    let verified = match in_force.shown(headers)? {
+        Shown::Token(signed) => {
+            flight.signed(&signed);
+            judge(&signed, snapshot, now)?
+        }
+        Shown::Shared(secret) => {
+            flight.legacy(path_client);
+            judge_shared(&secret, path_client.map(ClientName::as_str), snapshot, now)?
+        }
+    };
     flight.verified(&verified);
     Ok((verified, in_force.edition()))
 }
 
+/// What a request came to: the right to send it, what it asks for, what it waits for.
+struct Decided {
+    permit: Permit,
+    asked: Asked,
+    wants: Wants,
+}
+
 /// What the message is, and the right to send it.
 fn permit(
+    line: &Line,
     flight: &mut Flight,
-    caller: &Caller,
+    caller: &Admitted,
     head: &mut Parts,
     bytes: &[u8],
-) -> Result<(Permit, Kind), Stop> {
+) -> Result<Decided, Stop> {
+    let (shared, Admitted { verified, server, .. }) = (line.shared(), caller);
     let envelope = match head.method {
         Method::POST => Some(Envelope::parse(bytes).map_err(Denial::Envelope)?),
         _ => None,
@@ -206,7 +290,27 @@ fn permit(
             session::ignore(&mut head.headers);
         }
     }
+    let session = session::of(&shared.session_key, &head.headers, verified, server);
+    if let Ok(Some(session)) = &session {
+        flight.introduced(shared.introductions.of(session).as_deref());
+    }
     let path_client = caller.path_client.as_ref().map(ClientName::as_str);
-    let permit = authorize(&caller.verified, &Call { server: &caller.server, path_client })?;
-    Ok((permit, Kind::of(&head.method, envelope.as_ref())))
+    let ask = ask_of(envelope.as_ref());
+    let permit = authorize(verified, &Call { server, path_client, ask })?;
+    if let (Some(policy), Some(denial)) = (policy_of(verified), permit.would_refuse()) {
+        flight.would_refuse(policy.name(), denial.code());
+    }
+    let wants = Wants::of(head, envelope.as_ref());
+    if let Some(session) = session? {
+        session.name_to_server(&mut head.headers);
+    }
+    Ok(Decided { permit, asked: Asked::of(ask), wants })
+}
+
+/// What the request asks for. Without a message it opens or ends a session or a stream.
+fn ask_of<'a>(envelope: Option<&'a Envelope<'_>>) -> Ask<'a> {
+    match envelope {
+        Some(envelope) => Ask::of(envelope.method.as_deref(), envelope.target.as_deref()),
+        None => Ask::Protocol,
+    }
 }

@@ -8,6 +8,8 @@ use http::Uri;
 pub(crate) enum Target {
     /// `/healthz`
     Health,
+    /// `/readyz`
+    Ready,
     /// `/.well-known/jwks.json`
     Jwks,
     /// `/mcp`: the only server.
@@ -24,6 +26,7 @@ impl Target {
         }
         match uri.path() {
             "/healthz" => Ok(Self::Health),
+            "/readyz" => Ok(Self::Ready),
             "/.well-known/jwks.json" => Ok(Self::Jwks),
             "/mcp" => Ok(Self::OnlyServer),
             path => server(path).ok_or(Denial::NoSuchPath),
@@ -48,7 +51,9 @@ mod tests {
 
     #[test]
     fn only_the_published_paths_are_on_the_map() {
-        for good in ["/healthz", "/.well-known/jwks.json", "/mcp", "/s/docs/mcp", "/c/vscode1/s/docs/mcp"] {
+        for good in
+            ["/healthz", "/readyz", "/.well-known/jwks.json", "/mcp", "/s/docs/mcp", "/c/vscode1/s/docs/mcp"]
+        {
             assert!(Target::of(&good.parse().unwrap()).is_ok(), "{good}");
         }
         for bad in [

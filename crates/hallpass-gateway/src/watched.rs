@@ -1,12 +1,15 @@
-//! A server's answer on its way to the client: counted and looked at in passing, held back for no event to come. If the server breaks
-//! off, so does the answer: a clean end is never made up.
+//! A server's answer on its way to the client: counted and looked at in passing, held back for no event to come. If the
+//! server breaks off, so does the answer: a clean end is never made up.
 
+use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::line::Hold;
+use crate::narrowed::Narrowed;
 use crate::outcome::Sniff;
 use crate::tally::Tally;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hallpass_core::Outcome;
+use hallpass_core::tool_sieve::Unreadable;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::fmt;
@@ -19,13 +22,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// What is sent on a silent stream, so that nobody in between takes it for dead.
 const COMMENT: &[u8] = b":\n\n";
 
-/// The server broke off in the middle.
+/// As much of a document as is held back until it is known whether it can be read.
+const HELD_MOST: usize = 256 << 10;
+
+/// The answer ended in the middle.
 #[derive(Debug)]
 pub(crate) struct Broken;
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server broke off")
+        f.write_str("the answer broke off")
     }
 }
 
@@ -35,6 +41,7 @@ impl std::error::Error for Broken {}
 pub(crate) struct Watched {
     pub(crate) inner: Incoming,
     pub(crate) ahead: Ahead,
+    pub(crate) reading: Reading,
     pub(crate) sniff: Sniff,
     pub(crate) silence: Option<Silence>,
     pub(crate) progress: Progress,
@@ -42,6 +49,25 @@ pub(crate) struct Watched {
     pub(crate) _tally: Tally,
     pub(crate) hold: Hold,
     pub(crate) flight: Flight,
+}
+
+/// How an answer passes.
+pub(crate) enum Reading {
+    /// As it comes.
+    AsItComes,
+    /// What the caller's policy leaves of it.
+    Narrowed(Box<Narrowed>),
+    /// The same, and it is all here.
+    Whole { bytes: u64 },
+}
+
+impl Reading {
+    pub(crate) fn is_narrowed(&self) -> bool {
+        match self {
+            Self::AsItComes => false,
+            Self::Narrowed(_) | Self::Whole { .. } => true,
+        }
+    }
 }
 
 /// How far an answer has come.
@@ -57,6 +83,8 @@ enum End {
     NotYet,
     Whole,
     Broken,
+    /// It could not be read for certain, so it was broken off from here.
+    Unreadable,
 }
 
 impl Progress {
@@ -70,17 +98,15 @@ impl Body for Watched {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PollFrame {
-        let next = match self.ahead.take() {
-            Some(next) => Poll::Ready(next),
-            None => poll_piece(&mut self.inner, cx),
-        };
-        match next {
+        match self.poll_next(cx) {
             Poll::Ready(Some(Ok(piece))) => {
                 self.passes(&piece);
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             Poll::Ready(Some(Err(broken))) => {
-                self.progress.end = End::Broken;
+                if self.progress.end == End::NotYet {
+                    self.progress.end = End::Broken;
+                }
                 Poll::Ready(Some(Err(broken)))
             }
             Poll::Ready(None) => {
@@ -92,15 +118,22 @@ impl Body for Watched {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.ahead.0 {
-            [None, None] => self.inner.is_end_stream(),
-            [None, Some(next)] => next.is_none(),
-            [Some(_), _] => false,
+        match (&self.ahead.0, &self.reading) {
+            ([None, None], Reading::AsItComes) => self.inner.is_end_stream(),
+            // What was held back to the end may have been cut short: that has to be looked at.
+            ([None, None], Reading::Narrowed(_)) => self.progress.end == End::Whole,
+            ([None, None], Reading::Whole { .. }) => true,
+            ([None, Some(next)], _) => next.is_none(),
+            ([Some(_), _], _) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match self.reading {
+            Reading::AsItComes => self.inner.size_hint(),
+            Reading::Narrowed(_) => SizeHint::default(),
+            Reading::Whole { bytes } => SizeHint::with_exact(bytes - self.progress.bytes),
+        }
     }
 }
 
@@ -108,7 +141,8 @@ type PollFrame = Poll<Option<Result<Frame<Bytes>, Broken>>>;
 
 type Piece = Option<Result<Bytes, Broken>>;
 
-/// The first pieces of a stream, if they were there as soon as its head.
+/// The first pieces of a body, as they may pass: those of a stream that were there as soon as its head, or as much of a
+/// document as was read before its head goes out.
 #[derive(Default)]
 pub(crate) struct Ahead([Option<Piece>; 2]);
 
@@ -129,6 +163,28 @@ impl Ahead {
             }
         }
         ahead
+    }
+
+    /// Reads a document that has to be looked through, up to its end if it is not large: so that one which cannot be read
+    /// is answered as such.
+    pub(crate) async fn read(
+        body: &mut Incoming,
+        mut narrowed: Box<Narrowed>,
+    ) -> Result<(Self, Reading), Failure> {
+        let mut held = BytesMut::new();
+        while held.len() < HELD_MOST {
+            match poll_fn(|cx| poll_piece(body, cx)).await {
+                Some(Ok(piece)) => held.extend_from_slice(&narrowed.pass(&piece)?),
+                Some(Err(Broken)) => return Err(Failure::BrokeOff),
+                None => {
+                    narrowed.end()?;
+                    let bytes = held.len() as u64;
+                    let all = (!held.is_empty()).then(|| Some(Ok(held.freeze())));
+                    return Ok((Self([all, Some(None)]), Reading::Whole { bytes }));
+                }
+            }
+        }
+        Ok((Self([Some(Some(Ok(held.freeze()))), None]), Reading::Narrowed(narrowed)))
     }
 
     fn take(&mut self) -> Option<Piece> {
@@ -164,6 +220,30 @@ fn poll_piece(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Piece> {
 }
 
 impl Watched {
+    /// The next piece that may pass.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        if let Some(next) = self.ahead.take() {
+            return Poll::Ready(next);
+        }
+        loop {
+            let next = std::task::ready!(poll_piece(&mut self.inner, cx));
+            let Reading::Narrowed(narrowed) = &mut self.reading else { return Poll::Ready(next) };
+            let passing = match next {
+                Some(Ok(piece)) => narrowed.pass(&piece).map(|left| Some(Ok(left))),
+                Some(Err(broken)) => Ok(Some(Err(broken))),
+                None => narrowed.end().map(|()| None),
+            };
+            match passing {
+                Ok(Some(Ok(left))) if left.is_empty() => {}
+                Ok(next) => return Poll::Ready(next),
+                Err(Unreadable) => {
+                    self.progress.end = End::Unreadable;
+                    return Poll::Ready(Some(Err(Broken)));
+                }
+            }
+        }
+    }
+
     fn passes(&mut self, piece: &Bytes) {
         self.progress.bytes += piece.len() as u64;
         self.sniff.feed(piece);
@@ -197,8 +277,10 @@ impl Drop for Watched {
             self.flight.ended(outcome, None);
         } else if let Some(cut) = self.hold.reason() {
             self.flight.cut(&cut);
+        } else if self.progress.end == End::Unreadable {
+            self.flight.ended(Outcome::Failed, Some(Failure::Unreadable.code()));
         } else if self.progress.end == End::Broken {
-            self.flight.ended(Outcome::Failed, Some("upstream_broke_off"));
+            self.flight.ended(Outcome::Failed, Some(Failure::BrokeOff.code()));
         } else {
             // Some clients hang up on a stream as soon as they have what they asked for.
             self.flight.ended(self.sniff.answered().unwrap_or(Outcome::Gone), None);

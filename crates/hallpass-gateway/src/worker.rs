@@ -5,8 +5,10 @@ use crate::config::{Clock, Limits};
 use crate::credential::Gate;
 use crate::door::Door;
 use crate::forward::Routes;
+use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
 use crate::serve;
+use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream::Pool;
 use futures_util::FutureExt as _;
@@ -28,13 +30,15 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) routes: Routes,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) session_key: SessionKey,
     pub(crate) clock: Clock,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) limits: Limits,
+    pub(crate) freshness: Arc<Freshness>,
     pub(crate) lines: Lines,
-    pub(crate) tallies: Tallies,
+    pub(crate) tallies: Arc<Tallies>,
+    pub(crate) introductions: Introductions,
 }
 
 impl Shared {

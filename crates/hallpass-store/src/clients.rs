@@ -6,11 +6,11 @@ use crate::rows::ClientRow;
 use crate::store::Store;
 use crate::tokens::revoke_live;
 use hallpass_core::snapshot::ServerScope;
-use hallpass_core::{ClientName, Event, Subject, UnixTime};
+use hallpass_core::{ClientName, Event, PolicyName, Subject, UnixTime};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-const COLUMNS: &str = "SELECT name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at FROM client";
+const COLUMNS: &str = "SELECT name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at, policy FROM client";
 
 impl Store {
     /// All clients by name, removed ones too.
@@ -31,7 +31,8 @@ impl Store {
     }
 
     /// Registers a client, or changes its registration. A removed one's name may be used again (`removed` is not
-    /// looked at: only [`Store::remove_client`] removes, and its tokens stay revoked).
+    /// looked at: only [`Store::remove_client`] removes, and its tokens stay revoked). Whether one that is registered is
+    /// enabled stays as it is: a plan that was made before [`Store::disable_client`] must not undo it.
     pub async fn put_client(&self, client: &ClientRow, act: Option<&Event>) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
         refuse_duplicate(&mut change, client).await?;
@@ -59,7 +60,7 @@ impl Store {
             .execute(&mut *change)
             .await?;
         sqlx::query("DELETE FROM placement WHERE client = $1").bind(name).execute(&mut *change).await?;
-        sqlx::query("UPDATE client SET removed = TRUE WHERE name = $1")
+        sqlx::query("UPDATE client SET removed = TRUE, token_used_at = NULL WHERE name = $1")
             .bind(name)
             .execute(&mut *change)
             .await?;
@@ -87,41 +88,47 @@ async fn refuse_duplicate(connection: &mut SqliteConnection, client: &ClientRow)
 }
 
 async fn upsert(connection: &mut SqliteConnection, client: &ClientRow) -> Result<(), StoreFault> {
-    let sql = "INSERT INTO client (name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at)
-        VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10)
-        ON CONFLICT (name) DO UPDATE SET subject = excluded.subject, app = excluded.app, enabled = excluded.enabled,
+    let sql = "INSERT INTO client (name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at, policy)
+        VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10, $11)
+        ON CONFLICT (name) DO UPDATE SET subject = excluded.subject, app = excluded.app,
+            enabled = CASE WHEN client.removed THEN excluded.enabled ELSE client.enabled END,
             removed = excluded.removed, from_roster = excluded.from_roster, servers = excluded.servers,
-            config = excluded.config, entry = excluded.entry, env = excluded.env, created_at = excluded.created_at";
+            config = excluded.config, entry = excluded.entry, env = excluded.env, created_at = excluded.created_at,
+            policy = excluded.policy";
     sqlx::query(sql)
         .bind(client.name.as_str())
         .bind(client.subject.as_str())
         .bind(&client.app)
         .bind(client.enabled)
         .bind(client.from_roster)
-        .bind(servers_text(&client.servers)?)
+        .bind(scope_text(&client.servers)?)
         .bind(&client.config)
         .bind(&client.entry)
         .bind(&client.env)
         .bind(client.created_at.seconds())
+        .bind(client.policy.as_ref().map(PolicyName::as_str))
         .execute(connection)
         .await?;
     Ok(())
 }
 
 /// A list that could not be written must not turn into "every server".
-fn servers_text(servers: &ServerScope) -> Result<Option<String>, StoreFault> {
+pub(crate) fn scope_text(servers: &ServerScope) -> Result<Option<String>, StoreFault> {
     match servers {
         ServerScope::All => Ok(None),
         ServerScope::Only(servers) => serde_json::to_string(servers).map(Some).map_err(damaged),
     }
 }
 
+pub(crate) fn scope_of(text: Option<String>) -> Result<ServerScope, StoreFault> {
+    match text {
+        None => Ok(ServerScope::All),
+        Some(list) => serde_json::from_str(&list).map(ServerScope::Only).map_err(damaged),
+    }
+}
+
 pub(crate) fn read(row: &SqliteRow) -> Result<ClientRow, StoreFault> {
-    let servers: Option<String> = row.try_get("servers")?;
-    let servers = match servers {
-        None => ServerScope::All,
-        Some(list) => ServerScope::Only(serde_json::from_str(&list).map_err(damaged)?),
-    };
+    let policy: Option<&str> = row.try_get("policy")?;
     Ok(ClientRow {
         name: ClientName::new(row.try_get("name")?).map_err(damaged)?,
         subject: Subject::new(row.try_get("subject")?).map_err(damaged)?,
@@ -129,7 +136,8 @@ pub(crate) fn read(row: &SqliteRow) -> Result<ClientRow, StoreFault> {
         enabled: row.try_get("enabled")?,
         removed: row.try_get("removed")?,
         from_roster: row.try_get("from_roster")?,
-        servers,
+        servers: scope_of(row.try_get("servers")?)?,
+        policy: policy.map(PolicyName::new).transpose().map_err(damaged)?,
         config: row.try_get("config")?,
         entry: row.try_get("entry")?,
         env: row.try_get("env")?,

@@ -12,8 +12,21 @@ const APPLICATION_ID: i64 = 0x4841_4C4C;
 pub(crate) const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
 /// How long a lock of another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The tables that decide. Not the events: they are many, and reading them all at each start takes too long.
-const DECIDING: [&str; 6] = ["setting", "revision", "signing_key", "client", "token", "placement"];
+/// All tables but the events: they are many, and reading them all at each start takes too long.
+const CHECKED: [&str; 12] = [
+    "setting",
+    "revision",
+    "signing_key",
+    "client",
+    "token",
+    "placement",
+    "policy",
+    "grace",
+    "token_use",
+    "legacy_use",
+    "warning",
+    "gateway",
+];
 
 /// A commit that was acknowledged survives a power cut: a revocation must not come undone.
 pub(crate) fn options(file: &Path) -> SqliteConnectOptions {
@@ -47,9 +60,9 @@ pub(crate) async fn is_marked(connection: &mut SqliteConnection) -> Result<bool,
     Ok(found == APPLICATION_ID)
 }
 
-/// Whether the tables that decide can be read to their end.
+/// Whether every table but the events can be read to their end.
 pub(crate) async fn check_whole(connection: &mut SqliteConnection) -> Result<(), StoreFault> {
-    for table in DECIDING {
+    for table in CHECKED {
         let sql = format!("PRAGMA quick_check({table})");
         let checked = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
         let said: String = checked.map_err(|error| match error.into() {

@@ -27,13 +27,28 @@ pub struct EventFilter {
 }
 
 impl Store {
-    /// Adds events in one transaction. They do not move the revision.
-    pub async fn add_events(&self, events: &[Event]) -> Result<(), StoreFault> {
+    /// Adds events in one transaction, and returns the row number of the last. They do not move the revision.
+    pub async fn add_events(&self, events: &[Event]) -> Result<i64, StoreFault> {
         let mut writing = self.begin_writing().await?;
         for some in events.chunks(ROWS_PER_STATEMENT) {
             insert_events(&mut writing, some).await?;
         }
-        Ok(writing.commit().await?)
+        // Nobody else writes meanwhile.
+        let last = newest(&mut writing).await?;
+        writing.commit().await?;
+        Ok(last)
+    }
+
+    /// The row number of the newest event; 0 if there is none.
+    pub async fn newest_event(&self) -> Result<i64, StoreFault> {
+        newest(&mut *self.pool.acquire().await?).await
+    }
+
+    /// At most so many events after that row, oldest first.
+    pub async fn events_after(&self, id: i64, most: u32) -> Result<Vec<(i64, Event)>, StoreFault> {
+        let query = sqlx::query("SELECT id, record FROM event WHERE id > $1 ORDER BY id LIMIT $2");
+        let rows = query.bind(id).bind(i64::from(most)).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
     }
 
     /// The events asked for with their row numbers, oldest first.
@@ -76,6 +91,11 @@ impl EventFilter {
         }
         query
     }
+}
+
+async fn newest(connection: &mut SqliteConnection) -> Result<i64, StoreFault> {
+    let id: Option<i64> = sqlx::query_scalar("SELECT MAX(id) FROM event").fetch_one(connection).await?;
+    Ok(id.unwrap_or(0))
 }
 
 fn read(row: &SqliteRow) -> Result<(i64, Event), StoreFault> {

@@ -37,6 +37,11 @@ pub enum StoreFault {
         /// The name.
         client: String,
     },
+    /// The key that signed a new token was stopped meanwhile.
+    KeyStopped {
+        /// The key.
+        kid: String,
+    },
     /// The file was replaced or taken away while it was open.
     Replaced,
     /// Anything else that the database or the file system said.
@@ -59,6 +64,7 @@ impl fmt::Display for StoreFault {
                 write!(f, "the client `{other}` has the subject `{subject}` already")
             }
             Self::UnknownClient { client } => write!(f, "there is no client named `{client}`"),
+            Self::KeyStopped { kid } => write!(f, "the key `{kid}` was stopped meanwhile"),
             Self::Replaced => f.write_str("the file was replaced or taken away while it was open"),
             Self::Failed(why) => f.write_str(why),
         }

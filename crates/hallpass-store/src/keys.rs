@@ -3,9 +3,11 @@
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::rows::{KeyRow, KeyState, NewKey};
+use crate::seal::SealKey;
+use crate::signing::SigningKey;
 use crate::store::{Change, Store};
 use hallpass_core::encoding::{decode_hex, hex};
-use hallpass_core::keys::Algorithm;
+use hallpass_core::keys::{Algorithm, JtiRule, KeyId, VerifyingKey};
 use hallpass_core::{Event, UnixTime};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -13,6 +15,19 @@ use sqlx::sqlite::SqliteRow;
 pub(crate) const COLUMNS: &str =
     "SELECT kid, algorithm, public_hex, sealed_hex, state, former, created_at, reason
     FROM signing_key ORDER BY created_at, kid";
+
+impl KeyRow {
+    /// What verifies the tokens of this key. `seal` opens the secret of an HS256 key.
+    pub fn verifying_key(&self, seal: &SealKey) -> Result<VerifyingKey, StoreFault> {
+        let kid = KeyId::new(&self.kid).ok_or_else(|| damaged("a key's name"))?;
+        if self.algorithm != Algorithm::Hs256 {
+            return VerifyingKey::public(kid, self.algorithm, &self.public).map_err(damaged);
+        }
+        let key = SigningKey::from_sealed(kid, self.algorithm, &self.sealed, seal).map_err(damaged)?;
+        let key = key.verifying_key().map_err(damaged)?;
+        Ok(if self.former { key.with_jti(JtiRule::AdoptedWithout) } else { key })
+    }
+}
 
 impl Store {
     /// Keeps a new key. One that is active makes the one before it verify-only, in the same transaction.
@@ -57,28 +72,30 @@ impl Store {
         self.commit(change).await
     }
 
-    /// Stops a key and every token that it signed, at once. Returns how many tokens were live. They count as
-    /// superseded, not as revoked: their clients are not cut off, they need new tokens.
-    pub async fn revoke_key(
+    /// Stops keys and every token that they signed, at once; each with the act that says so. Returns how many tokens were
+    /// live. They count as superseded, not as revoked: their clients are not cut off, they need new tokens.
+    pub async fn revoke_keys(
         &self,
-        kid: &str,
+        keys: &[(&str, Event)],
         at: UnixTime,
         reason: &str,
-        act: &Event,
     ) -> Result<u64, StoreFault> {
         let mut change = self.change().await?;
-        sqlx::query("UPDATE signing_key SET state = 'retired', reason = $1 WHERE kid = $2")
-            .bind(reason)
-            .bind(kid)
-            .execute(&mut *change)
-            .await?;
-        let sql = "UPDATE token SET state = 'replaced', ended_at = $1, reason = $2 WHERE kid = $3
-            AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
-        let stopped =
-            sqlx::query(sql).bind(at.seconds()).bind(reason).bind(kid).execute(&mut *change).await?;
-        insert_event(&mut change, act).await?;
+        let mut stopped = 0;
+        for (kid, act) in keys {
+            sqlx::query("UPDATE signing_key SET state = 'retired', reason = $1 WHERE kid = $2")
+                .bind(reason)
+                .bind(kid)
+                .execute(&mut *change)
+                .await?;
+            let sql = "UPDATE token SET state = 'replaced', ended_at = $1, reason = $2 WHERE kid = $3
+                AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
+            let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(kid);
+            stopped += query.execute(&mut *change).await?.rows_affected();
+            insert_event(&mut change, act).await?;
+        }
         self.commit(change).await?;
-        Ok(stopped.rows_affected())
+        Ok(stopped)
     }
 
     /// Retires the verify-only keys whose last token ended before `at`. Returns how many. A former secret stays: tokens
@@ -97,6 +114,15 @@ impl Store {
         let retired = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at.seconds()).execute(&mut *change).await?;
         self.commit(change).await?;
         Ok(retired.rows_affected())
+    }
+}
+
+/// Whoever minted with a key that was stopped meanwhile must not put the token in force.
+pub(crate) async fn require_key(change: &mut Change, kid: &str) -> Result<(), StoreFault> {
+    let query = sqlx::query("SELECT 1 FROM signing_key WHERE kid = $1 AND state <> 'retired'").bind(kid);
+    match query.fetch_optional(&mut **change).await? {
+        Some(_) => Ok(()),
+        None => Err(StoreFault::KeyStopped { kid: kid.to_owned() }),
     }
 }
 

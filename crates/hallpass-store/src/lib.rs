@@ -6,21 +6,36 @@ mod dialect;
 mod events;
 mod fault;
 mod file;
+mod first_uses;
+mod gateways;
+mod grace;
 mod keys;
 mod placements;
+mod policies;
+mod rotations;
 mod rows;
 mod seal;
 mod signing;
 mod snapshot;
 mod store;
+mod switches;
 mod tokens;
+mod uses;
 mod watch;
 
 pub use events::EventFilter;
 pub use fault::StoreFault;
-pub use rows::{ClientRow, KeyRow, KeyState, NewKey, NewToken, PlacementKind, PlacementRow, TokenRow};
+pub use first_uses::FirstUse;
+pub use gateways::GatewayRow;
+pub use grace::GraceRow;
+pub use rotations::AgeingToken;
+pub use rows::{
+    ClientRow, KeyRow, KeyState, NewKey, NewToken, Overlap, PlacementKind, PlacementRow, TokenRow,
+};
 pub use seal::{SealFault, SealKey};
 pub use signing::SigningKey;
-pub use snapshot::ADOPTED_UNTIL;
+pub use snapshot::{ADOPTED_UNTIL, SHARED_SECRETS};
 pub use store::Store;
+pub use switches::Disabled;
+pub use uses::UseRows;
 pub use watch::Watch;

@@ -40,16 +40,12 @@ pub(crate) async fn upsert_placement(
     connection: &mut SqliteConnection,
     row: &PlacementRow,
 ) -> Result<(), StoreFault> {
-    let kind = match row.kind {
-        PlacementKind::Env => "env",
-        PlacementKind::Bridge => "bridge",
-    };
     let sql = "INSERT INTO placement (client, kind, file, token_file, undo_hex, placed_at) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (client) DO UPDATE SET kind = excluded.kind, file = excluded.file, token_file = excluded.token_file,
             undo_hex = excluded.undo_hex, placed_at = excluded.placed_at";
     sqlx::query(sql)
         .bind(row.client.as_str())
-        .bind(kind)
+        .bind(row.kind.as_str())
         .bind(&row.file)
         .bind(&row.token_file)
         .bind(hex(&row.undo))
@@ -60,14 +56,9 @@ pub(crate) async fn upsert_placement(
 }
 
 fn read(row: &SqliteRow) -> Result<PlacementRow, StoreFault> {
-    let kind = match row.try_get("kind")? {
-        "env" => PlacementKind::Env,
-        "bridge" => PlacementKind::Bridge,
-        _ => return Err(damaged("a placement's kind")),
-    };
     Ok(PlacementRow {
         client: ClientName::new(row.try_get("client")?).map_err(damaged)?,
-        kind,
+        kind: PlacementKind::of_word(row.try_get("kind")?)?,
         file: row.try_get("file")?,
         token_file: row.try_get("token_file")?,
         undo: decode_hex(row.try_get("undo_hex")?).ok_or_else(|| damaged("a placement"))?,

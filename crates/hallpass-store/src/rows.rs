@@ -1,8 +1,9 @@
 //! The rows as types.
 
+use crate::fault::{StoreFault, damaged};
 use hallpass_core::keys::Algorithm;
 use hallpass_core::snapshot::{ServerScope, TokenState};
-use hallpass_core::{ClientName, Subject, TokenDigest, UnixTime};
+use hallpass_core::{ClientName, PolicyName, Subject, TokenDigest, UnixTime};
 use std::fmt;
 
 /// A registered client.
@@ -22,6 +23,8 @@ pub struct ClientRow {
     pub from_roster: bool,
     /// The servers it may use.
     pub servers: ServerScope,
+    /// What it may call there, and how much.
+    pub policy: Option<PolicyName>,
     /// Its configuration file, absolute; `None`: the app's own place.
     pub config: Option<String>,
     /// The entry in it.
@@ -59,6 +62,43 @@ pub struct TokenRow {
     pub former: bool,
     /// Minted by a former set-up and taken over.
     pub adopted: bool,
+    /// Superseded, and ends as soon as its successor is used.
+    pub until_seen: bool,
+    /// What was asked for when it was minted.
+    pub overlap: Overlap,
+}
+
+impl TokenRow {
+    /// Until when it is good although a newer one has taken its place, if it is.
+    pub fn good_beside_its_successor(&self, now: UnixTime) -> Option<UnixTime> {
+        match self.state {
+            TokenState::Superseded { until } => Some(until.min(self.expires_at)).filter(|until| now < *until),
+            TokenState::Pending | TokenState::Active | TokenState::Revoked { .. } => None,
+        }
+    }
+
+    /// Whether it is accepted, as far as the token itself decides that.
+    pub fn is_good(&self, now: UnixTime) -> bool {
+        match self.state {
+            TokenState::Pending | TokenState::Active => now < self.expires_at,
+            TokenState::Superseded { .. } => self.good_beside_its_successor(now).is_some(),
+            TokenState::Revoked { .. } => false,
+        }
+    }
+}
+
+/// How long the token before stays good once a new one is in its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlap {
+    /// Seconds from the minting of the new one. 0: it ends at once, and so does every older one.
+    pub seconds: i64,
+    /// It ends earlier if the new one is used earlier.
+    pub until_seen: bool,
+}
+
+impl Overlap {
+    /// The one before ends at once.
+    pub const NONE: Self = Self { seconds: 0, until_seen: false };
 }
 
 /// A token that was just minted.
@@ -148,6 +188,22 @@ pub enum PlacementKind {
     Env,
     /// In a token file that a bridge reads.
     Bridge,
+}
+
+impl PlacementKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::Bridge => "bridge",
+        }
+    }
+
+    pub(crate) fn of_word(word: &str) -> Result<Self, StoreFault> {
+        [Self::Env, Self::Bridge]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| damaged("a placement's kind"))
+    }
 }
 
 /// Where a client's token was placed, and how to take it back.

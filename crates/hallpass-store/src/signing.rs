@@ -1,7 +1,7 @@
 //! The private side of the authority: the only type that can sign.
 
 use crate::seal::{SealFault, SealKey};
-use aws_lc_rs::encoding::{AsBigEndian, Curve25519SeedBin};
+use aws_lc_rs::encoding::{AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyRfc5915Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{self, SystemRandom};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
@@ -75,7 +75,11 @@ impl SigningKey {
     pub fn to_sealed(&self, seal: &SealKey) -> Result<Vec<u8>, SealFault> {
         let unwritable = |_| failed("the key cannot be written");
         let private = match &self.private {
-            Private::P256(pair) => Zeroizing::new(pair.to_pkcs8v1().map_err(unwritable)?.as_ref().to_vec()),
+            // Not as PKCS#8: the library does not wipe what it writes that into.
+            Private::P256(pair) => {
+                let der: EcPrivateKeyRfc5915Der<'_> = pair.private_key().as_der().map_err(unwritable)?;
+                Zeroizing::new(der.as_ref().to_vec())
+            }
             Private::Ed25519(pair) => {
                 let seed: Curve25519SeedBin<'_> =
                     pair.seed().and_then(|seed| seed.as_be_bytes()).map_err(unwritable)?;
@@ -96,7 +100,8 @@ impl SigningKey {
         let private = seal.open(&purpose(&kid, algorithm), sealed)?;
         let private = match algorithm {
             Algorithm::Es256 => {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private).map(Private::P256)
+                EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, &private)
+                    .map(Private::P256)
             }
             Algorithm::EdDsa | Algorithm::Ed25519 => {
                 Ed25519KeyPair::from_seed_unchecked(&private).map(Private::Ed25519)

@@ -93,6 +93,11 @@ impl Store {
         Ok(change.0.commit().await?)
     }
 
+    /// Ends one that turned out to touch nothing that is in force.
+    pub(crate) async fn commit_what_is_not_in_force(&self, change: Change) -> Result<(), StoreFault> {
+        Ok(change.0.commit().await?)
+    }
+
     /// Begins to write what is not in force: events, placements.
     pub(crate) async fn begin_writing(&self) -> Result<Transaction<'static, Sqlite>, StoreFault> {
         // What is written into a file that has lost its name is lost: a revocation must not be acknowledged there.

@@ -3,17 +3,22 @@
 use crate::clients::require_client;
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
+use crate::keys::require_key;
 use crate::placements::upsert_placement;
-use crate::rows::{NewToken, PlacementRow, TokenRow};
+use crate::rotations::{read_overlap, supersede_others};
+use crate::rows::{NewToken, Overlap, PlacementRow, TokenRow};
 use crate::store::Store;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, Subject, TokenDigest, UnixTime};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former FROM token";
-/// A UUIDv7 sorts by the time it was made.
-const NEWEST_FIRST: &str = "ORDER BY issued_at DESC, jti DESC";
+pub(crate) const COLUMNS: &str = "SELECT jti, client, kid, subject, issued_at, expires_at, digest, state, ended_at, reason, adopted, placed, former, until_seen, overlap_s, overlap_until_seen FROM token";
+/// What may still count at `$1`.
+pub(crate) const LIVE: &str = "(state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
+/// In the order in which they were noted. Times and ids would do what a clock says: after one was set back, the newest
+/// token would not be the first, and a client that was cut off would look as if it were not.
+const NEWEST_FIRST: &str = "ORDER BY rowid DESC";
 
 impl Store {
     /// All tokens, newest first.
@@ -24,6 +29,31 @@ impl Store {
     /// One client's tokens, newest first.
     pub async fn tokens_of(&self, client: &str) -> Result<Vec<TokenRow>, StoreFault> {
         self.select_tokens("WHERE client = $1", client).await
+    }
+
+    /// The tokens that may still count at `now`, and each client's newest whatever became of it. Newest first.
+    pub async fn current_tokens(&self, now: UnixTime) -> Result<Vec<TokenRow>, StoreFault> {
+        // One step into the index for each client: the ended ones are too many to be looked at.
+        let sql = format!(
+            "{COLUMNS} WHERE {LIVE} OR jti IN (SELECT (SELECT jti FROM token WHERE token.client = client.name AND NOT former
+                {NEWEST_FIRST} LIMIT 1) FROM client WHERE NOT removed) {NEWEST_FIRST}"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.seconds());
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// When each enabled client's newest token ends, by client.
+    pub async fn token_ends(&self) -> Result<Vec<(ClientName, UnixTime)>, StoreFault> {
+        let sql = "SELECT client.name AS name, MAX(token.expires_at) AS ends FROM token JOIN client ON client.name = token.client
+            WHERE token.state IN ('pending', 'active') AND NOT token.former AND client.enabled AND NOT client.removed
+            GROUP BY client.name ORDER BY client.name";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let name = ClientName::new(row.try_get("name")?).map_err(damaged)?;
+                Ok((name, UnixTime::from_seconds(row.try_get("ends")?)))
+            })
+            .collect()
     }
 
     /// The token with that `jti`.
@@ -43,11 +73,21 @@ impl Store {
         query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
-    /// Notes a token that was just minted, before anybody sees it.
+    /// Notes a token that was just minted, before anybody sees it. Once it is in its place, the one before ends.
     pub async fn add_pending(&self, token: &NewToken) -> Result<(), StoreFault> {
+        self.add_successor(token, Overlap::NONE).await
+    }
+
+    /// The same for a token beside which the one before stays good for a while. Kept with the row, so that whoever
+    /// finds it there after a crash goes on as it was meant.
+    pub async fn add_successor(&self, token: &NewToken, overlap: Overlap) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
         require_client(&mut change, token.client.as_str()).await?;
+        require_key(&mut change, &token.kid).await?;
         insert_token(&mut change, token, "pending", false).await?;
+        let sql = "UPDATE token SET overlap_s = $1, overlap_until_seen = $2 WHERE jti = $3";
+        let query = sqlx::query(sql).bind(overlap.seconds).bind(overlap.until_seen).bind(&token.jti);
+        query.execute(&mut *change).await?;
         self.commit(change).await
     }
 
@@ -63,6 +103,7 @@ impl Store {
         if known.is_some() {
             return Ok(false);
         }
+        require_key(&mut change, &token.kid).await?;
         let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE state IN ('pending', 'active') AND client = $2";
         sqlx::query(sql).bind(at.seconds()).bind(token.client.as_str()).execute(&mut *change).await?;
         insert_token(&mut change, token, "active", true).await?;
@@ -72,7 +113,8 @@ impl Store {
     }
 
     /// The token has reached its place (`None`: it is handed out instead): it is active, and every other live token of
-    /// the client is replaced. Returns `false` and does nothing to a token that is not pending any more (somebody revoked it meanwhile).
+    /// the client is replaced, after the overlap that was asked for. Returns `false` and does nothing to a token that is not
+    /// pending any more (somebody revoked it meanwhile).
     pub async fn activate(
         &self,
         jti: &str,
@@ -85,9 +127,7 @@ impl Store {
         let activated = sqlx::query(sql).bind(jti).bind(placement.is_some()).execute(&mut *change).await?;
         let activated = activated.rows_affected() == 1;
         if activated {
-            let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE jti <> $2 AND state IN ('pending', 'active')
-                AND client = (SELECT client FROM token WHERE jti = $2)";
-            sqlx::query(sql).bind(at.seconds()).bind(jti).execute(&mut *change).await?;
+            supersede_others(&mut change, jti, at).await?;
             insert_event(&mut change, act).await?;
         }
         if let Some(placement) = placement {
@@ -202,5 +242,7 @@ pub(crate) fn read(row: &SqliteRow) -> Result<TokenRow, StoreFault> {
         adopted: row.try_get("adopted")?,
         placed: row.try_get("placed")?,
         former: row.try_get("former")?,
+        until_seen: row.try_get("until_seen")?,
+        overlap: read_overlap(row)?,
     })
 }

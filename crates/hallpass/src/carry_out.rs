@@ -6,12 +6,12 @@ use crate::edits::{self, Earlier, Placed};
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
-use crate::plan::{ClientPlan, Known, Registration, TokenStep, is_same_file};
+use crate::plan::{ClientPlan, Known, Registration, TokenStep, Turn, is_same_file};
 use crate::target::{Shape, Target, find_app, is_bridge_of, utf8};
 use hallpass_core::claims::LEEWAY;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, Outcome, TokenDigest};
-use hallpass_store::{ClientRow, NewToken, PlacementKind, PlacementRow, TokenRow};
+use hallpass_store::{ClientRow, NewToken, Overlap, PlacementKind, PlacementRow, TokenRow};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,31 @@ pub struct Done {
     pub issued: Option<String>,
     /// Whether its configuration file was written.
     pub file_changed: bool,
+}
+
+/// How a token is issued: which act it is in the log, why, and what becomes of the one before.
+#[derive(Clone, Copy, Debug)]
+pub struct Issue {
+    act: &'static str,
+    why: &'static str,
+    overlap: Overlap,
+}
+
+impl Issue {
+    /// The one before ends at once.
+    pub fn fresh(why: &'static str) -> Self {
+        Self { act: "issue", why, overlap: Overlap::NONE }
+    }
+
+    /// The one before stays good for a while.
+    pub fn of(turn: &Turn) -> Self {
+        Self { act: "rotate", why: turn.why, overlap: turn.overlap }
+    }
+
+    /// The act in the log, which is the command too.
+    pub fn act(&self) -> &'static str {
+        self.act
+    }
 }
 
 /// An act of an operator, for the log.
@@ -61,19 +86,21 @@ impl Installation {
                 .doing("cannot register the client")?;
         }
         match &plan.step {
-            TokenStep::Keep { .. } | TokenStep::KeepPrinted { .. } | TokenStep::LeftRevoked { .. } => {
-                Ok(Done::default())
-            }
+            TokenStep::Keep { .. }
+            | TokenStep::KeepPrinted { .. }
+            | TokenStep::LeftRevoked { .. }
+            | TokenStep::LeftCrowded { .. } => Ok(Done::default()),
             TokenStep::PutRight => self.put_right(plan).await,
-            TokenStep::Issue { why } => self.issue(plan, authority, why).await,
+            TokenStep::Issue { why } => self.issue(plan, authority, Issue::fresh(why)).await,
+            TokenStep::Rotate(turn) => self.issue(plan, authority, Issue::of(turn)).await,
         }
     }
 
-    async fn issue(&self, plan: &ClientPlan, authority: &Authority, why: &str) -> Result<Done> {
+    async fn issue(&self, plan: &ClientPlan, authority: &Authority, how: Issue) -> Result<Done> {
         let client = &plan.client;
         self.check_not_revoked_since(plan).await?;
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
-        self.store.add_pending(&row).await.doing("cannot note the new token")?;
+        self.store.add_successor(&row, how.overlap).await.doing("cannot note the new token")?;
         let placed = self.place(plan, &token).await;
         let (placement, file_changed) = match placed {
             Ok(placed) => placed,
@@ -83,7 +110,7 @@ impl Installation {
                 return Err(fault);
             }
         };
-        self.activate(&row, Some(&placement), why).await?;
+        self.activate(&row, Some(&placement), how).await?;
         Ok(Done { issued: Some(row.jti), file_changed })
     }
 
@@ -105,16 +132,17 @@ impl Installation {
         &self,
         client: &ClientRow,
         authority: &Authority,
+        how: Issue,
     ) -> Result<(Token, NewToken)> {
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
-        self.store.add_pending(&row).await.doing("cannot note the new token")?;
-        self.activate(&row, None, "printed").await?;
+        self.store.add_successor(&row, how.overlap).await.doing("cannot note the new token")?;
+        self.activate(&row, None, how).await?;
         Ok((token, row))
     }
 
-    async fn activate(&self, row: &NewToken, placement: Option<&PlacementRow>, why: &str) -> Result<()> {
-        let issued =
-            Event { jti: Some(row.jti.clone()), reason: Some(why.to_owned()), ..act("issue", &row.client) };
+    async fn activate(&self, row: &NewToken, placement: Option<&PlacementRow>, how: Issue) -> Result<()> {
+        let reason = Some(how.why.to_owned());
+        let issued = Event { jti: Some(row.jti.clone()), reason, ..act(how.act, &row.client) };
         let activated = self.store.activate(&row.jti, clock::now(), placement, &issued).await;
         if activated.doing("cannot note the new token as placed")? {
             return Ok(());
@@ -124,7 +152,10 @@ impl Installation {
     }
 
     async fn place(&self, plan: &ClientPlan, token: &Token) -> Result<(PlacementRow, bool)> {
-        let edited = self.edit_config(plan, token.expose()).await?;
+        let edited = match &plan.only_token_file {
+            Some(placement) => (placement.clone(), false),
+            None => self.edit_config(plan, token.expose()).await?,
+        };
         // After the configuration: if that is refused, the bridge goes on with the token it has.
         if let Shape::Bridge { token_file, .. } = &plan.target.shape {
             self.write_token_file(token_file, token)?;
@@ -226,10 +257,11 @@ impl Installation {
             };
             match reached {
                 Some(true) => {
+                    let kind = if token.overlap == Overlap::NONE { "issue" } else { "rotate" };
                     let issued = Event {
                         jti: Some(token.jti.clone()),
                         reason: Some("mended".into()),
-                        ..act("issue", &token.client)
+                        ..act(kind, &token.client)
                     };
                     let activated =
                         self.store.activate(&token.jti, clock::now(), placement.as_ref(), &issued).await;

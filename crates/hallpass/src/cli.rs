@@ -1,5 +1,9 @@
 //! The command line as types. Parses and does nothing.
 
+mod rotation;
+
+pub use rotation::{Rotation, Wait};
+
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -111,6 +115,19 @@ pub enum Command {
         #[command(flatten)]
         roster: Roster,
     },
+    /// A new token in the place of the one before, which stays good for a while: no call fails
+    Rotate {
+        #[command(flatten)]
+        who: Who,
+        #[command(flatten)]
+        rotation: Rotation,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
+        #[command(flatten)]
+        roster: Roster,
+    },
     /// Cut a client or one token off: final, in force within 300 ms, open streams are cut
     Revoke {
         /// A client's name, or a token's `jti`
@@ -121,6 +138,29 @@ pub enum Command {
         reason: String,
         #[command(flatten)]
         consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Refuse a client's tokens and cut its streams until `hallpass enable`; nothing else changes
+    Disable {
+        /// The client
+        name: String,
+        /// Why; kept in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Let a disabled client in again, with the tokens that it has
+    Enable {
+        /// The client
+        name: String,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Revoke a client, take our entry out of its configuration, put back what stood there
     Remove {
@@ -144,8 +184,6 @@ pub enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
-        #[command(flatten)]
-        roster: Roster,
     },
     /// The clients
     List,
@@ -186,6 +224,9 @@ pub enum Command {
         /// The gateway [default: where `hallpass serve` listens]
         #[arg(long, env = "HALLPASS_URL", value_name = "URL", value_hint = ValueHint::Url)]
         url: Option<String>,
+        /// Send the token unencrypted to a gateway on another machine: whoever is on the way can read it
+        #[arg(long)]
+        cleartext_ok: bool,
     },
     /// Print a completion script for a shell
     Completions {
@@ -244,8 +285,12 @@ pub enum KeysCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Which hallpass.toml
+        #[command(flatten)]
+        roster: Roster,
     },
-    /// Stop a key and every token that it signed, at once, and issue new tokens
+    /// Stop a key and every token that it signed, at once, and issue new tokens. A secret that has two names is stopped
+    /// under both
     Revoke {
         /// The key
         kid: String,
@@ -255,6 +300,12 @@ pub enum KeysCommand {
         /// How to go about it
         #[command(flatten)]
         consent: Consent,
+        /// Whether to wait
+        #[command(flatten)]
+        wait: Wait,
+        /// Which hallpass.toml
+        #[command(flatten)]
+        roster: Roster,
     },
 }
 

@@ -2,17 +2,22 @@
 //! file; changes nothing.
 
 use crate::fault::{Doing, Fault, Result};
+use crate::given_file;
 use crate::settings::Settings;
 use hallpass_core::ClientName;
 use hallpass_core::UnixTime;
-use hallpass_core::env_file::EnvFile;
+use hallpass_core::claims::{LEEWAY, LIFETIME_MOST};
+use hallpass_core::env_file::{EnvFault, EnvFile};
 use hallpass_core::keys::{JtiRule, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
+use hallpass_core::snapshot::{Authority, TokenType};
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The former secret's name among the keys.
 pub const FORMER_KID: &str = "former-hs256";
+/// The largest environment file that is read, in bytes.
+const MOST: usize = 1 << 20;
 /// A day, in seconds.
 const DAY: i64 = 86_400;
 /// Ten years: more is a typing mistake.
@@ -38,24 +43,22 @@ impl Former {
     /// Reads the file and refuses what is missing or empty: that never means "allow".
     pub fn read(file: &Path) -> Result<Self> {
         let shown = file.display();
-        let text = Zeroizing::new(std::fs::read_to_string(file).doing(format!("cannot read `{shown}`"))?);
-        let env = EnvFile::parse(&text).doing(format!("`{shown}`"))?;
-        if let Some(algorithm) = env.get("JWT_ALGORITHM").filter(|algorithm| *algorithm != "HS256") {
+        let text = given_file::regular_or_open(file).and_then(|opened| given_file::read_text(opened, MOST));
+        let text = text.doing(format!("cannot read `{shown}`"))?;
+        let env = Variables { env: EnvFile::parse(&text).doing(format!("`{shown}`"))?, file };
+        if env.get("JWT_ALGORITHM")?.is_some_and(|algorithm| algorithm != "HS256") {
             return Err(Fault::new(format!(
-                "`JWT_ALGORITHM` in `{shown}` is `{}`: only HS256 set-ups are taken over",
-                algorithm.escape_debug()
+                "`JWT_ALGORITHM` in `{shown}` is another than HS256: only HS256 set-ups are taken over"
             )));
         }
-        let secret = Zeroizing::new(wanted(&env, "JWT_SECRET_KEY", file)?.to_owned());
         let former = Self {
-            issuer: Issuer::new(wanted(&env, "JWT_ISSUER", file)?)
-                .doing(format!("`JWT_ISSUER` in `{shown}`"))?,
-            audience: Audience::new(wanted(&env, "JWT_AUDIENCE", file)?)
+            secret: Zeroizing::new(env.wanted("JWT_SECRET_KEY")?.to_owned()),
+            issuer: Issuer::new(env.wanted("JWT_ISSUER")?).doing(format!("`JWT_ISSUER` in `{shown}`"))?,
+            audience: Audience::new(env.wanted("JWT_AUDIENCE")?)
                 .doing(format!("`JWT_AUDIENCE` in `{shown}`"))?,
-            grace_days: grace_days(&env, file)?,
-            shared_token: env.get("EXAI_WS_TOKEN").map(|token| Zeroizing::new(token.to_owned())),
-            tokens: copies(&env, file)?,
-            secret,
+            grace_days: env.grace_days()?,
+            shared_token: env.get("EXAI_WS_TOKEN")?.map(|token| Zeroizing::new(token.to_owned())),
+            tokens: env.copies()?,
         };
         former.verifying_key().map(|_| former)
     }
@@ -92,9 +95,16 @@ impl Former {
         Ok(key.with_jti(JtiRule::AdoptedWithout))
     }
 
-    /// The key set that only its tokens pass.
-    pub fn key_set(&self) -> Result<KeySet> {
-        Ok(KeySet::new([self.verifying_key()?]).with_unnamed(FORMER_KID))
+    /// What only its tokens pass.
+    pub fn authority(&self) -> Result<Authority> {
+        Ok(Authority {
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            keys: KeySet::new([self.verifying_key()?]).with_unnamed(FORMER_KID),
+            token_type: TokenType::Jwt,
+            lifetime_most: LIFETIME_MOST,
+            leeway: LEEWAY,
+        })
     }
 }
 
@@ -103,30 +113,52 @@ pub fn former_kid() -> Result<KeyId> {
     KeyId::new(FORMER_KID).ok_or_else(|| Fault::new("the former key's name"))
 }
 
-fn wanted<'a>(env: &'a EnvFile, name: &str, file: &Path) -> Result<&'a str> {
-    env.get(name).ok_or_else(|| {
-        Fault::new(format!("`{name}` is missing or empty in `{}`", file.display()))
-            .hint("name the environment file of the daemon that made the tokens (`.env.docker`, say)")
-    })
+/// The environment file, and its name for errors.
+struct Variables<'a> {
+    env: EnvFile,
+    file: &'a Path,
 }
 
-fn grace_days(env: &EnvFile, file: &Path) -> Result<i64> {
-    let Some(text) = env.get("JWT_GRACE_PERIOD_DAYS") else { return Ok(0) };
-    text.parse().ok().filter(|days| (0..=GRACE_MOST).contains(days)).ok_or_else(|| {
-        Fault::new(format!(
-            "`JWT_GRACE_PERIOD_DAYS` in `{}` is not a number of days from 0 to {GRACE_MOST}",
-            file.display()
-        ))
-    })
-}
+impl Variables<'_> {
+    fn get(&self, name: &str) -> Result<Option<&str>> {
+        self.env.get(name).map_err(|fault| self.fault(fault))
+    }
 
-/// `EXAI_JWT_TOKEN_VSCODE1` is the token of `vscode1`.
-fn copies(env: &EnvFile, file: &Path) -> Result<Vec<(ClientName, Zeroizing<String>)>> {
-    env.with_prefix("EXAI_JWT_TOKEN_")
-        .map(|(rest, token)| {
-            let name = ClientName::new(&rest.to_ascii_lowercase().replace('_', "-"));
-            let name = name.doing(format!("`EXAI_JWT_TOKEN_{rest}` in `{}`", file.display()))?;
-            Ok((name, Zeroizing::new(token.to_owned())))
+    fn fault(&self, fault: EnvFault) -> Fault {
+        let said = Fault::new(format!("`{}`: {fault}", self.file.display()));
+        match fault {
+            EnvFault::Unclear { .. } => {
+                said.hint("write the value itself, in single quotes if it holds such characters")
+            }
+            EnvFault::NotAnAssignment { .. } | EnvFault::OpenQuote { .. } | EnvFault::Twice { .. } => said,
+        }
+    }
+
+    fn wanted(&self, name: &str) -> Result<&str> {
+        self.get(name)?.ok_or_else(|| {
+            Fault::new(format!("`{name}` is missing or empty in `{}`", self.file.display()))
+                .hint("name the environment file of the daemon that made the tokens (`.env.docker`, say)")
         })
-        .collect()
+    }
+
+    fn grace_days(&self) -> Result<i64> {
+        let Some(text) = self.get("JWT_GRACE_PERIOD_DAYS")? else { return Ok(0) };
+        text.parse().ok().filter(|days| (0..=GRACE_MOST).contains(days)).ok_or_else(|| {
+            Fault::new(format!(
+                "`JWT_GRACE_PERIOD_DAYS` in `{}` is not a number of days from 0 to {GRACE_MOST}",
+                self.file.display()
+            ))
+        })
+    }
+
+    /// `EXAI_JWT_TOKEN_VSCODE1` is the token of `vscode1`.
+    fn copies(&self) -> Result<Vec<(ClientName, Zeroizing<String>)>> {
+        let copies = self.env.with_prefix("EXAI_JWT_TOKEN_").map_err(|fault| self.fault(fault))?;
+        let named = copies.into_iter().map(|(rest, token)| {
+            let name = ClientName::new(&rest.to_ascii_lowercase().replace('_', "-"));
+            let name = name.doing(format!("`EXAI_JWT_TOKEN_{rest}` in `{}`", self.file.display()))?;
+            Ok((name, Zeroizing::new(token.to_owned())))
+        });
+        named.collect()
+    }
 }

@@ -1,5 +1,6 @@
 //! Whether git would commit a file. Asks git and changes nothing.
 
+use crate::environment;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -21,10 +22,12 @@ pub fn view(file: &Path) -> GitView {
     if !folder.ancestors().any(|ancestor| ancestor.join(".git").exists()) {
         return GitView::Outside;
     }
-    if ask(folder, &["ls-files", "--error-unmatch", "--"], file) {
+    // A file's name is no pattern.
+    if ask(folder, &["--literal-pathspecs", "ls-files", "--error-unmatch", "--"], file) {
         return GitView::WouldCommit;
     }
-    if ask(folder, &["check-ignore", "--quiet", "--"], file) {
+    // Without the index, which would be searched by pattern: what is in it was just asked for.
+    if ask(folder, &["check-ignore", "--quiet", "--no-index", "--"], file) {
         GitView::Ignored
     } else {
         GitView::WouldCommit
@@ -32,15 +35,19 @@ pub fn view(file: &Path) -> GitView {
 }
 
 fn ask(folder: &Path, question: &[&str], file: &Path) -> bool {
-    Command::new("git")
+    let mut command = Command::new("git");
+    // What the caller's shell says of another repository, index, configuration or way to read paths is about something
+    // else: a hook or a script that runs us has set it for its own.
+    for name in environment::names_with("GIT_") {
+        command.env_remove(name);
+    }
+    command
         .arg("-C")
         .arg(folder)
         // The repository is not ours: nothing that its configuration names may run.
         .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(question)
         .arg(file)
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
         .env("GIT_OPTIONAL_LOCKS", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

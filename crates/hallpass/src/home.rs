@@ -72,6 +72,11 @@ impl Home {
         self.folder.join("endpoint")
     }
 
+    /// `admin.token`: opens the admin listener, and nothing else.
+    pub fn admin_token(&self) -> PathBuf {
+        self.folder.join("admin.token")
+    }
+
     /// Whether an installation is there.
     pub fn is_made(&self) -> bool {
         self.database().exists()
@@ -104,6 +109,12 @@ impl Home {
         check_private(&self.tokens())
     }
 
+    /// The same for a program that can do without a home: what is not there is nobody's.
+    pub fn check_private_if_there(&self) -> Result<()> {
+        let folders = [self.folder.clone(), self.tokens()];
+        folders.iter().filter(|folder| folder.exists()).try_for_each(|folder| check_private(folder))
+    }
+
     /// Waits until no other command changes this home, and keeps others waiting until the lock is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let file = self.lock_file("lock")?;
@@ -118,6 +129,16 @@ impl Home {
             }
         }
         Ok(Lock { file })
+    }
+
+    /// The same without waiting: `None` while another command changes this home.
+    pub fn try_lock(&self) -> Result<Option<Lock>> {
+        let file = self.lock_file("lock")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Fault::new(format!("cannot lock the home: {error}"))),
+        }
     }
 
     /// The right to serve this home: one gateway at a time.

@@ -7,10 +7,10 @@ use crate::home::Home;
 use crate::mint::Authority;
 use crate::settings::Settings;
 use hallpass_core::claims::LIFETIME_MOST;
-use hallpass_core::keys::{Algorithm, KeyId};
+use hallpass_core::keys::{Algorithm, KeyId, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
-use hallpass_store::{KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
+use hallpass_store::{KeyRow, KeyState, NewKey, SealFault, SealKey, SigningKey, Store, StoreFault};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -154,6 +154,12 @@ impl Installation {
         })
     }
 
+    /// Whether this row's key is that one, under whatever name: who can sign for one can sign for the other. One that cannot
+    /// be opened is taken for another: it must not hold up a revocation.
+    pub fn is_kept_as(&self, key: &VerifyingKey, row: &KeyRow) -> bool {
+        row.verifying_key(&self.seal).is_ok_and(|kept| kept.has_same_material(key))
+    }
+
     /// What is in force now.
     pub async fn snapshot(&self) -> Result<hallpass_core::Snapshot> {
         self.store.snapshot(&self.seal, LIFETIME_MOST).await.doing("the store")
@@ -272,6 +278,7 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::AlreadyThere
         | StoreFault::DuplicateSubject { .. }
         | StoreFault::UnknownClient { .. }
+        | StoreFault::KeyStopped { .. }
         | StoreFault::Failed(_) => said,
     }
 }

@@ -3,6 +3,7 @@
 //! Decisions are made in `hallpass-core`, configuration texts are edited in `hallpass-clients`, what is in force is
 //! kept in `hallpass-store`, calls go through `hallpass-gateway`. Here they are wired to files, clock and terminal.
 
+pub mod admin;
 pub mod atomic_file;
 pub mod bridge;
 pub mod carry_out;
@@ -12,15 +13,21 @@ pub mod commands;
 pub mod edits;
 pub mod environment;
 pub mod fault;
+pub mod follow;
 pub mod former;
 pub mod git;
+pub mod given_file;
 pub mod home;
 pub mod installation;
+pub mod lookout;
+pub mod metrics;
 pub mod mint;
 pub mod output;
 pub mod plan;
+pub mod presence;
 pub mod recorder;
 pub mod sample;
+pub mod self_rotation;
 pub mod settings;
 pub mod standing;
 pub mod target;

@@ -6,8 +6,16 @@ use std::io::{BufRead, IsTerminal, Write};
 
 /// Where a command's words go.
 #[derive(Clone, Copy, Debug)]
-pub struct Output {
-    json: bool,
+pub struct Output(Reader);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// A person.
+    Eyes,
+    /// A program: one JSON document.
+    Program,
+    /// A program that will be told by somebody else.
+    Nobody,
 }
 
 /// Colour and weight of an `error:` or `hint:` word; anstream takes it out where it is not wanted (`NO_COLOR`, pipes).
@@ -18,24 +26,33 @@ const PLAIN: &str = "\u{1b}[0m";
 impl Output {
     /// Text, or one JSON document.
     pub fn new(json: bool) -> Self {
-        Self { json }
+        Self(if json { Reader::Program } else { Reader::Eyes })
+    }
+
+    /// For a step of a command that says the whole in a document of its own. A person still reads every line.
+    #[must_use]
+    pub fn without_documents(self) -> Self {
+        match self.0 {
+            Reader::Eyes => self,
+            Reader::Program | Reader::Nobody => Self(Reader::Nobody),
+        }
     }
 
     /// Whether a program reads.
     pub fn is_json(self) -> bool {
-        self.json
+        self.0 != Reader::Eyes
     }
 
     /// A line for eyes on standard output; nothing when a program reads.
     pub fn line(self, text: impl AsRef<str>) {
-        if !self.json {
+        if self.0 == Reader::Eyes {
             print_line(&harmless(text.as_ref()));
         }
     }
 
     /// The JSON document, when a program reads.
     pub fn document(self, document: &serde_json::Value) {
-        if self.json {
+        if self.0 == Reader::Program {
             print_line(&format!("{document:#}"));
         }
     }
@@ -47,7 +64,7 @@ impl Output {
 
     /// Asks for a plain yes. Without a terminal nobody is there to answer, and that is a refusal.
     pub fn confirm(self, question: &str) -> Result<bool> {
-        if !std::io::stdin().is_terminal() || self.json {
+        if !std::io::stdin().is_terminal() || self.is_json() {
             return Err(Fault::new("this would change things, and there is no terminal to ask")
                 .hint("look at it with `--dry-run`, then say `--yes`"));
         }
@@ -81,7 +98,7 @@ fn shown(text: &str) -> String {
 }
 
 /// A token typed as an argument, or standing in a line of a file that is refused, is in errors about it otherwise.
-fn without_tokens(text: &str) -> String {
+pub fn without_tokens(text: &str) -> String {
     let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(start) = rest.find("eyJ") {
         let (before, from) = rest.split_at(start);

@@ -8,7 +8,7 @@ use crate::standing::{Standing, look};
 use crate::target::{Shape, Surroundings, Target};
 use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
-use hallpass_store::{ClientRow, TokenRow};
+use hallpass_store::{ClientRow, Overlap, PlacementRow, TokenRow};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -43,11 +43,33 @@ pub enum TokenStep {
         /// Why, in a few words.
         why: &'static str,
     },
+    /// A fresh one takes the place of one that is in force and stays good for a while.
+    Rotate(Turn),
     /// A person revoked it: only `hallpass issue NAME` gives a new one.
     LeftRevoked {
         /// When it was revoked.
         at: UnixTime,
     },
+    /// Too many that were superseded before are still good.
+    LeftCrowded {
+        /// How many.
+        count: usize,
+        /// When the first of them ends.
+        until: UnixTime,
+    },
+}
+
+/// How a token follows the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How long both are good.
+    pub overlap: Overlap,
+    /// Why, in a few words.
+    pub why: &'static str,
+    /// When the one before ends at the latest.
+    pub until: UnixTime,
+    /// How many that were superseded earlier are still good.
+    pub older: usize,
 }
 
 /// The plan for one client.
@@ -67,6 +89,8 @@ pub struct ClientPlan {
     pub stale: Vec<Placed>,
     /// A person had cut the client off when the plan was made.
     pub was_revoked: bool,
+    /// Only the token file of this placement is written: the client's configuration is left alone.
+    pub only_token_file: Option<PlacementRow>,
 }
 
 /// What the store knows of a client before the plan.
@@ -89,7 +113,17 @@ pub enum Wish {
     FreshToken,
     /// A fresh token, but not for a client that a person cut off.
     FreshUnlessRevoked,
+    /// A fresh token beside the one before, where a person has not decided otherwise.
+    Rotation {
+        /// How long both are good.
+        overlap: Overlap,
+        /// Why, in a few words.
+        why: &'static str,
+    },
 }
+
+/// Each token that is still good is a secret that opens the door. More than these no client can have in use.
+pub const SUPERSEDED_MOST: usize = 3;
 
 impl ClientPlan {
     /// Plans for one client. Refuses what could not be carried out.
@@ -106,7 +140,7 @@ impl ClientPlan {
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
         let was_revoked = revoked_by_a_person(&tokens).is_some();
-        if let Some(step) = left_alone(&tokens, live, wish) {
+        if let Some(step) = left_alone(&tokens, live, wish, now) {
             let standing = Standing::default();
             return Ok(Self {
                 client: wanted,
@@ -116,6 +150,7 @@ impl ClientPlan {
                 step,
                 stale: Vec::new(),
                 was_revoked,
+                only_token_file: None,
             });
         }
         let mut standing = look(&target, &wanted.name, around.leaving)?;
@@ -123,10 +158,16 @@ impl ClientPlan {
         let stale = stale(&target, known)?;
         let step = match (wish, live) {
             (Wish::FreshToken | Wish::FreshUnlessRevoked, _) => TokenStep::Issue { why: "asked for" },
-            (Wish::WhatIsMissing, None) => TokenStep::Issue { why: why_none(&tokens, now) },
+            (Wish::Rotation { overlap, why }, Some(token)) => {
+                TokenStep::Rotate(Turn::of(token, &tokens, overlap, why, now))
+            }
+            (Wish::WhatIsMissing | Wish::Rotation { .. }, None) => {
+                TokenStep::Issue { why: why_none(&tokens, now) }
+            }
             (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.is_empty()),
         };
-        Ok(Self { client: wanted, registration, target, standing, step, stale, was_revoked })
+        let only_token_file = None;
+        Ok(Self { client: wanted, registration, target, standing, step, stale, was_revoked, only_token_file })
     }
 
     /// Whether anything would change.
@@ -136,7 +177,13 @@ impl ClientPlan {
 
     /// Whether files would be written.
     pub fn touches_files(&self) -> bool {
-        matches!(self.step, TokenStep::Issue { .. } | TokenStep::PutRight)
+        match self.step {
+            TokenStep::Issue { .. } | TokenStep::Rotate(_) | TokenStep::PutRight => true,
+            TokenStep::Keep { .. }
+            | TokenStep::KeepPrinted { .. }
+            | TokenStep::LeftRevoked { .. }
+            | TokenStep::LeftCrowded { .. } => false,
+        }
     }
 
     /// Refuses now what would fail half-way: a file that cannot be edited or written, or that git would publish.
@@ -184,7 +231,7 @@ fn registration(wanted: &ClientRow, stored: Option<&ClientRow>) -> Registration 
 }
 
 /// A client that a person cut off, or whose token a person took into his own hands, is left as it is.
-fn left_alone(tokens: &[&TokenRow], live: Option<&TokenRow>, wish: Wish) -> Option<TokenStep> {
+fn left_alone(tokens: &[&TokenRow], live: Option<&TokenRow>, wish: Wish, now: UnixTime) -> Option<TokenStep> {
     let revoked = revoked_by_a_person(tokens).map(|at| TokenStep::LeftRevoked { at });
     match wish {
         Wish::FreshToken => None,
@@ -193,14 +240,47 @@ fn left_alone(tokens: &[&TokenRow], live: Option<&TokenRow>, wish: Wish) -> Opti
             let printed = live.filter(|token| !token.placed)?;
             Some(TokenStep::KeepPrinted { expires_at: printed.expires_at })
         }),
+        Wish::Rotation { overlap, .. } => {
+            // One that was taken over has no place of ours either, and a rotation is its way into one.
+            let printed = live.filter(|token| !token.placed && !token.adopted);
+            let printed = printed.map(|token| TokenStep::KeepPrinted { expires_at: token.expires_at });
+            revoked.or(printed).or_else(|| crowded(tokens, overlap, now))
+        }
     }
 }
 
 /// The newest token counts: if a person revoked it, the client is cut off.
-fn revoked_by_a_person(tokens: &[&TokenRow]) -> Option<UnixTime> {
+pub fn revoked_by_a_person(tokens: &[&TokenRow]) -> Option<UnixTime> {
     match tokens.first()?.state {
         TokenState::Revoked { at } => Some(at),
         TokenState::Pending | TokenState::Active | TokenState::Superseded { .. } => None,
+    }
+}
+
+/// Refuses to add to the tokens that are still good. A rotation that ends them all at once is never refused.
+pub fn crowded(tokens: &[&TokenRow], overlap: Overlap, now: UnixTime) -> Option<TokenStep> {
+    let ends: Vec<UnixTime> = still_good(tokens, now).collect();
+    let until = *ends.iter().min()?;
+    (overlap != Overlap::NONE && ends.len() >= SUPERSEDED_MOST)
+        .then_some(TokenStep::LeftCrowded { count: ends.len(), until })
+}
+
+/// When those that were superseded and are still good end.
+fn still_good<'a>(tokens: &'a [&TokenRow], now: UnixTime) -> impl Iterator<Item = UnixTime> + 'a {
+    tokens.iter().filter_map(move |token| token.good_beside_its_successor(now))
+}
+
+impl Turn {
+    /// The turn from `token`, which is in force, to a new one.
+    pub fn of(
+        token: &TokenRow,
+        tokens: &[&TokenRow],
+        overlap: Overlap,
+        why: &'static str,
+        now: UnixTime,
+    ) -> Self {
+        let until = now.plus(overlap.seconds).min(token.expires_at);
+        Self { overlap, why, until, older: still_good(tokens, now).count() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Takes the gateway's events: one line each on standard output, one row each in the store. Off the calls' path.
 
-use crate::output::note;
+use crate::lookout::Lookout;
+use crate::output::{note, without_tokens};
 use hallpass_core::Event;
 use hallpass_store::Store;
 use std::io::Write;
@@ -25,24 +26,53 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// How long to wait before a group that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Where the gateway's events go, and where the recorder takes them from.
+pub fn channel() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+    mpsc::channel(WAITING_MOST)
+}
+
 /// Starts the recorder. It ends when every sender is dropped and all that waited is written.
-pub fn start(store: Store, json: bool) -> (mpsc::Sender<Event>, JoinHandle<()>) {
-    let (sender, mut events) = mpsc::channel(WAITING_MOST);
-    let task = tokio::spawn(async move {
+pub fn start(
+    mut events: mpsc::Receiver<Event>,
+    store: Store,
+    json: bool,
+    mut lookout: Lookout,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
         let printer = Printer::start();
         let mut group = Vec::with_capacity(GROUP_MOST);
-        while events.recv_many(&mut group, GROUP_MOST).await > 0 {
+        loop {
+            match tokio::time::timeout_at(lookout.due(), events.recv_many(&mut group, GROUP_MOST)).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(_) => {
+                    lookout.act().await;
+                    tokio::time::sleep(REST_LEAST).await;
+                    continue;
+                }
+            }
+            group.iter_mut().for_each(hide_tokens);
+            lookout.look(&mut group).await;
             printer.print(&group, json);
             let begun = Instant::now();
-            keep(&store, &group).await;
+            let last = keep(&store, &group).await;
+            lookout.logged(last).await;
             group.clear();
             // Whoever else writes looks for the lock now and then and stands in no queue: without a rest a command that
             // revokes finds it taken again and again while clients call without pause.
             tokio::time::sleep(begun.elapsed().clamp(REST_LEAST, REST_MOST)).await;
         }
+        lookout.end().await;
         printer.end().await;
-    });
-    (sender, task)
+    })
+}
+
+/// What a caller says of itself may be a token, pasted into the wrong place.
+fn hide_tokens(event: &mut Event) {
+    let said = [&mut event.user_agent, &mut event.client_info, &mut event.tool, &mut event.method];
+    for text in said.into_iter().flatten().filter(|text| text.contains("eyJ")) {
+        *text = without_tokens(text);
+    }
 }
 
 /// Prints on a thread of its own: a reader who went away, or who stands still (Ctrl-S, a stuck pipe), holds up neither
@@ -82,13 +112,17 @@ impl Printer {
     }
 }
 
-/// Tries until it is written: meanwhile events wait, and when too many wait, calls are refused.
-async fn keep(store: &Store, group: &[Event]) {
+/// Tries until it is written: meanwhile events wait, and when too many wait, calls are refused. Returns the last row.
+async fn keep(store: &Store, group: &[Event]) -> i64 {
     let mut said = false;
-    while let Err(fault) = store.add_events(group).await {
-        if !said {
-            note(&format!("the log cannot be written, calls will be refused if this goes on: {fault}"));
-            said = true;
+    loop {
+        match store.add_events(group).await {
+            Ok(last) => return last,
+            Err(fault) if !said => {
+                note(&format!("the log cannot be written, calls will be refused if this goes on: {fault}"));
+                said = true;
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(PAUSE).await;
     }

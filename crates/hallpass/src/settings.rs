@@ -1,6 +1,7 @@
 //! Which hallpass.toml counts, and what it says. Changes nothing.
 
 use crate::fault::{Doing, Fault, Result};
+use crate::given_file;
 use crate::home::Home;
 use hallpass_core::roster::Roster;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// The gateway's own address unless told otherwise.
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4255);
+
+/// The largest hallpass.toml that is read, in bytes.
+const MOST: usize = 1 << 20;
 
 /// The configuration in force and where it stands.
 #[derive(Clone, Debug)]
@@ -45,7 +49,7 @@ impl Settings {
 
     fn read_one(file: &Path) -> Result<Self> {
         let shown = file.display();
-        let text = match std::fs::read_to_string(file) {
+        let text = match given_file::regular(file).and_then(|opened| given_file::read_text(opened, MOST)) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Fault::new(format!("there is no `{shown}`"))

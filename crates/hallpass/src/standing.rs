@@ -56,17 +56,21 @@ pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Res
             for entry in entries {
                 entries_in_place &= look_at_entry(target, &original, entry, client, leaving)?;
             }
-            let token_file = Original::read(token_file)?;
-            let text = std::str::from_utf8(&token_file.bytes).unwrap_or_default().trim_end();
-            let token = (!text.is_empty()).then(|| TokenDigest::of(text));
-            Ok(Standing {
-                token,
-                foreign: false,
-                entries_in_place,
-                open_to_others: token_file.is_open_to_others(),
-            })
+            Ok(Standing { entries_in_place, ..look_at_token_file(token_file)? })
         }
     }
+}
+
+/// Looks at the file that a bridge reads, and not at the entries that start it.
+pub fn look_at_token_file(token_file: &Path) -> Result<Standing> {
+    let token_file = Original::read(token_file)?;
+    let text = std::str::from_utf8(&token_file.bytes).unwrap_or_default().trim_end();
+    Ok(Standing {
+        token: (!text.is_empty()).then(|| TokenDigest::of(text)),
+        foreign: false,
+        entries_in_place: true,
+        open_to_others: token_file.is_open_to_others(),
+    })
 }
 
 /// Whether the entry is as it should be. One that is not ours is never replaced.

@@ -6,7 +6,7 @@ use crate::home::Home;
 use hallpass_clients::{App, KeyPath, Os, Place, PlaceRoot};
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{ClientName, ServerName};
-use hallpass_store::ClientRow;
+use hallpass_store::{ClientRow, PlacementRow};
 use std::path::{Path, PathBuf};
 
 /// The place of one client's token.
@@ -99,6 +99,12 @@ impl Target {
             }
         };
         Ok(Self { app, file, shape })
+    }
+
+    /// The token file of a placement that was made before, and nothing else: the configuration is left alone.
+    pub fn token_file_of(placement: &PlacementRow, token_file: PathBuf, app: &'static App) -> Self {
+        let shape = Shape::Bridge { entries: Vec::new(), token_file };
+        Self { app, file: PathBuf::from(&placement.file), shape }
     }
 
     /// The places in the file that are written.

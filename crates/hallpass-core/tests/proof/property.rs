@@ -151,6 +151,7 @@ fn same_key(key: &VerifyingKey, jwk: &Value) {
     assert_eq!(jwk["alg"], key.algorithm().as_str());
     match key.algorithm() {
         Algorithm::Es256 => {
+            assert!(["x", "y"].iter().all(|name| bytes(name).len() == 32));
             assert_eq!(key.public_bytes(), Some([vec![4], bytes("x"), bytes("y")].concat().as_slice()));
         }
         Algorithm::EdDsa | Algorithm::Ed25519 => assert_eq!(key.public_bytes(), Some(bytes("x").as_slice())),

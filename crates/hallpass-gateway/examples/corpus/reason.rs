@@ -45,7 +45,13 @@ pub(crate) fn class_of(denial: &Denial) -> Class {
         Denial::ClientDisabled { .. } => signed("client_disabled"),
         Denial::HostNotAllowed => unsigned("host_not_allowed"),
         Denial::OriginNotAllowed => unsigned("origin_not_allowed"),
+        Denial::GraceOver { .. } | Denial::HasMoved { .. } => signed("legacy_not_allowed"),
         Denial::OtherClientsPath { .. }
+        | Denial::PolicyDenied { .. }
+        | Denial::TooFast { .. }
+        | Denial::PolicyChanged { .. }
+        | Denial::LegacyServerNotAllowed { .. }
+        | Denial::Stale
         | Denial::ServerNotAllowed { .. }
         | Denial::AmbiguousRequest { .. }
         | Denial::NoSuchPath

@@ -8,7 +8,7 @@
 use crate::file::{Corpus, Keys, Profile, Registry, Status};
 use hallpass_core::keys::{JtiRule, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
-use hallpass_core::snapshot::{Authority, Client, ServerScope, TokenRecord, TokenState, TokenType};
+use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenState, TokenType};
 use hallpass_core::strict_json::Json;
 use hallpass_core::{
     Bearer, ClientName, Denial, Signed, Snapshot, Subject, TokenDigest, UnixTime, check_signature, jwks,
@@ -191,12 +191,7 @@ fn clients_of(registry: &Registry) -> Result<Vec<Client>, String> {
     let mut clients = Vec::new();
     for (name, entry) in &registry.clients {
         let subject = Subject::new(&entry.sub).map_err(|fault| format!("`sub` of `{name}`: {fault}"))?;
-        clients.push(Client {
-            name: client_name(name)?,
-            subject,
-            enabled: !entry.disabled,
-            servers: ServerScope::All,
-        });
+        clients.push(Client { enabled: !entry.disabled, ..Client::new(client_name(name)?, subject) });
     }
     Ok(clients)
 }
@@ -209,7 +204,7 @@ fn client_name(name: &str) -> Result<ClientName, String> {
 fn all_clients(shown: &[Signed]) -> Vec<Client> {
     let clients = shown.iter().enumerate().filter_map(|(number, signed)| {
         let subject = Subject::new(signed.claims().subject()).ok()?;
-        Some(Client { name: name_in(signed, number)?, subject, enabled: true, servers: ServerScope::All })
+        Some(Client::new(name_in(signed, number)?, subject))
     });
     clients.collect()
 }

@@ -7,7 +7,7 @@ use hallpass_core::encoding::base64url;
 use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
-use hallpass_core::snapshot::{Authority, Client, ServerScope, TokenRecord, TokenState, TokenType};
+use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenState, TokenType};
 use hallpass_core::{ClientName, Event, ServerName, Snapshot, Subject, TokenDigest, UnixTime};
 use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Upstream};
 use http::HeaderValue;
@@ -98,7 +98,7 @@ fn subject(client: &str) -> Subject {
 
 /// A client that may use every server.
 pub(crate) fn client(text: &str) -> Client {
-    Client { name: name(text), subject: subject(text), enabled: true, servers: ServerScope::All }
+    Client::new(name(text), subject(text))
 }
 
 /// The gateway under test and all around it.

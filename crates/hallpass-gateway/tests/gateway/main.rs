@@ -2,6 +2,7 @@
 
 mod bench;
 mod cut;
+mod legacy;
 mod limits;
 mod recorded;
 mod refused;

@@ -1,4 +1,4 @@
-//! Clients: registered, changed, disabled, removed, and the name used again.
+//! Clients: registered, changed, removed, and the name used again.
 
 use crate::scene::{NOW, Scene, act, client, placement};
 use hallpass_core::snapshot::{ServerScope, TokenState};
@@ -23,7 +23,7 @@ async fn a_client_comes_back_as_it_was_put() {
         scene.store.put_client(row, None).await.unwrap();
     }
     assert_eq!(scene.another().await.clients().await.unwrap(), [client("ann"), bob.clone(), nothing]);
-    let changed = ClientRow { enabled: true, entry: Some("files".into()), ..bob };
+    let changed = ClientRow { entry: Some("files".into()), ..bob };
     scene.store.put_client(&changed, Some(&act("change", "bob"))).await.unwrap();
     assert_eq!(scene.store.client("bob").await.unwrap(), Some(changed));
     assert_eq!(scene.store.client("nobody").await.unwrap(), None);
@@ -49,15 +49,6 @@ async fn a_removed_client_leaves_its_name_and_subject_free() {
     scene.store.put_client(&heir, None).await.unwrap();
     let again = scene.store.put_client(&client("ann"), None).await;
     assert!(matches!(again, Err(StoreFault::DuplicateSubject { other, .. }) if other == "bob"));
-}
-
-#[tokio::test]
-async fn a_disabled_clients_tokens_wait_until_it_is_enabled() {
-    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
-    scene.store.put_client(&ClientRow { enabled: false, ..client("ann") }, None).await.unwrap();
-    assert_eq!(scene.judged(&tokens[0]).await, Err(Denial::ClientDisabled { client: client("ann").name }));
-    scene.store.put_client(&client("ann"), None).await.unwrap();
-    assert_eq!(scene.judged(&tokens[0]).await.as_deref(), Ok("ann"));
 }
 
 #[tokio::test]

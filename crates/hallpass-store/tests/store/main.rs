@@ -3,12 +3,17 @@
 mod clients;
 mod crash;
 mod events;
+mod gateways;
+mod grace;
 mod keys;
 mod measured;
 mod opening;
 mod placements;
+mod rotations;
 mod scene;
 mod seal;
 mod snapshot;
+mod switches;
 mod tokens;
+mod uses;
 mod watch;

@@ -9,11 +9,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// A connection that knows nothing of the store.
-async fn raw(file: &Path) -> SqliteConnection {
+pub(crate) async fn raw(file: &Path) -> SqliteConnection {
     sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap()
 }
 
-async fn run(connection: &mut SqliteConnection, sql: &'static str) {
+pub(crate) async fn run(connection: &mut SqliteConnection, sql: &'static str) {
     sqlx::raw_sql(sql).execute(connection).await.unwrap();
 }
 

@@ -10,8 +10,8 @@ use hallpass_core::{
     judge,
 };
 use hallpass_store::{
-    ClientRow, EventFilter, KeyState, NewKey, NewToken, PlacementKind, PlacementRow, SealKey, SigningKey,
-    Store,
+    ClientRow, EventFilter, KeyState, NewKey, NewToken, Overlap, PlacementKind, PlacementRow, SealKey,
+    SigningKey, Store,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,6 +69,19 @@ impl Scene {
         token
     }
 
+    /// Mints a token, notes it as pending, and how long the one before shall stay good beside it.
+    pub(crate) async fn mint_beside(&self, client: &str, overlap: Overlap) -> Token {
+        let token = mint(&self.key, client, NOW);
+        self.store.add_successor(&token.row, overlap).await.unwrap();
+        token
+    }
+
+    /// Makes a pending token active.
+    pub(crate) async fn activate(&self, token: &Token, at: UnixTime) {
+        let act = act("rotate", token.row.client.as_str());
+        assert!(self.store.activate(token.jti(), at, None, &act).await.unwrap());
+    }
+
     /// Mints a token and makes it active.
     pub(crate) async fn issue(&self, client: &str) -> Token {
         let token = self.mint(client).await;
@@ -94,9 +107,15 @@ impl Scene {
 
     /// What the gateway would say to the token now: the client's name, or why not.
     pub(crate) async fn judged(&self, token: &Token) -> Result<String, Denial> {
+        self.judged_at(token, NOW).await
+    }
+
+    /// The same at another time.
+    pub(crate) async fn judged_at(&self, token: &Token, at: UnixTime) -> Result<String, Denial> {
         let snapshot = self.snapshot().await;
         let signed = check_signature(&Bearer::new(&token.text)?, snapshot.authority())?;
-        judge(&Arc::new(signed), &snapshot, NOW).map(|verified| verified.client().name.to_string())
+        judge(&Arc::new(signed), &snapshot, at)
+            .map(|verified| verified.client().map_or_else(String::new, |client| client.name.to_string()))
     }
 
     /// The kinds of the acts on record, oldest first.
@@ -170,6 +189,7 @@ pub(crate) fn client(name_text: &str) -> ClientRow {
         removed: false,
         from_roster: false,
         servers: ServerScope::All,
+        policy: None,
         config: Some("/home/ann/mcp.json".into()),
         entry: Some("docs".into()),
         env: None,

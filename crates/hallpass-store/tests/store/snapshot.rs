@@ -4,7 +4,7 @@ use crate::scene::{NOW, Scene, Token, act, client, key_row, mint, placement};
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::keys::{Algorithm, KeyId};
 use hallpass_core::{Denial, Outcome};
-use hallpass_store::{ClientRow, KeyState, SealKey, SigningKey, Store, StoreFault};
+use hallpass_store::{ClientRow, GatewayRow, KeyState, SealKey, SigningKey, Store, StoreFault};
 
 #[tokio::test]
 async fn the_core_judges_by_it() {
@@ -56,8 +56,12 @@ async fn every_change_of_what_is_in_force_moves_the_revision_and_nothing_else_do
     assert!(moved().await, "revoke_token");
     store.revoke_client("bob", NOW, "lost", &act("revoke", "bob")).await.unwrap();
     assert!(moved().await, "revoke_client");
-    store.put_client(&ClientRow { enabled: false, ..client("ann") }, None).await.unwrap();
+    store.put_client(&ClientRow { entry: None, ..client("ann") }, None).await.unwrap();
     assert!(moved().await, "put_client");
+    store.disable_client("ann", NOW, "away", &act("disable", "ann")).await.unwrap();
+    assert!(moved().await, "disable_client");
+    store.enable_client("ann", &act("enable", "ann")).await.unwrap();
+    assert!(moved().await, "enable_client");
     store.remove_client("bob", NOW, "left", &act("remove", "bob")).await.unwrap();
     assert!(moved().await, "remove_client");
     store.put_setting("audience", "other").await.unwrap();
@@ -70,7 +74,11 @@ async fn every_change_of_what_is_in_force_moves_the_revision_and_nothing_else_do
     store.add_events(&[crate::scene::call("ann", 0, Outcome::Ok)]).await.unwrap();
     store.put_placement(&placement("ann")).await.unwrap();
     store.setting("issuer").await.unwrap();
-    assert!(!moved().await, "events, placements and reading");
+    store.tell_end(first.jti(), NOW, &act("warning", "ann")).await.unwrap();
+    let row = GatewayRow { node: "local".into(), pid: 1, revision: 1, at_ms: 0 };
+    store.put_gateway(&row).await.unwrap();
+    store.drop_gateway("local", 1).await.unwrap();
+    assert!(!moved().await, "events, placements, the gateway's row and reading");
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ pub(super) enum TokenProblem {
     Missing(PathBuf),
     Unreadable(PathBuf, String),
     NotAFile(PathBuf),
+    OpenToOthers(PathBuf, u32),
+    OtherOwner(PathBuf),
     Empty(TokenPlace),
     Malformed(TokenPlace),
 }
@@ -231,6 +233,14 @@ impl fmt::Display for TokenProblem {
                 write!(f, "cannot read the token at `{}`: {detail}", path.display())
             }
             Self::NotAFile(path) => write!(f, "`{}` is not a file with a token", path.display()),
+            Self::OpenToOthers(path, mode) => write!(
+                f,
+                "others can read the token at `{}` (mode {mode:o}): run `hallpass issue`, which makes a new one",
+                path.display()
+            ),
+            Self::OtherOwner(path) => {
+                write!(f, "the token at `{}` belongs to another user", path.display())
+            }
             Self::Empty(place) => write!(f, "{place} is empty: run `hallpass issue`"),
             Self::Malformed(place) => {
                 write!(f, "{place} holds something that is not a token: run `hallpass issue`")

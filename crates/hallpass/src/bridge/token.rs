@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use http::HeaderValue;
@@ -44,10 +45,18 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenProblem> {
         _ => TokenProblem::Unreadable(path.to_owned(), error.to_string()),
     };
     // Before the opening: a pipe would be waited for.
-    let size = match std::fs::metadata(path).map_err(problem)? {
-        meta if meta.is_file() => meta.len().min(LIMIT),
-        _ => return Err(TokenProblem::NotAFile(path.to_owned())),
-    };
+    let meta = std::fs::metadata(path).map_err(problem)?;
+    if !meta.is_file() {
+        return Err(TokenProblem::NotAFile(path.to_owned()));
+    }
+    // As `hallpass issue` writes it. One that others can read may be in use by others already.
+    if meta.mode() & 0o077 != 0 {
+        return Err(TokenProblem::OpenToOthers(path.to_owned(), meta.mode() & 0o777));
+    }
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(TokenProblem::OtherOwner(path.to_owned()));
+    }
+    let size = meta.len().min(LIMIT);
     // All the room at once: a buffer that grows leaves pieces of the token behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 32));
     File::open(path).and_then(|file| file.take(size).read_to_end(&mut bytes)).map_err(problem)?;

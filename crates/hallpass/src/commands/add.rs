@@ -94,6 +94,7 @@ fn wanted(add: &Add, name: ClientName, settings: &Settings, stored: Option<&Clie
         removed: false,
         from_roster: false,
         servers: scope((!servers.is_empty()).then_some(servers.as_slice())),
+        policy: stored.and_then(|stored| stored.policy.clone()),
         config: config.as_deref().map(utf8).transpose()?.map(str::to_owned),
         entry: add.entry.clone(),
         env: add.env.clone(),

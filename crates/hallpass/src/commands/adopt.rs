@@ -1,4 +1,4 @@
-//! `hallpass adopt`, and the taking over of a whole former set-up.
+//! `hallpass adopt`: one token of a former set-up. Whose it is, whether it may be taken over, and doing it.
 
 use super::Context;
 use super::roster::wanted;
@@ -6,21 +6,17 @@ use crate::carry_out::act;
 use crate::cli::Consent;
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
-use crate::former::{FORMER_KID, Former, former_kid};
+use crate::former::FORMER_KID;
 use crate::installation::Installation;
+use crate::plan::revoked_by_a_person;
 use crate::settings::Settings;
 use crate::target::UNPLACED;
 use hallpass_core::judge::check_claims;
 use hallpass_core::snapshot::{Authority, ServerScope, TokenState};
 use hallpass_core::{Bearer, ClientName, Denial, Event, Signed, Subject, UnixTime, check_signature};
-use hallpass_store::{ADOPTED_UNTIL, ClientRow, KeyState, NewKey, NewToken, SigningKey, TokenRow};
+use hallpass_store::{ADOPTED_UNTIL, ClientRow, KeyState, NewToken, TokenRow};
 use serde_json::json;
 use std::path::Path;
-
-/// The setting with the instant at which the grace period ends. Set once.
-pub(super) const GRACE_UNTIL: &str = "grace_until";
-/// The setting with the shared token, sealed.
-const SHARED_TOKEN: &str = "shared_token";
 
 /// Takes over one token that exists already.
 pub(super) async fn run(
@@ -33,28 +29,29 @@ pub(super) async fn run(
     let settings = context.settings(None)?;
     let installation = context.installation().await?;
     let _lock = installation.home.lock()?;
+    let now = clock::now();
     let snapshot = installation.snapshot().await?;
-    let signed = check_former(text.trim(), snapshot.authority(), clock::now())?;
-    check_cut_off(&installation, &signed).await?;
+    check_key(&installation).await?;
+    let signed = check_former(text.trim(), snapshot.authority(), now)?;
+    let registered = Registered::of(&installation).await?;
+    registered.check_cut_off(&signed)?;
     let ends = signed.claims().expires_at;
-    if let Some(row) = known(&installation, &signed).await? {
-        let name = &row.client;
-        context.output.line(format!("{name}: its token was taken over before: nothing to change"));
+    let document = |name: &ClientName, adopted: bool| {
         context.output.document(&json!({
-            "client": name, "adopted": false, "dry_run": consent.dry_run, "expires_at": ends.to_string(),
+            "client": name, "adopted": adopted, "dry_run": consent.dry_run, "expires_at": ends.to_string(),
         }));
+    };
+    if let Some(row) = registered.known(&signed)? {
+        context.output.line(format!("{}: its token was taken over before: nothing to change", row.client));
+        document(&row.client, false);
         return Ok(());
     }
     let name = match client {
         Some(name) => ClientName::new(name).doing(format!("the client `{}`", name.escape_debug()))?,
-        None => whose(&installation, &settings, &signed).await?.ok_or_else(|| nobodys(&signed))?,
+        None => registered.whose(&settings, &signed).ok_or_else(|| nobodys(&signed))?,
     };
-    let heir = Heir::find(&installation, &settings, &name, &signed).await?;
-    context.output.line(format!(
-        "{name}: {}take over its token (ends {ends}){}",
-        heir.registers(),
-        heir.loses()
-    ));
+    let heir = Heir::find(&registered, &settings, &name, &signed, now)?;
+    context.output.line(heir.describe(&signed));
     let adopted = if consent.dry_run {
         false
     } else {
@@ -66,126 +63,38 @@ pub(super) async fn run(
     if adopted {
         context.output.line("taken over");
     }
-    context.output.document(&json!({
-        "client": name, "adopted": adopted, "dry_run": consent.dry_run, "expires_at": ends.to_string(),
-    }));
+    document(&name, adopted);
     Ok(())
 }
 
-/// Takes over a former set-up: its secret as a key that only adopted tokens pass, the end of the grace period, the
-/// copies of its tokens. A second run adds what is new and moves nothing.
-pub(super) async fn take_over(
-    context: &Context,
-    installation: &Installation,
-    settings: &Settings,
-    former: &Former,
-    now: UnixTime,
-) -> Result<()> {
-    keep_secret(installation, former, now).await?;
-    keep_grace(installation, former, now).await?;
-    let snapshot = installation.snapshot().await?;
-    for (name, token) in &former.tokens {
-        let taken = async {
-            let signed = check_former(token, snapshot.authority(), now)?;
-            check_cut_off(installation, &signed).await?;
-            if known(installation, &signed).await?.is_some() {
-                return Ok(false);
-            }
-            // The subject says whose it is; the variable's name is only what somebody called it.
-            let name = whose(installation, settings, &signed).await?.unwrap_or_else(|| name.clone());
-            let heir = Heir::find(installation, settings, &name, &signed).await?;
-            adopt(installation, &heir, &signed).await
-        };
-        match taken.await {
-            Ok(true) => context.output.line(format!("{name}: its token is taken over")),
-            Ok(false) => context.output.line(format!("{name}: its token was taken over before")),
-            Err(fault) => context.output.note(format!("{name}: its token is not taken over: {fault}")),
-        }
-    }
-    Ok(())
-}
-
-/// The end of the grace period that is stored, if there is one.
-pub(super) async fn grace_until(installation: &Installation) -> Result<Option<UnixTime>> {
-    let stored = installation.store.setting(GRACE_UNTIL).await.doing("the grace period")?;
-    stored
-        .map(|text| {
-            text.parse()
-                .map(UnixTime::from_seconds)
-                .map_err(|_| Fault::new("the stored end of the grace period is damaged"))
-        })
-        .transpose()
-}
-
-/// Whether the former secret was taken over before. Another one is refused.
-pub(super) async fn knows_secret(installation: &Installation, former: &Former) -> Result<bool> {
+/// Refuses where there is no former secret, or none any more.
+async fn check_key(installation: &Installation) -> Result<()> {
     let keys = installation.store.keys().await.doing("the keys")?;
-    let Some(known) = keys.iter().find(|key| key.kid == FORMER_KID) else { return Ok(false) };
-    let key = SigningKey::from_secret(former_kid()?, former.secret.as_bytes()).doing("`JWT_SECRET_KEY`")?;
-    let known = SigningKey::from_sealed(former_kid()?, known.algorithm, &known.sealed, &installation.seal);
-    let known = known.and_then(|key| key.verifying_key()).doing("the former secret in the database")?;
-    let same = key.verifying_key().doing("`JWT_SECRET_KEY`")?.is_same(&known);
-    if same { Ok(true) } else { Err(other_secret()) }
-}
-
-async fn keep_secret(installation: &Installation, former: &Former, now: UnixTime) -> Result<()> {
-    if knows_secret(installation, former).await? {
-        return Ok(());
+    match keys.iter().find(|key| key.former).map(|key| key.state) {
+        None => Err(Fault::new("no former set-up was taken over in this home")
+            .hint("first `hallpass init --from-env FILE`, with its environment file")),
+        Some(KeyState::Retired) => Err(stopped()),
+        Some(KeyState::Next | KeyState::Active | KeyState::VerifyOnly) => Ok(()),
     }
-    let key = SigningKey::from_secret(former_kid()?, former.secret.as_bytes()).doing("`JWT_SECRET_KEY`")?;
-    let row = NewKey {
-        kid: FORMER_KID.into(),
-        algorithm: key.algorithm(),
-        public: Vec::new(),
-        sealed: key.to_sealed(&installation.seal).doing("cannot seal the former secret")?,
-        state: KeyState::VerifyOnly,
-        former: true,
-        created_at: now,
-        reason: None,
-    };
-    // The cut-off first: with the key but without it, nothing passes either.
-    let cut_off = now.seconds().to_string();
-    installation.store.put_setting(ADOPTED_UNTIL, &cut_off).await.doing("cannot keep the cut-off")?;
-    let imported = Event {
-        reason: Some("the secret of the former set-up".into()),
-        ..Event::new(clock::now_ms(), "import-key", hallpass_core::Outcome::Done)
-    };
-    installation.store.add_key(&row, Some(&imported)).await.doing("cannot keep the former secret")
 }
 
-fn other_secret() -> Fault {
-    Fault::new("another former secret was taken over before")
-        .hint("one home takes over one set-up: use another `--home`")
-}
-
-async fn keep_grace(installation: &Installation, former: &Former, now: UnixTime) -> Result<()> {
-    let (Some(until), Some(token)) = (former.grace_until(now), &former.shared_token) else { return Ok(()) };
-    if grace_until(installation).await?.is_some() {
-        return Ok(());
-    }
-    let sealed =
-        installation.seal.seal(SHARED_TOKEN, token.as_bytes()).doing("cannot seal the shared token")?;
-    let sealed = hallpass_core::encoding::hex(&sealed);
-    installation.store.put_setting(SHARED_TOKEN, &sealed).await.doing("cannot keep the shared token")?;
-    installation
-        .store
-        .put_setting(GRACE_UNTIL, &until.seconds().to_string())
-        .await
-        .doing("cannot keep the grace period")
+/// What may not be undone by a second run.
+pub(super) fn stopped() -> Fault {
+    Fault::new("the former secret was stopped in this home, and with it every token that it signed")
+        .hint("that is final; `hallpass issue NAME` gives a client a token of this home")
 }
 
 /// A token that the former secret signed and that is good now, apart from being known.
-fn check_former(token: &str, authority: &Authority, now: UnixTime) -> Result<Signed> {
+pub(super) fn check_former(token: &str, authority: &Authority, now: UnixTime) -> Result<Signed> {
     let signed = Bearer::new(token)
         .and_then(|bearer| check_signature(&bearer, authority))
         .and_then(|signed| check_claims(&signed, authority, now).map(|()| signed));
     let signed = signed.map_err(|denial| {
-        Fault::new(format!("the token is refused ({}): {denial}", denial.code())).hint(match denial {
-            Denial::Expired { .. } => "issue the client one of ours: `hallpass issue NAME`",
-            _ if authority.keys.get(FORMER_KID).is_none() => {
-                "take the former set-up over first: `hallpass init --from-env FILE`"
-            }
-            _ => "only what the former secret signed can be taken over: is this another set-up's token?",
+        let expired = matches!(denial, Denial::Expired { .. });
+        Fault::new(format!("the token is refused ({}): {denial}", denial.code())).hint(if expired {
+            "issue the client one of ours: `hallpass issue NAME`"
+        } else {
+            "only what the former secret signed can be taken over: is this another set-up's token?"
         })
     })?;
     if signed.key().kid().as_str() == FORMER_KID {
@@ -195,50 +104,71 @@ fn check_former(token: &str, authority: &Authority, now: UnixTime) -> Result<Sig
         .hint("`hallpass verify FILE` says what it is"))
 }
 
-/// What is known of a token that was shown before. One that was stopped stays stopped.
-async fn known(installation: &Installation, signed: &Signed) -> Result<Option<TokenRow>> {
-    let rows = installation.store.tokens().await.doing("the tokens")?;
-    let Some(row) = rows.into_iter().find(|row| row.digest.matches(&signed.digest())) else {
-        return Ok(None);
-    };
-    match row.state {
-        TokenState::Pending | TokenState::Active => Ok(Some(row)),
-        TokenState::Superseded { .. } | TokenState::Revoked { .. } => Err(Fault::new(format!(
-            "the token was taken over for `{}` before, and has ended: {}",
-            row.client,
-            super::list::state_word(&row)
-        ))
-        .hint(format!("that is final; `hallpass issue {}` gives the client a new one", row.client))),
-    }
+/// What is registered already. Nothing, where there is no home yet.
+pub(super) struct Registered {
+    clients: Vec<ClientRow>,
+    /// Newest first.
+    tokens: Vec<TokenRow>,
+    cut_off: Option<UnixTime>,
 }
 
-/// A leaked secret must not mint tokens that could be adopted later.
-async fn check_cut_off(installation: &Installation, signed: &Signed) -> Result<()> {
-    let cut_off = installation.store.setting(ADOPTED_UNTIL).await.doing("the cut-off")?;
-    let cut_off = cut_off.and_then(|text| text.parse().ok()).map(UnixTime::from_seconds);
-    if cut_off.is_some_and(|cut_off| signed.claims().issued_at <= cut_off) {
-        return Ok(());
+impl Registered {
+    pub(super) async fn of(installation: &Installation) -> Result<Self> {
+        let clients = installation.store.clients().await.doing("the clients")?;
+        let cut_off = installation.store.setting(ADOPTED_UNTIL).await.doing("the cut-off")?;
+        Ok(Self {
+            clients: clients.into_iter().filter(|client| !client.removed).collect(),
+            tokens: installation.store.tokens().await.doing("the tokens")?,
+            cut_off: cut_off.and_then(|text| text.parse().ok()).map(UnixTime::from_seconds),
+        })
     }
-    Err(Fault::new("the token was issued after the former secret was taken over")
-        .hint("issue one of ours: `hallpass issue NAME`"))
-}
 
-/// The client whose subject the token has.
-async fn whose(
-    installation: &Installation,
-    settings: &Settings,
-    signed: &Signed,
-) -> Result<Option<ClientName>> {
-    let subject = signed.claims().subject();
-    let stored = installation.store.clients().await.doing("the clients")?;
-    let stored = stored.into_iter().find(|client| !client.removed && client.subject.as_str() == subject);
-    if let Some(client) = stored {
-        return Ok(Some(client.name));
+    /// Before there is anything: a former secret that is taken over now counts up to now.
+    pub(super) fn nothing(now: UnixTime) -> Self {
+        Self { clients: Vec::new(), tokens: Vec::new(), cut_off: Some(now) }
     }
-    let described = settings.roster.clients.iter();
-    let mut described = described
-        .filter(|(_, client)| client.subject.as_ref().is_some_and(|known| known.as_str() == subject));
-    Ok(described.next().map(|(name, _)| name.clone()))
+
+    /// The same where the former secret comes in now.
+    pub(super) fn with_cut_off(self, now: UnixTime) -> Self {
+        Self { cut_off: Some(self.cut_off.unwrap_or(now)), ..self }
+    }
+
+    /// What is known of a token that was shown before. One that was stopped stays stopped.
+    pub(super) fn known(&self, signed: &Signed) -> Result<Option<&TokenRow>> {
+        let Some(row) = self.tokens.iter().find(|row| row.digest.matches(&signed.digest())) else {
+            return Ok(None);
+        };
+        match row.state {
+            TokenState::Pending | TokenState::Active => Ok(Some(row)),
+            TokenState::Superseded { .. } | TokenState::Revoked { .. } => Err(Fault::new(format!(
+                "the token was taken over for `{}` before, and has ended: {}",
+                row.client,
+                super::list::state_word(row)
+            ))
+            .hint(format!("that is final; `hallpass issue {}` gives the client a new one", row.client))),
+        }
+    }
+
+    /// A leaked secret must not mint tokens that could be adopted later.
+    pub(super) fn check_cut_off(&self, signed: &Signed) -> Result<()> {
+        if self.cut_off.is_some_and(|cut_off| signed.claims().issued_at <= cut_off) {
+            return Ok(());
+        }
+        Err(Fault::new("the token was issued after the former secret was taken over")
+            .hint("issue one of ours: `hallpass issue NAME`"))
+    }
+
+    /// The client whose subject the token has.
+    pub(super) fn whose(&self, settings: &Settings, signed: &Signed) -> Option<ClientName> {
+        let subject = signed.claims().subject();
+        if let Some(client) = self.clients.iter().find(|client| client.subject.as_str() == subject) {
+            return Some(client.name.clone());
+        }
+        let mut described = settings.roster.clients.iter();
+        let found = described
+            .find(|(_, client)| client.subject.as_ref().is_some_and(|known| known.as_str() == subject));
+        found.map(|(name, _)| name.clone())
+    }
 }
 
 fn nobodys(signed: &Signed) -> Fault {
@@ -247,25 +177,33 @@ fn nobodys(signed: &Signed) -> Fault {
 }
 
 /// Who gets the token: registered already, or as it will be.
-struct Heir {
-    client: ClientRow,
+pub(super) struct Heir {
+    pub(super) client: ClientRow,
     is_new: bool,
-    had_one: bool,
+    /// It has a token that counts, which ends when it gets this one.
+    pub(super) has_one: bool,
 }
 
 impl Heir {
-    /// The client of that name, if the token's subject is its own.
-    async fn find(
-        installation: &Installation,
+    /// The client of that name, if the token's subject is its own and nobody has cut it off.
+    pub(super) fn find(
+        registered: &Registered,
         settings: &Settings,
         name: &ClientName,
         signed: &Signed,
+        now: UnixTime,
     ) -> Result<Self> {
         let subject = signed.claims().subject();
-        let stored = installation.store.client(name.as_str()).await.doing("the client")?;
-        let stored = stored.filter(|client| !client.removed);
-        let tokens = installation.store.tokens_of(name.as_str()).await.doing("the client's tokens")?;
-        let had_one = tokens.iter().any(|token| token.state == TokenState::Active && !token.former);
+        let stored = registered.clients.iter().find(|client| client.name == *name).cloned();
+        let tokens = registered.tokens.iter().filter(|token| token.client == *name && !token.former);
+        let tokens: Vec<&TokenRow> = tokens.collect();
+        if let Some(at) = revoked_by_a_person(&tokens) {
+            return Err(Fault::new(format!("`{name}` was revoked on {at}")).hint(format!(
+                "that is final for its former tokens; `hallpass issue {name}` gives it a new one"
+            )));
+        }
+        let counts = |token: &&TokenRow| token.state == TokenState::Active && token.expires_at > now;
+        let has_one = tokens.into_iter().any(|token| counts(&token));
         let is_new = stored.is_none();
         let client = match (stored, settings.roster.clients.get(name)) {
             (Some(stored), _) => stored,
@@ -273,18 +211,21 @@ impl Heir {
             (None, None) => unplaced(name, subject)?,
         };
         if client.subject.as_str() == subject {
-            return Ok(Self { client, is_new, had_one });
+            return Ok(Self { client, is_new, has_one });
         }
         Err(Fault::new(format!("the token's subject `{}` is not that of `{name}`", subject.escape_debug()))
             .hint(format!("`{name}` has the subject `{}`", client.subject)))
     }
 
-    fn registers(&self) -> &'static str {
-        if self.is_new { "register, " } else { "" }
-    }
-
-    fn loses(&self) -> &'static str {
-        if self.had_one { "; the one it has ends now" } else { "" }
+    /// What will be done.
+    pub(super) fn describe(&self, signed: &Signed) -> String {
+        format!(
+            "{}: {}take over its token (ends {}){}",
+            self.client.name,
+            if self.is_new { "register, " } else { "" },
+            signed.claims().expires_at,
+            if self.has_one { "; the one it has ends now" } else { "" }
+        )
     }
 }
 
@@ -298,6 +239,7 @@ fn unplaced(name: &ClientName, subject: &str) -> Result<ClientRow> {
         removed: false,
         from_roster: false,
         servers: ServerScope::All,
+        policy: None,
         config: None,
         entry: None,
         env: None,
@@ -305,7 +247,8 @@ fn unplaced(name: &ClientName, subject: &str) -> Result<ClientRow> {
     })
 }
 
-async fn adopt(installation: &Installation, heir: &Heir, signed: &Signed) -> Result<bool> {
+/// Registers the client if need be, and takes the token over. `false`: it is known already.
+pub(super) async fn adopt(installation: &Installation, heir: &Heir, signed: &Signed) -> Result<bool> {
     let (claims, client) = (signed.claims(), &heir.client);
     if heir.is_new {
         installation

@@ -7,11 +7,12 @@ use crate::cli::Consent;
 use crate::fault::{Fault, Result};
 use crate::installation::Installation;
 use crate::output::print_fault;
-use crate::plan::{ClientPlan, Registration, TokenStep};
+use crate::plan::{ClientPlan, Registration, TokenStep, Turn};
 use crate::settings::Settings;
 use crate::target::Shape;
 use hallpass_clients::Reload;
 use hallpass_core::ClientName;
+use hallpass_store::Overlap;
 use serde_json::{Value, json};
 
 /// Refuses what cannot be carried out, shows the plan and asks. `false`: there is nothing to do, or it was a dry run.
@@ -91,7 +92,10 @@ fn not_done(context: &Context, name: &ClientName, fault: &Fault) -> String {
 
 fn said(plan: &ClientPlan, done: &Done) -> String {
     match (&done.issued, done.file_changed) {
-        (Some(_), _) => format!("issued and placed{}", restart(plan)),
+        (Some(_), _) => match overlapping(plan) {
+            Some(turn) => format!("rotated{}; the one before is good until {}", restart(plan), turn.until),
+            None => format!("issued and placed{}", restart(plan)),
+        },
         (None, true) => format!("put right{}", restart(plan)),
         (None, false) => "registered".into(),
     }
@@ -115,8 +119,50 @@ fn describe(plan: &ClientPlan) -> String {
             )
         }
         TokenStep::PutRight => format!("{name}: {registered}put right {}", place(plan)),
-        TokenStep::Issue { why } => format!("{name}: {registered}issue a token ({why}) -> {}", place(plan)),
+        TokenStep::Issue { why } => {
+            format!("{name}: {registered}issue a token ({why}) -> {}{}", place(plan), disabled(plan))
+        }
+        TokenStep::Rotate(turn) => {
+            let place = place(plan);
+            format!("{name}: {registered}rotate its token -> {place}\n    {}{}", fate(turn), disabled(plan))
+        }
+        TokenStep::LeftCrowded { count, until } => format!(
+            "{name}: left alone, {count} tokens of its that were superseded are still good, the first until {until} (`hallpass rotate {name} --now` ends them)"
+        ),
     }
+}
+
+/// The turn of a plan after which two tokens are good for a while.
+fn overlapping(plan: &ClientPlan) -> Option<&Turn> {
+    let TokenStep::Rotate(turn) = &plan.step else { return None };
+    Some(turn).filter(|turn| turn.overlap != Overlap::NONE)
+}
+
+/// What becomes of the tokens before.
+pub(super) fn fate(turn: &Turn) -> String {
+    let older = turn.older;
+    if turn.overlap == Overlap::NONE {
+        let ends = match older {
+            0 => String::new(),
+            1 => ", and so does 1 older one".into(),
+            _ => format!(", and so do {older} older ones"),
+        };
+        return format!("the one before ends at once{ends}");
+    }
+    let seen = if turn.overlap.until_seen { "the new one is first used, at the latest until " } else { "" };
+    let kept = match older {
+        0 => String::new(),
+        1 => "; 1 older one keeps its end".into(),
+        _ => format!("; {older} older ones keep their ends"),
+    };
+    format!("the one before is good until {seen}{}{kept}", turn.until)
+}
+
+fn disabled(plan: &ClientPlan) -> String {
+    if plan.client.enabled {
+        return String::new();
+    }
+    format!("\n    it is disabled: its tokens are refused until `hallpass enable {}`", plan.client.name)
 }
 
 fn place(plan: &ClientPlan) -> String {
@@ -167,7 +213,10 @@ fn client_document(plan: &ClientPlan, done: &[ClientName]) -> Value {
         TokenStep::LeftRevoked { .. } => ("left_revoked", None),
         TokenStep::PutRight => ("put_right", None),
         TokenStep::Issue { why } => ("issue", Some(*why)),
+        TokenStep::Rotate(turn) => ("rotate", Some(turn.why)),
+        TokenStep::LeftCrowded { .. } => ("left_crowded", None),
     };
+    let turn = overlapping(plan);
     json!({
         "client": plan.client.name,
         "action": action,
@@ -180,5 +229,7 @@ fn client_document(plan: &ClientPlan, done: &[ClientName]) -> Value {
         "file": plan.target.file,
         "entries": plan.target.paths().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "done": done.contains(&plan.client.name),
+        "before_good_until": turn.map(|turn| turn.until.to_string()),
+        "until_seen": turn.is_some_and(|turn| turn.overlap.until_seen),
     })
 }

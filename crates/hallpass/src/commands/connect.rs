@@ -4,22 +4,41 @@ use super::Context;
 use crate::bridge::{self, BridgeSettings, TokenSource};
 use crate::environment;
 use crate::fault::{Fault, Result};
+use crate::given_file;
 use crate::output::note;
 use crate::settings::LISTEN;
 use hallpass_core::{ClientName, ServerName};
+use http::Uri;
+use std::net::IpAddr;
+
+/// The way to the gateway.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    /// As it was named; else where this home's gateway listens.
+    pub(super) url: Option<&'a str>,
+    /// A person says that the token may be read on the way.
+    pub(super) cleartext_ok: bool,
+}
 
 /// The bridge: reads the token afresh for each request, so a new token needs no restart.
-pub(super) async fn run(context: &Context, server: &str, client: &str, url: Option<&str>) -> Result<()> {
+pub(super) async fn run(context: &Context, server: &str, client: &str, way: Way<'_>) -> Result<()> {
     let server = ServerName::new(server)
         .map_err(|why| Fault::usage(format!("`{}` is not a server's name: {why}", server.escape_debug())))?;
     let client = ClientName::new(client)
         .map_err(|why| Fault::usage(format!("`{}` is not a client's name: {why}", client.escape_debug())))?;
-    let base = url.map_or_else(|| endpoint(context), str::to_owned);
+    // Whoever else can write there says where the token goes.
+    context.home.check_private_if_there()?;
+    let base = way.url.map_or_else(|| endpoint(context), str::to_owned);
     let url = format!("{}/c/{client}/s/{server}/mcp", base.trim_end_matches('/'));
-    let url = url.parse().map_err(|_| {
+    let url: Uri = url.parse().map_err(|_| {
         Fault::usage("the gateway's address is not a URL")
             .hint("`--url http://127.0.0.1:4255`, or leave it out")
     })?;
+    if way.url.is_some() && !way.cleartext_ok && !stays_here(&url) {
+        return Err(Fault::new("`--url` leads to another machine, and the token would go there unencrypted").hint(
+            "let a tunnel of yours listen on this machine, or say `--cleartext-ok` if nobody else is on the way",
+        ));
+    }
     let settings = BridgeSettings {
         url,
         token: token(context, &client),
@@ -32,9 +51,18 @@ pub(super) async fn run(context: &Context, server: &str, client: &str, url: Opti
         .map_err(|fault| Fault::new(fault.to_string()))
 }
 
+/// Whether nothing leaves this machine. An address of another scheme than `http` is refused by the bridge itself.
+fn stays_here(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let loopback = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    url.scheme_str() != Some("http") || loopback || host.eq_ignore_ascii_case("localhost")
+}
+
 /// Where the gateway of this home was last told to listen.
 fn endpoint(context: &Context) -> String {
-    let noted = std::fs::read_to_string(context.home.endpoint()).unwrap_or_default();
+    let noted =
+        given_file::regular(&context.home.endpoint()).and_then(|file| given_file::read_text(file, 256));
+    let noted = noted.unwrap_or_default();
     if noted.trim().is_empty() { format!("http://{LISTEN}") } else { noted.trim().to_owned() }
 }
 

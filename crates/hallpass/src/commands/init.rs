@@ -1,6 +1,8 @@
 //! `hallpass init`
 
-use super::{Context, adopt};
+use super::Context;
+use super::adopt::Registered;
+use super::take_over::{self, Copied};
 use crate::cli::Consent;
 use crate::clock;
 use crate::fault::{Fault, Result};
@@ -24,32 +26,28 @@ pub(super) async fn run(
     if let Some(former) = &former {
         former.check_against(&settings)?;
     }
-    let founding = match &former {
-        Some(former) => Founding {
-            issuer: former.issuer.clone(),
-            audience: former.audience.clone(),
-            secret: Some(former.secret.clone()),
-            ..Founding::plan(&settings)?
-        },
-        None => Founding::plan(&settings)?,
-    };
-    let made = !context.home.is_made();
-    let stored_grace = if made {
-        check_founding(context, &founding)
-    } else {
-        check_made(context, &settings, former.as_ref()).await?
-    };
+    let founding = found_by(&settings, former.as_ref())?;
     let now = clock::now();
-    let grace = stored_grace.or_else(|| former.as_ref().and_then(|former| former.grace_until(now)));
+    let made = !context.home.is_made();
+    let standing = if made {
+        Standing::new(now)
+    } else {
+        Standing::of(context, &settings, former.as_ref(), now).await?
+    };
+    let grace = standing.grace.or_else(|| former.as_ref().and_then(|former| former.grace_until(now)));
+    describe(context, &founding, made, former.is_none());
+    let mut copies = Vec::new();
     if let Some(former) = &former {
-        describe(context, former, stored_grace, grace);
+        copies = Copied::plan(former, &standing.registered, &settings, now)?;
+        describe_former(context, former, standing.grace, grace);
         describe_signing(context, &founding, made);
+        copies.iter().for_each(|copied| copied.describe(context));
     }
     if !consent.dry_run && (made || former.is_some()) {
         let installation = Installation::found(&context.home, &founding, &settings).await?;
         if let Some(former) = &former {
             let _lock = installation.home.lock()?;
-            adopt::take_over(context, &installation, &settings, former, now).await?;
+            take_over::carry_out(&installation, former, &copies, now).await?;
         }
         context.output.line("done. Next: name your clients and servers in hallpass.toml, then `hallpass up`");
     }
@@ -57,70 +55,99 @@ pub(super) async fn run(
         "home": context.home.folder(), "made": made && !consent.dry_run, "dry_run": consent.dry_run,
         "issuer": founding.issuer, "audience": founding.audience, "algorithm": founding.algorithm.as_str(),
         "grace_until": grace.map(|until| until.to_string()),
-        "former_tokens": former.map(|former| former.tokens.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()),
+        "former_tokens": former.map(|_| copies.iter().map(Copied::document).collect::<Vec<_>>()),
     }));
     Ok(())
 }
 
-fn check_founding(context: &Context, founding: &Founding) -> Option<UnixTime> {
-    context.output.line(format!(
-        "a home at `{}`: hallpass.toml, a database, an {} signing key (sealed by seal.key)\n    issuer `{}`, audience `{}`",
-        context.home.folder().display(),
-        founding.algorithm.as_str(),
-        founding.issuer,
-        founding.audience
-    ));
-    None
+fn found_by(settings: &Settings, former: Option<&Former>) -> Result<Founding> {
+    let plain = Founding::plan(settings)?;
+    Ok(match former {
+        Some(former) => Founding {
+            issuer: former.issuer.clone(),
+            audience: former.audience.clone(),
+            secret: Some(former.secret.clone()),
+            ..plain
+        },
+        None => plain,
+    })
 }
 
-/// A home that is there has to be of the same authority. Returns the end of the grace period that it holds.
-async fn check_made(
-    context: &Context,
-    settings: &Settings,
-    former: Option<&Former>,
-) -> Result<Option<UnixTime>> {
-    let installation = context.installation().await?;
-    installation.check_authority(settings).await?;
-    let snapshot = installation.snapshot().await?;
-    let authority = snapshot.authority();
-    if former.is_some_and(|former| former.issuer != authority.issuer || former.audience != authority.audience)
-    {
-        return Err(Fault::new("this home has another issuer or audience than the former set-up")
-            .hint("every token carries them: use another `--home`"));
+/// What a former set-up is taken over into.
+struct Standing {
+    registered: Registered,
+    /// The end of a grace period that is stored already.
+    grace: Option<UnixTime>,
+}
+
+impl Standing {
+    fn new(now: UnixTime) -> Self {
+        Self { registered: Registered::nothing(now), grace: None }
     }
-    if let Some(former) = former {
-        adopt::knows_secret(&installation, former).await?;
+
+    /// A home that is there has to be of the same authority.
+    async fn of(
+        context: &Context,
+        settings: &Settings,
+        former: Option<&Former>,
+        now: UnixTime,
+    ) -> Result<Self> {
+        let installation = context.installation().await?;
+        installation.check_authority(settings).await?;
+        let snapshot = installation.snapshot().await?;
+        let authority = snapshot.authority();
+        if former
+            .is_some_and(|former| former.issuer != authority.issuer || former.audience != authority.audience)
+        {
+            return Err(Fault::new("this home has another issuer or audience than the former set-up")
+                .hint("every token carries them: use another `--home`"));
+        }
+        let mut registered = Registered::of(&installation).await?;
+        if let Some(former) = former
+            && !take_over::knows_secret(&installation, former).await?
+        {
+            registered = registered.with_cut_off(now);
+        }
+        Ok(Self { registered, grace: take_over::grace_until(&installation).await? })
     }
-    context.output.line(format!("the home `{}` is there already", context.home.folder().display()));
-    if former.is_none() {
-        context.output.line("nothing to change");
+}
+
+fn describe(context: &Context, founding: &Founding, made: bool, alone: bool) {
+    let home = context.home.folder().display();
+    if made {
+        context.output.line(format!(
+            "a home at `{home}`: hallpass.toml, a database, an {} signing key (sealed by seal.key)\n    issuer `{}`, audience `{}`",
+            founding.algorithm.as_str(),
+            founding.issuer,
+            founding.audience
+        ));
+    } else {
+        context.output.line(format!("the home `{home}` is there already"));
+        if alone {
+            context.output.line("nothing to change");
+        }
     }
-    adopt::grace_until(&installation).await
 }
 
 /// What HS256 means here, said before it is done.
 fn describe_signing(context: &Context, founding: &Founding, made: bool) {
     context.output.line(match (founding.algorithm, made) {
+        (_, false) => "    the signing key stays as it is (`hallpass keys list`)",
         (Algorithm::Hs256, true) => {
             "    the former secret also signs new tokens: whoever holds it can mint tokens for every server that verifies with it"
         }
-        (Algorithm::Hs256, false) => "    the signing key stays as it is (`hallpass keys list`)",
-        (Algorithm::Es256 | Algorithm::EdDsa | Algorithm::Ed25519, _) => {
+        (Algorithm::Es256 | Algorithm::EdDsa | Algorithm::Ed25519, true) => {
             "    servers that verify with the former secret themselves do not accept new tokens (`authority.algorithm = \"HS256\"` keeps it as the signing key)"
         }
     });
 }
 
-fn describe(context: &Context, former: &Former, stored: Option<UnixTime>, grace: Option<UnixTime>) {
-    let names: Vec<&str> = former.tokens.iter().map(|(name, _)| name.as_str()).collect();
-    context.output.line(format!(
-        "    the former secret verifies tokens that are taken over, and no others: {}",
-        if names.is_empty() {
-            "none is named in the file (`hallpass adopt FILE` takes one over)".into()
-        } else {
-            names.join(", ")
-        }
-    ));
+fn describe_former(context: &Context, former: &Former, stored: Option<UnixTime>, grace: Option<UnixTime>) {
+    context.output.line(if former.tokens.is_empty() {
+        "    the former secret verifies tokens that are taken over, and no others: none is named in the file (`hallpass adopt FILE` takes one over)"
+    } else {
+        "    the former secret verifies tokens that are taken over, and no others"
+    });
     context.output.line(match (stored, grace) {
         (Some(until), _) => {
             format!("    the grace period ends on {until}: it was set before and is not moved")

@@ -2,6 +2,7 @@
 
 use super::roster::{Chosen, no_such_client, plans};
 use super::{Context, changes};
+use crate::carry_out::Issue;
 use crate::cli::{Consent, Who};
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
@@ -9,6 +10,7 @@ use crate::output::print_line;
 use crate::plan::{ClientPlan, Wish};
 use crate::settings::Settings;
 use hallpass_core::ClientName;
+use hallpass_store::ClientRow;
 use std::path::Path;
 
 /// Issues fresh tokens and places them (or prints the one).
@@ -37,7 +39,12 @@ pub(super) async fn run(
     };
     let name = find(&installation, &settings, name).await?;
     if print {
-        return print_token(context, &installation, &settings, &name, consent).await;
+        let client = super::roster::find_client(&installation, name.as_str()).await?;
+        context.output.note(format!(
+            "{name}: issue a token and print it; the one before it ends, and `hallpass apply` places none while this one is good"
+        ));
+        return print_token(context, &installation, &settings, &client, Issue::fresh("printed"), consent)
+            .await;
     }
     let plans = plans(Chosen::One(&name), Wish::FreshToken).await?;
     issue(context, &installation, &settings, &plans, consent).await
@@ -57,7 +64,7 @@ async fn issue(
 }
 
 /// A client of the store or of the configuration.
-async fn find(installation: &Installation, settings: &Settings, name: &str) -> Result<ClientName> {
+pub(super) async fn find(installation: &Installation, settings: &Settings, name: &str) -> Result<ClientName> {
     let stored = installation.store.clients().await.doing("the clients")?;
     let mut known: Vec<ClientName> =
         stored.into_iter().filter(|client| !client.removed).map(|client| client.name).collect();
@@ -70,17 +77,16 @@ async fn find(installation: &Installation, settings: &Settings, name: &str) -> R
     }
 }
 
-async fn print_token(
+/// Asks, then issues a token and prints it.
+pub(super) async fn print_token(
     context: &Context,
     installation: &Installation,
     settings: &Settings,
-    name: &ClientName,
+    client: &ClientRow,
+    how: Issue,
     consent: Consent,
 ) -> Result<()> {
-    let client = super::roster::find_client(installation, name.as_str()).await?;
-    context.output.note(format!(
-        "{name}: issue a token and print it; the one before it ends, and `hallpass apply` places none while this one is good"
-    ));
+    let name = &client.name;
     if consent.dry_run {
         return Ok(());
     }
@@ -88,14 +94,14 @@ async fn print_token(
         return Err(Fault::new("nothing was changed: the answer was no"));
     }
     let authority = installation.authority(settings).await?;
-    let (token, row) = installation.issue_unplaced(&client, &authority).await?;
+    let (token, row) = installation.issue_unplaced(client, &authority, how).await?;
     if context.output.is_json() {
         context.output.document(&serde_json::json!({
             "client": name, "jti": row.jti, "expires_at": row.expires_at.to_string(), "token": token.expose(),
         }));
     } else if !print_line(token.expose()) {
         return Err(Fault::new("the token could not be printed, and nobody has it")
-            .hint(format!("`hallpass issue {name}` issues another one")));
+            .hint(format!("`hallpass {} {name} --print` prints another one", how.act())));
     }
     Ok(())
 }

@@ -1,29 +1,26 @@
 //! `hallpass keys`
 
+mod revoke;
+
 use super::Context;
-use super::changes;
-use super::roster::{Chosen, plans};
 use crate::cli::{Consent, KeysCommand};
 use crate::clock;
-use crate::fault::{Doing, Fault, Result, did_you_mean};
+use crate::fault::{Doing, Fault, Result};
 use crate::installation::{Installation, new_key};
 use crate::output::{distance, table};
-use crate::plan::{ClientPlan, Wish};
 use hallpass_core::keys::Algorithm;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{Event, Outcome, UnixTime};
 use hallpass_store::{KeyRow, KeyState, TokenRow};
 use serde_json::json;
-use std::collections::BTreeSet;
-use std::path::Path;
 
 /// Runs one of the commands about keys.
-pub(super) async fn run(context: &Context, command: &KeysCommand, config: Option<&Path>) -> Result<()> {
+pub(super) async fn run(context: &Context, command: &KeysCommand) -> Result<()> {
     let installation = context.installation().await?;
     match command {
         KeysCommand::List => list(context, &installation).await,
-        KeysCommand::Rotate { algorithm, announce, consent } => {
-            let settings = context.settings(config)?;
+        KeysCommand::Rotate { algorithm, announce, consent, roster } => {
+            let settings = context.settings(roster.config.as_deref())?;
             let wish = Rotation {
                 named: algorithm.as_deref().map(find_algorithm).transpose()?,
                 default: settings.roster.authority.algorithm.unwrap_or(Algorithm::Es256),
@@ -31,8 +28,9 @@ pub(super) async fn run(context: &Context, command: &KeysCommand, config: Option
             };
             rotate(context, &installation, wish, *consent).await
         }
-        KeysCommand::Revoke { kid, reason, consent } => {
-            revoke(context, &installation, kid, reason, *consent, config).await
+        KeysCommand::Revoke { kid, reason, consent, wait, roster } => {
+            let wish = revoke::Wish { kid, reason, consent: *consent, wait: *wait };
+            revoke::run(context, &installation, wish, roster.config.as_deref()).await
         }
     }
 }
@@ -78,17 +76,16 @@ async fn list(context: &Context, installation: &Installation) -> Result<()> {
 }
 
 fn live_tokens(key: &KeyRow, tokens: &[TokenRow], now: UnixTime) -> (usize, Option<UnixTime>) {
-    let live = tokens.iter().filter(|token| token.kid == key.kid && is_live(token, now));
-    live.fold((0, None), |(count, last), token| (count + 1, last.max(Some(token.expires_at))))
+    let live = tokens.iter().filter(|token| token.kid == key.kid && token.is_good(now));
+    live.fold((0, None), |(count, last), token| (count + 1, last.max(Some(end_of(token)))))
 }
 
-fn is_live(token: &TokenRow, now: UnixTime) -> bool {
-    let counts = match token.state {
-        TokenState::Pending | TokenState::Active => true,
-        TokenState::Superseded { until } => until > now,
-        TokenState::Revoked { .. } => false,
-    };
-    counts && token.expires_at > now
+/// When it stops to count, if nobody ends it before.
+fn end_of(token: &TokenRow) -> UnixTime {
+    match token.state {
+        TokenState::Superseded { until } => until.min(token.expires_at),
+        TokenState::Pending | TokenState::Active | TokenState::Revoked { .. } => token.expires_at,
+    }
 }
 
 /// What a rotation shall be.
@@ -143,7 +140,7 @@ async fn rotate(
     }
     if !consent.dry_run {
         agree(context, consent)?;
-        let act = act("rotate-key", &kid);
+        let act = act("rotate-key", &format!("{kid}: {}", if announce { "announced" } else { "signs" }));
         if next.is_some() {
             installation.store.promote_key(&kid, &act).await.doing("cannot rotate")?;
         } else {
@@ -151,118 +148,16 @@ async fn rotate(
             let row = new_key(&kid, algorithm, state, &installation.seal)?;
             installation.store.add_key(&row, Some(&act)).await.doing("cannot rotate")?;
         }
-        context.output.line("done. Tokens that are in use stay good; new ones are signed with the new key");
+        context.output.line(if announce {
+            "done. It is in the JWK Set and signs nothing yet: `hallpass keys rotate` when every verifier has looked again"
+        } else {
+            "done. Tokens that are in use stay good; new ones are signed with the new key"
+        });
     }
     context.output.document(&json!({
         "kid": kid, "announced": announce, "before": active, "dry_run": consent.dry_run,
     }));
     Ok(())
-}
-
-/// Stops a key and all its tokens at once, then gives the clients that lost theirs new ones. The stop does not ask: in an
-/// emergency nobody wants to be asked. The new tokens are written into files of other programs, and that does.
-async fn revoke(
-    context: &Context,
-    installation: &Installation,
-    kid: &str,
-    reason: &str,
-    consent: Consent,
-    config: Option<&Path>,
-) -> Result<()> {
-    if reason.trim().is_empty() {
-        return Err(Fault::usage("the reason is empty").hint("say why: `--reason \"copied from a backup\"`"));
-    }
-    if reason.chars().any(char::is_control) {
-        return Err(Fault::usage("the reason holds control characters")
-            .hint("one line of plain text: it is shown in lists and logs"));
-    }
-    // Neither behind the home's lock (another command may hold it while a person thinks about a question) nor behind
-    // the configuration, which may be broken: the stop needs none of them.
-    let keys = installation.store.keys().await.doing("the keys")?;
-    let names: Vec<&str> = keys.iter().map(|key| key.kid.as_str()).collect();
-    let Some(key) = keys.iter().find(|key| key.kid == kid) else {
-        return Err(
-            Fault::new(format!("no key named `{}`", kid.escape_debug())).hint(did_you_mean(kid, &names))
-        );
-    };
-    if key.state == KeyState::Retired {
-        context.output.line(format!("{kid}: it is retired already, nothing to change"));
-        context.output.document(&json!({ "kid": kid, "stopped": 0, "dry_run": consent.dry_run }));
-        return Ok(());
-    }
-    let tokens = installation.store.tokens().await.doing("the tokens")?;
-    let lost: BTreeSet<String> = tokens
-        .iter()
-        .filter(|token| token.kid == kid && is_live(token, clock::now()))
-        .map(|token| token.client.to_string())
-        .collect();
-    context
-        .output
-        .line(format!("{kid}: stop it and its tokens at once; new tokens for {} clients", lost.len()));
-    if consent.dry_run {
-        context.output.document(&json!({ "kid": kid, "stopped": 0, "clients": lost, "dry_run": true }));
-        return Ok(());
-    }
-    if key.state == KeyState::Active {
-        // First, so that there is a key at every instant: without one the gateway could not even read what is in force.
-        add_successor(installation, key.algorithm).await?;
-    }
-    let event = Event { reason: Some(format!("{kid}: {reason}")), ..act("revoke-key", kid) };
-    let stopped = installation
-        .store
-        .revoke_key(kid, clock::now(), reason, &event)
-        .await
-        .doing("cannot revoke the key")?;
-    context.output.line(format!("{kid}: stopped, with {stopped} tokens"));
-    if lost.is_empty() {
-        context.output.document(&json!({ "kid": kid, "stopped": stopped, "dry_run": false }));
-        return Ok(());
-    }
-    reissue(context, installation, config, &lost, consent).await.map_err(|fault| {
-        Fault::new(format!(
-            "`{kid}` is stopped for good, and {} without a token now: {fault}",
-            if lost.len() == 1 { "1 client is".into() } else { format!("{} clients are", lost.len()) }
-        ))
-        .hint("`hallpass apply --yes` gives them new ones; `hallpass status` shows who waits")
-    })
-}
-
-async fn reissue(
-    context: &Context,
-    installation: &Installation,
-    config: Option<&Path>,
-    lost: &BTreeSet<String>,
-    consent: Consent,
-) -> Result<()> {
-    let settings = context.settings(config)?;
-    let _lock = installation.home.lock()?;
-    let all = plans(&context.home, Some(installation), &settings, Chosen::All, Wish::WhatIsMissing).await?;
-    let plans: Vec<ClientPlan> =
-        all.into_iter().filter(|plan| lost.contains(plan.client.name.as_str())).collect();
-    for name in
-        lost.iter().filter(|name| !plans.iter().any(|plan| plan.client.name.as_str() == name.as_str()))
-    {
-        context.output.note(format!("{name}: its token is placed by hand: `hallpass issue {name} --print`"));
-    }
-    if changes::agree(context, &plans, &[], consent)? {
-        changes::carry_out(context, installation, &settings, &plans, &[]).await?;
-    }
-    Ok(())
-}
-
-/// A new active key. Another command may take its name first: then it gets the next one.
-async fn add_successor(installation: &Installation, algorithm: Algorithm) -> Result<()> {
-    let mut tries = 3;
-    loop {
-        let keys = installation.store.keys().await.doing("the keys")?;
-        let row = new_key(&next_kid(installation, &keys), algorithm, KeyState::Active, &installation.seal)?;
-        let act = act("rotate-key", &row.kid);
-        tries -= 1;
-        match installation.store.add_key(&row, Some(&act)).await {
-            Err(_) if tries > 0 => {}
-            added => return added.doing("cannot make a new key"),
-        }
-    }
 }
 
 fn next_kid(installation: &Installation, keys: &[KeyRow]) -> String {
@@ -274,8 +169,8 @@ fn next_kid(installation: &Installation, keys: &[KeyRow]) -> String {
     name(number)
 }
 
-fn act(kind: &'static str, key: &str) -> Event {
-    Event { reason: Some(key.to_owned()), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
+fn act(kind: &'static str, reason: &str) -> Event {
+    Event { reason: Some(reason.to_owned()), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
 }
 
 fn agree(context: &Context, consent: Consent) -> Result<()> {

@@ -45,7 +45,7 @@ pub(super) async fn show(context: &Context, name: &str) -> Result<()> {
     let document = client_document(&installation, &client, &tokens).await?;
     for (key, value) in document.as_object().into_iter().flatten() {
         if key != "tokens" && !value.is_null() {
-            context.output.line(format!("{key:<10} {}", plain(value)));
+            context.output.line(format!("{key:<15} {}", plain(value)));
         }
     }
     let rows: Vec<Vec<String>> = tokens
@@ -86,16 +86,32 @@ pub(super) fn token_word(client: &ClientRow, tokens: &[TokenRow]) -> String {
         }
         TokenState::Active => {
             format!(
-                "good, ends {}{}",
+                "good, ends {}{}{}",
                 ago(token.expires_at, now),
                 match (token.placed, token.adopted) {
                     (true, _) => "",
                     (false, true) => " (taken over)",
                     (false, false) => " (printed)",
-                }
+                },
+                superseded_word(tokens, now)
             )
         }
+        TokenState::Superseded { until } if now < until => {
+            format!("superseded, good until {}", ago(until, now))
+        }
         TokenState::Superseded { until: at } => format!("replaced {}", ago(at, now)),
+    }
+}
+
+/// Those before it that are still good.
+fn superseded_word(tokens: &[TokenRow], now: UnixTime) -> String {
+    let ends: Vec<UnixTime> =
+        tokens.iter().filter_map(|token| token.good_beside_its_successor(now)).collect();
+    let Some(last) = ends.iter().max() else { return String::new() };
+    let last = ago(*last, now);
+    match ends.len() {
+        1 => format!("; 1 superseded, ends {last}"),
+        count => format!("; {count} superseded, the last ends {last}"),
     }
 }
 
@@ -108,11 +124,17 @@ pub(super) fn state_word(token: &TokenRow) -> String {
     let (state, ended_at) = state_of(token);
     let at = ended_at.map(|at| format!(" {at}")).unwrap_or_default();
     let reason = token.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    format!("{state}{at}{reason}")
+    let good = token.good_beside_its_successor(clock::now());
+    let good = good.map(|until| {
+        let seen = if token.until_seen { " or the first use of the newer one" } else { "" };
+        format!(", good until {until}{seen}")
+    });
+    format!("{state}{at}{}{reason}", good.unwrap_or_default())
 }
 
 fn state_of(token: &TokenRow) -> (&'static str, Option<UnixTime>) {
     match token.state {
+        TokenState::Superseded { .. } if token.is_good(clock::now()) => ("superseded", None),
         TokenState::Pending => ("pending", None),
         TokenState::Active if token.expires_at <= clock::now() => ("expired", None),
         TokenState::Active => ("active", None),
@@ -132,6 +154,7 @@ pub(super) async fn client_document(
     tokens: &[TokenRow],
 ) -> Result<Value> {
     let placement = installation.store.placement(client.name.as_str()).await.doing("the placement")?;
+    let disabled = installation.store.disabled(client.name.as_str()).await.doing("the client")?;
     let entries = placement.as_ref().map(|row| installation.open_undo(row)).transpose()?;
     let tokens: Vec<Value> = tokens.iter().map(token_document).collect();
     Ok(json!({
@@ -139,6 +162,8 @@ pub(super) async fn client_document(
         "subject": client.subject,
         "app": client.app,
         "enabled": client.enabled,
+        "disabled_at": disabled.as_ref().and_then(|disabled| disabled.at).map(|at| at.to_string()),
+        "disabled_reason": disabled.and_then(|disabled| disabled.reason),
         "servers": match &client.servers {
             ServerScope::All => json!("all"),
             ServerScope::Only(servers) => json!(servers),
@@ -162,6 +187,8 @@ pub(super) fn token_document(token: &TokenRow) -> Value {
         "issued_at": token.issued_at.to_string(),
         "expires_at": token.expires_at.to_string(),
         "ended_at": ended_at.map(|at| at.to_string()),
+        "good_until": token.good_beside_its_successor(clock::now()).map(|until| until.to_string()),
+        "until_seen": token.until_seen,
         "reason": token.reason,
     })
 }

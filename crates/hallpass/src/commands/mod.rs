@@ -14,10 +14,14 @@ mod manual;
 mod remove;
 mod revoke;
 mod roster;
+mod rotate;
 mod serve;
 mod status;
+mod switch;
+mod take_over;
 mod up;
 mod verify;
+mod wait;
 
 use crate::cli::{Cli, Command};
 use crate::fault::Result;
@@ -28,6 +32,7 @@ use crate::settings::Settings;
 use std::path::{Path, PathBuf};
 
 /// What every command starts from.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) home: Home,
@@ -70,7 +75,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Adopt { file, client, consent } => {
             adopt::run(&context, client.as_deref(), &file, consent).await
         }
-        Command::Keys { command, roster } => keys::run(&context, &command, roster.config.as_deref()).await,
+        Command::Keys { command } => keys::run(&context, &command).await,
         Command::Add(add) => add::run(&context, &add).await,
         Command::Apply { file, prune, consent, roster } => {
             apply::run(&context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
@@ -78,7 +83,17 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Issue { who, print, consent, roster } => {
             issue::run(&context, &who, print, consent, roster.config.as_deref()).await
         }
-        Command::Revoke { what, reason, consent } => revoke::run(&context, &what, &reason, consent).await,
+        Command::Rotate { who, rotation, consent, wait, roster } => {
+            let asked = rotate::Asked { rotation: &rotation, consent, wait };
+            rotate::run(&context, &who, asked, roster.config.as_deref()).await
+        }
+        Command::Revoke { what, reason, consent, wait } => {
+            revoke::run(&context, &what, &reason, consent, wait).await
+        }
+        Command::Disable { name, reason, consent, wait } => {
+            switch::disable(&context, &name, &reason, consent, wait).await
+        }
+        Command::Enable { name, consent, wait } => switch::enable(&context, &name, consent, wait).await,
         Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
         Command::List => list::list(&context).await,
         Command::Show { name } => list::show(&context, &name).await,
@@ -86,8 +101,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Verify { file, offline } => verify::run(&context, &file, &offline).await,
         Command::Log(log) => log::run(&context, &log).await,
         Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,
-        Command::Connect { server, client, url } => {
-            connect::run(&context, &server, &client, url.as_deref()).await
+        Command::Connect { server, client, url, cleartext_ok } => {
+            let way = connect::Way { url: url.as_deref(), cleartext_ok };
+            connect::run(&context, &server, &client, way).await
         }
     }
 }

@@ -3,16 +3,37 @@
 use super::Context;
 use super::roster::find_client;
 use crate::carry_out::act;
-use crate::cli::Consent;
+use crate::cli::{Consent, Wait};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
-use hallpass_core::Event;
 use hallpass_core::snapshot::TokenState;
+use hallpass_core::{Event, UnixTime};
+use hallpass_store::TokenRow;
 use serde_json::json;
 
 /// Cuts off one client, or one token. In an emergency nobody wants to be asked, so it does not ask.
-pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Consent) -> Result<()> {
+pub(super) async fn run(
+    context: &Context,
+    what: &str,
+    reason: &str,
+    consent: Consent,
+    wait: Wait,
+) -> Result<()> {
+    check_reason(reason)?;
+    // Not behind the home's lock: another command may hold it while a person thinks about a question.
+    let installation = context.installation().await?;
+    if let Some(jti) = as_jti(&installation, what).await? {
+        revoke_token(context, &installation, &jti, reason, consent).await?;
+    } else {
+        revoke_client(context, &installation, what, reason, consent).await?;
+    }
+    // Also if nothing was changed: an earlier run may have done it and not seen it confirmed.
+    wait.unless(consent.dry_run).for_gateway(&installation).await
+}
+
+/// A line of text that lists and logs can show.
+pub(super) fn check_reason(reason: &str) -> Result<()> {
     if reason.trim().is_empty() {
         return Err(Fault::usage("the reason is empty")
             .hint("say why: `--reason \"laptop lost\"`; it is kept in the log"));
@@ -21,15 +42,20 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
         return Err(Fault::usage("the reason holds control characters")
             .hint("one line of plain text: it is shown in lists and logs"));
     }
-    // Not behind the home's lock: another command may hold it while a person thinks about a question.
-    let installation = context.installation().await?;
-    if let Some(jti) = as_jti(&installation, what).await? {
-        return revoke_token(context, &installation, &jti, reason, consent).await;
-    }
-    let client = find_client(&installation, what).await?;
+    Ok(())
+}
+
+async fn revoke_client(
+    context: &Context,
+    installation: &Installation,
+    what: &str,
+    reason: &str,
+    consent: Consent,
+) -> Result<()> {
+    let client = find_client(installation, what).await?;
     let tokens = installation.store.tokens_of(client.name.as_str()).await.doing("the client's tokens")?;
-    let live =
-        tokens.iter().filter(|token| matches!(token.state, TokenState::Active | TokenState::Pending)).count();
+    let now = clock::now();
+    let live = tokens.iter().filter(|token| is_live(token, now)).count();
     let revoked = if consent.dry_run {
         0
     } else {
@@ -41,11 +67,12 @@ pub(super) async fn run(context: &Context, what: &str, reason: &str, consent: Co
             .doing("cannot revoke")?
     };
     let name = &client.name;
-    context.output.line(match (consent.dry_run, live) {
+    let count = if consent.dry_run { live } else { usize::try_from(revoked).unwrap_or(live) };
+    context.output.line(match (consent.dry_run, count) {
         (_, 0) => format!("{name}: it has no token in force, nothing to change"),
-        (true, _) => format!("{name}: would be cut off ({})", plural(live)),
+        (true, _) => format!("{name}: would be cut off ({})", plural(count)),
         (false, _) => {
-            format!("{name}: cut off ({}). `hallpass issue {name}` gives it a new one", plural(live))
+            format!("{name}: cut off ({}). `hallpass issue {name}` gives it a new one", plural(count))
         }
     });
     context.output.document(
@@ -84,13 +111,34 @@ async fn revoke_token(
         && installation.store.revoke_token(jti, clock::now(), reason, &event).await.doing("cannot revoke")?;
     context.output.line(match (consent.dry_run, changed) {
         (true, _) => format!("{jti} of {}: would be revoked", token.client),
-        (false, true) => format!("{jti} of {}: revoked", token.client),
+        (false, true) => format!("{jti} of {}: revoked{}", token.client, others(installation, &token).await?),
         (false, false) => format!("{jti} of {}: was not in force, nothing to change", token.client),
     });
     context.output.document(&json!({
         "client": token.client, "jti": jti, "revoked": i32::from(changed), "dry_run": consent.dry_run, "reason": reason,
     }));
     Ok(())
+}
+
+/// What the store's `revoke` ends: also one that has expired, and one that is good although it was superseded.
+fn is_live(token: &TokenRow, now: UnixTime) -> bool {
+    match token.state {
+        TokenState::Active | TokenState::Pending => true,
+        TokenState::Superseded { until } => until > now,
+        TokenState::Revoked { .. } => false,
+    }
+}
+
+/// Who revokes one token of a client may think that this was all.
+async fn others(installation: &Installation, revoked: &TokenRow) -> Result<String> {
+    let client = &revoked.client;
+    let tokens = installation.store.tokens_of(client.as_str()).await.doing("the client's tokens")?;
+    let now = clock::now();
+    let good = tokens.iter().filter(|token| token.jti != revoked.jti && token.is_good(now)).count();
+    Ok(match good {
+        0 => String::new(),
+        _ => format!(". It has {} that is good: `hallpass revoke {client}` ends all", plural(good)),
+    })
 }
 
 fn plural(count: usize) -> String {

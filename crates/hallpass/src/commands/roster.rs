@@ -34,6 +34,7 @@ pub(super) fn wanted(
         removed: false,
         from_roster: true,
         servers: scope(client.servers.as_deref()),
+        policy: client.policy.clone(),
         config: config.as_deref().map(utf8).transpose()?.map(str::to_owned),
         entry: client.entry.clone(),
         env: client.env.clone(),

@@ -1,25 +1,28 @@
 //! `hallpass serve`
 
 use super::Context;
+use crate::admin::{Admin, Desk};
 use crate::atomic_file::{Original, replace};
 use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
+use crate::follow::follow;
+use crate::home::{Home, Lock};
 use crate::installation::Installation;
+use crate::lookout::Lookout;
 use crate::output::note;
+use crate::presence;
 use crate::recorder;
+use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
 use hallpass_gateway::{Gateway, GatewayConfig, Limits, Upstream};
-use hallpass_store::Watch;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How often the store is asked whether another process changed it. A revocation binds within this and a little.
-const LOOK: Duration = Duration::from_millis(100);
 /// How long answers under way may take to end when the gateway stops.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -46,7 +49,7 @@ pub(super) async fn serve(
     // Signals are caught before anybody is told that we listen.
     let mut stop = Stop::new()?;
     {
-        let _lock = installation.home.lock()?;
+        let Some(_lock) = lock_unless_stopped(&installation.home, &mut stop).await? else { return Ok(()) };
         installation.mend().await?;
     }
     let config = gateway_config(&installation, settings)?;
@@ -60,46 +63,51 @@ pub(super) async fn serve(
     let mut watch = installation.store.watch().await.doing("the store")?;
     let snapshot = Arc::new(installation.snapshot().await?);
     let shown = snapshot.revision();
-    let (events, recorder) =
-        recorder::start(installation.store.clone(), listen.log_json || settings.roster.log.json);
+    let admin = Admin::bind(settings, &installation)?;
+    let (events, waiting) = recorder::channel();
+    let queue = events.downgrade();
     let gateway = Gateway::start(listener, config, snapshot, Arc::new(clock::now_ms), events)
         .doing("cannot start the gateway")?;
+    let counts = Arc::default();
+    let lookout = Lookout::new(
+        installation.store.clone(),
+        gateway.view(),
+        settings.roster.warnings.disable.clone(),
+        Arc::clone(&counts),
+    );
+    let json = listen.log_json || settings.roster.log.json;
+    let recorder = recorder::start(waiting, installation.store.clone(), json, lookout);
+    let _admin = admin
+        .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
+        .transpose()?;
     let address = format!("http://{}", gateway.local_addr());
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
     note(&format!("listening on {address}"));
+    let _rotating = SelfRotation::start(&context.home, settings)?;
     tokio::select! {
         () = stop.wait() => note("stopping"),
         () = follow(&installation, &gateway, &mut watch, shown) => {}
+        () = presence::keep(&installation.store, gateway.revision()) => {}
     }
+    presence::end(&installation.store).await;
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
     }
 }
 
-/// Publishes what is in force whenever the store changes, whichever process changed it. `shown`: the revision that is
-/// published; it moves only with what is, so that a snapshot that cannot be read is tried again.
-async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut Watch, mut shown: i64) {
-    let mut ticks = tokio::time::interval(LOOK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut said = String::new();
-    loop {
-        ticks.tick().await;
-        let news = match watch.changed(shown).await {
-            Ok(false) => continue,
-            Ok(true) => installation.snapshot().await.map(|snapshot| {
-                shown = snapshot.revision();
-                gateway.publish(Arc::new(snapshot));
-            }),
-            Err(fault) => Err(Fault::new(fault.to_string())),
-        };
-        let trouble =
-            news.err().map(|fault| format!("the store cannot be read: {fault}")).unwrap_or_default();
-        if !trouble.is_empty() && trouble != said {
-            note(&trouble);
+/// The home's lock. Another command may hold it while a person thinks about a question, and whoever stops the gateway
+/// meanwhile is heard: then there is none.
+async fn lock_unless_stopped(home: &Home, stop: &mut Stop) -> Result<Option<Lock>> {
+    let home = home.clone();
+    let locked = tokio::task::spawn_blocking(move || home.lock());
+    tokio::select! {
+        locked = locked => locked.doing("cannot lock the home")?.map(Some),
+        () = stop.wait() => {
+            note("stopping");
+            Ok(None)
         }
-        said = trouble;
     }
 }
 
@@ -119,8 +127,14 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
         servers,
         session_key: installation.session_key(),
         request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
-        limits: Limits::default(),
+        limits: limits(settings),
     })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let stale_after = settings.roster.gateway.max_stale.and_then(|seconds| u64::try_from(seconds).ok());
+    let default = Limits::default();
+    Limits { stale_after: stale_after.map_or(default.stale_after, Duration::from_secs), ..default }
 }
 
 /// A server's own credential. One that is missing or empty stops the start: it never means "none".

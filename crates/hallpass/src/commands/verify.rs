@@ -6,6 +6,7 @@ use crate::clock;
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use crate::former::FORMER_KID;
+use crate::given_file;
 use hallpass_core::claims::{LEEWAY, LIFETIME_MOST};
 use hallpass_core::encoding::decode_base64url;
 use hallpass_core::judge::check_claims;
@@ -16,13 +17,12 @@ use hallpass_core::snapshot::{Authority, TokenType};
 use hallpass_core::strict_json::Json;
 use hallpass_core::{Bearer, ClientName, Denial, TokenDigest, UnixTime, check_signature, judge};
 use serde_json::{Value, json};
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The longest text that is read: a token is at most 8 KiB.
-const MOST: u32 = 64 << 10;
+const MOST: usize = 64 << 10;
 
 /// What came out of the checks.
 struct Verdict {
@@ -89,20 +89,25 @@ async fn check_here(context: &Context, token: &str) -> Result<Verdict> {
     let rows = installation.store.tokens().await.doing("the tokens")?;
     let row = rows.iter().find(|row| row.digest.matches(&digest));
     let owner = row.map(|row| row.client.clone());
+    let superseded_until = row.and_then(|row| row.good_beside_its_successor(clock::now()));
     let state = row.map(|row| {
         let adopted = if row.adopted { ", taken over from a former set-up" } else { "" };
         format!("{} token of `{}`{adopted}", super::list::state_word(row), row.client)
     });
-    let verified = Bearer::new(token)
+    let judged = Bearer::new(token)
         .and_then(|bearer| check_signature(&bearer, snapshot.authority()))
-        .and_then(|signed| judge(&Arc::new(signed), &snapshot, clock::now()));
-    Ok(match verified {
-        Ok(verified) => Verdict {
-            client: Some(verified.client().name.to_string()),
+        .and_then(|signed| {
+            let ends = signed.claims().expires_at;
+            let ends = superseded_until.map_or(ends, |until| ends.min(until));
+            judge(&Arc::new(signed), &snapshot, clock::now()).map(|verified| (verified, ends))
+        });
+    Ok(match judged {
+        Ok((verified, ends)) => Verdict {
+            client: verified.client().map(|client| client.name.to_string()),
             state,
             owner,
             refusal: None,
-            ends: Some(verified.signed().claims().expires_at),
+            ends: Some(ends),
         },
         Err(denial) => Verdict { client: None, state, owner, refusal: Some(denial), ends: None },
     })
@@ -138,8 +143,10 @@ fn offline_authority(offline: &Offline, header: Option<&Value>, claims: Option<&
 fn offline_keys(offline: &Offline, header: Option<&Value>) -> Result<KeySet> {
     if let Some(file) = &offline.jwks {
         let shown = file.display();
-        let bytes = std::fs::read(file).doing(format!("cannot read `{shown}`"))?;
-        let keys = jwks::parse_set(&bytes).doing(format!("`{shown}` is refused"))?;
+        let bytes =
+            given_file::regular_or_open(file).and_then(|opened| given_file::read(opened, jwks::SET_MOST + 1));
+        let keys = jwks::parse_set(&bytes.doing(format!("cannot read `{shown}`"))?)
+            .doing(format!("`{shown}` is refused"))?;
         return Ok(KeySet::new(keys));
     }
     let name = offline.secret_env.as_deref().unwrap_or_default();
@@ -153,22 +160,16 @@ fn offline_keys(offline: &Offline, header: Option<&Value>) -> Result<KeySet> {
 }
 
 pub(super) fn read(file: &Path) -> Result<Zeroizing<String>> {
-    // As large as it can get: a text that grows leaves copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(MOST as usize + 1));
-    if file == Path::new("-") {
-        std::io::stdin()
-            .lock()
-            .take(MOST.into())
-            .read_to_string(&mut text)
-            .doing("cannot read standard input")?;
+    let text = if file == Path::new("-") {
+        given_file::read_text(std::io::stdin().lock(), MOST).doing("cannot read standard input")?
     } else {
         let shown = file.display();
-        let opened = std::fs::File::open(file).map_err(|error| {
+        let opened = given_file::regular_or_open(file).map_err(|error| {
             Fault::new(format!("cannot read `{shown}`: {error}"))
                 .hint("a token is never an argument: give a file that holds it, or `-` for standard input")
         })?;
-        opened.take(MOST.into()).read_to_string(&mut text).doing(format!("cannot read `{shown}`"))?;
-    }
+        given_file::read_text(opened, MOST).doing(format!("cannot read `{shown}`"))?
+    };
     if text.trim().is_empty() {
         return Err(Fault::new("there is no token: the input is empty"));
     }
@@ -207,7 +208,10 @@ fn next_step(denial: &Denial, owner: Option<&ClientName>, is_offline: bool) -> S
         (Denial::Replaced { client, .. }, _) => {
             format!("restart `{client}` so that it reads its newer token; {}", fresh(client))
         }
-        (Denial::ClientDisabled { client } | Denial::OtherSubject { client }, _) => {
+        (Denial::ClientDisabled { client }, _) => {
+            format!("`hallpass enable {client}` lets it in again; `hallpass show {client}` says why it is disabled")
+        }
+        (Denial::OtherSubject { client }, _) => {
             format!("`hallpass show {client}` says how the client is registered")
         }
         (_, Some(owner)) => fresh(owner),

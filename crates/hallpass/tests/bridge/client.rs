@@ -140,8 +140,10 @@ pub(crate) async fn sample_server() -> (String, JoinHandle<std::io::Result<()>>)
 /// A file with a token in it.
 pub(crate) fn token_file(folder: &tempfile::TempDir, token: &str) -> PathBuf {
     use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
     let path = folder.path().join("token");
-    let mut file = std::fs::File::create(&path).expect("a file");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path).expect("a file");
     file.write_all(token.as_bytes()).expect("written");
     path
 }

@@ -129,6 +129,29 @@ async fn a_token_that_is_none_is_said_so_and_never_shown() {
     }
 }
 
+/// It may be somebody else's by now, and is not shown to anybody.
+#[tokio::test]
+async fn a_token_that_others_can_read_is_not_sent() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = Script::start(|_, _| Reply::json(200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)).await;
+    let path = token_file(&folder, "hp-secret\n");
+    let mut client = Client::new(&script.url, TokenSource::File(path.clone()));
+    for mode in [0o644, 0o640, 0o604, 0o620] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        client.send_json(call(1, "echo", &json!({}))).await;
+        let words = format!(
+            "others can read the token at `{}` (mode {mode:o}): run `hallpass issue`, which makes a new one",
+            path.display()
+        );
+        assert_eq!(client.message().await, error(401, &words));
+    }
+    assert!(script.received().is_empty());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    client.send_json(call(1, "echo", &json!({}))).await;
+    assert_eq!(client.message().await["result"], json!({}));
+}
+
 /// A server that holds call 1 open and says when its caller has gone.
 async fn holding_server() -> (Script, watch::Receiver<()>) {
     let (ended, hung_up) = watch::channel(());

@@ -1,7 +1,7 @@
 //! Claude Desktop and VS Code by their own places: a bridge entry, no secret in it, the token in the home.
 
 use crate::program::Outcome;
-use crate::stage::{Stage, mode_of, overwrite, run, text};
+use crate::stage::{Stage, mode, mode_of, overwrite, run, text};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -219,4 +219,76 @@ async fn from_a_variable_to_a_bridge_and_back() {
     assert!(!token_file(&stage, "claude").exists(), "no dead token lies about");
     stage.hallpass.must(&["remove", "claude", "--yes"]).await;
     assert_eq!(stage.text(crate::stage::CLAUDE), before);
+}
+
+/// A bridge with nothing to say: it ends with its input, and connects to nobody.
+async fn connect(stage: &Stage, arguments: &[&str]) -> Outcome {
+    stage.said(&[&["connect", "docs", "--client", "claude"], arguments].concat()).await
+}
+
+#[tokio::test]
+async fn the_token_goes_to_this_machine_only_unless_a_person_says_otherwise() {
+    let stage = applied().await;
+    let refused = "error: `--url` leads to another machine, and the token would go there unencrypted\n\
+                   hint: let a tunnel of yours listen on this machine, or say `--cleartext-ok` if nobody else is on the way\n";
+    for elsewhere in [
+        "http://192.0.2.1:4255",
+        "http://gateway.example",
+        "http://[2001:db8::1]",
+        "http://127.0.0.1.example",
+        "http://0.0.0.0:4255",
+    ] {
+        let outcome = connect(&stage, &["--url", elsewhere]).await;
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), refused), "{elsewhere}");
+        let outcome = connect(&stage, &["--url", elsewhere, "--cleartext-ok"]).await;
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{elsewhere}");
+        let mut command = stage.hallpass.command(&["connect", "docs", "--client", "claude"]);
+        command.env("HALLPASS_URL", elsewhere);
+        let outcome = stage.hallpass.finish(command).await;
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), refused), "{elsewhere}");
+    }
+    for here in [
+        "http://127.0.0.1:1",
+        "http://127.8.9.10",
+        "http://localhost:1/",
+        "http://LOCALHOST",
+        "http://[::1]:1",
+    ] {
+        let outcome = connect(&stage, &["--url", here]).await;
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{here}");
+    }
+    let outcome = connect(&stage, &["--url", "https://gateway.example", "--cleartext-ok"]).await;
+    assert_eq!(
+        outcome.stderr,
+        "error: the bridge speaks to an `http` gateway only, not to `https://gateway.example`\n"
+    );
+}
+
+#[tokio::test]
+async fn a_home_that_others_can_read_gives_no_token() {
+    let stage = applied().await;
+    for (folder, name) in
+        [(stage.hallpass.home(), "HOME"), (stage.hallpass.home().join("tokens"), "HOME/tokens")]
+    {
+        mode(&folder, 0o750);
+        let outcome = connect(&stage, &[]).await;
+        assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+        assert!(
+            outcome.stderr.starts_with(&format!("error: `{name}` is open to others (mode 750)\n")),
+            "{outcome:#?}"
+        );
+        mode(&folder, 0o700);
+    }
+    assert_eq!(connect(&stage, &[]).await.code, Some(0));
+}
+
+/// In a container, say: the token comes by the environment.
+#[tokio::test]
+async fn a_bridge_needs_no_home() {
+    let stage = Stage::empty();
+    let mut command =
+        stage.hallpass.command(&["connect", "docs", "--client", "claude", "--url", "http://127.0.0.1:1"]);
+    command.env("HALLPASS_TOKEN", "a.b.c");
+    assert_eq!(stage.hallpass.finish(command).await.code, Some(0));
+    assert!(!stage.hallpass.home().exists());
 }

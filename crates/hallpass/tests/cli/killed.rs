@@ -1,13 +1,15 @@
-//! `kill -9` at every moment of `issue`, and several commands at once. What is left is the old file or the new one, and
+//! `kill -9` at every moment of `issue` and `rotate`, and several commands at once. What is left is the old file or the new one, and
 //! the next run mends the rest.
 
 use crate::stage::{CLAUDE, CLIENTS, Stage, example_folder, text};
+use hallpass_core::snapshot::TokenState;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
-const ISSUE: [&str; 3] = ["issue", "claude", "--yes"];
+const ISSUE: &[&str] = &["issue", "claude", "--yes"];
+const ROTATE: &[&str] = &["rotate", "claude", "--yes", "--overlap", "2h"];
 /// Kills that are spread over the time that the command takes.
 const ROUNDS: u32 = 60;
 /// What changes anything on a disk: between two of these, files are as they are before the later one.
@@ -84,15 +86,46 @@ impl Subject {
         assert_eq!(self.stage.leftovers(), Vec::<PathBuf>::new(), "{when}");
     }
 
+    /// Of a rotation, the token in its place before it, and nothing that was superseded earlier.
+    async fn before(&self, arguments: &[&str]) -> Option<String> {
+        if arguments != ROTATE {
+            return None;
+        }
+        self.stage.hallpass.must(ISSUE).await;
+        Some(self.token())
+    }
+
+    /// What a client still holds that has not read its file again: in force, or superseded and good for what was asked.
+    async fn check_still_good(&self, before: Option<String>, when: &str) {
+        let Some(before) = before else { return };
+        let token = self.stage.hallpass.home().join("token-to-check");
+        crate::stage::overwrite(&token, &before);
+        let verdict = self.stage.document(&["verify", token.to_str().expect("UTF-8")]).await;
+        assert_eq!(verdict["passes"], true, "{when}");
+        let shown = self.stage.document(&["show", "claude"]).await;
+        let live: Vec<_> = shown["tokens"].as_array().expect("tokens").iter().take(2).collect();
+        if before == self.token() {
+            assert_eq!(verdict["claims"]["jti"], live[0]["jti"], "{when}");
+            assert_ne!(live[1]["state"], "superseded", "{when}");
+            return;
+        }
+        let expect = (&verdict["claims"]["jti"], &"superseded".into());
+        assert_eq!((&live[1]["jti"], &live[1]["state"]), expect, "{when}: {shown:#}");
+        let store = self.stage.store().await.expect("the store");
+        let rows = store.tokens_of("claude").await.expect("tokens");
+        assert_eq!(rows[1].state, TokenState::Superseded { until: rows[0].issued_at.plus(7200) }, "{when}");
+    }
+
     #[expect(clippy::disallowed_methods, reason = "how long the command takes on this machine")]
-    async fn kill_after_growing_delays(&self) {
+    async fn kill_after_growing_delays(&self, arguments: &[&str]) {
         let start = Instant::now();
-        self.stage.hallpass.must(&ISSUE).await;
+        self.stage.hallpass.must(arguments).await;
         let whole = start.elapsed();
         for round in 0..ROUNDS {
             let delay = whole * round / ROUNDS;
+            let before = self.before(arguments).await;
             let mut child =
-                self.stage.hallpass.command(&ISSUE).stdout(Stdio::null()).spawn().expect("the program");
+                self.stage.hallpass.command(arguments).stdout(Stdio::null()).spawn().expect("the program");
             // There is no event to wait for: the moments themselves are what is tried.
             tokio::time::sleep(delay).await;
             let _ended_already = child.start_kill();
@@ -100,18 +133,20 @@ impl Subject {
             let when = format!("killed after {delay:?}");
             self.check_whole(&when);
             self.check_mended(&when).await;
+            self.check_still_good(before, &when).await;
         }
     }
 
     /// Kills before the `nth` change, for each until the command is through. Without `strace` there is nothing to show.
-    async fn kill_before_each_change(&self) {
+    async fn kill_before_each_change(&self, arguments: &[&str]) {
         for nth in 1..500_u32 {
-            let plain = self.stage.hallpass.command(&ISSUE);
+            let before = self.before(arguments).await;
+            let plain = self.stage.hallpass.command(arguments);
             let mut command = Command::new("strace");
             let inject = format!("inject={CHANGES}:signal=KILL:when={nth}");
             command
                 .args(["-f", "-o", "/dev/null", "-e", &inject, env!("CARGO_BIN_EXE_hallpass")])
-                .args(ISSUE);
+                .args(arguments);
             command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             for (name, value) in plain.as_std().get_envs() {
                 command.env(name, value.unwrap_or_default());
@@ -121,6 +156,7 @@ impl Subject {
             let when = format!("killed before change {nth}");
             self.check_whole(&when);
             self.check_mended(&when).await;
+            self.check_still_good(before, &when).await;
             if status.success() {
                 // Otherwise strace may not trace here, or found nothing to do.
                 assert!(nth > 20 || nth == 1, "{} kills", nth - 1);
@@ -134,15 +170,27 @@ impl Subject {
 #[tokio::test]
 async fn a_variable_is_the_old_one_or_the_new_one() {
     let subject = Subject::variable().await;
-    subject.kill_before_each_change().await;
-    subject.kill_after_growing_delays().await;
+    subject.kill_before_each_change(ISSUE).await;
+    subject.kill_after_growing_delays(ISSUE).await;
 }
 
 #[tokio::test]
 async fn a_bridges_token_is_the_old_one_or_the_new_one() {
     let subject = Subject::bridge().await;
-    subject.kill_before_each_change().await;
-    subject.kill_after_growing_delays().await;
+    subject.kill_before_each_change(ISSUE).await;
+    subject.kill_after_growing_delays(ISSUE).await;
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_killed_keeps_the_overlap_of_a_variable() {
+    Subject::variable().await.kill_before_each_change(ROTATE).await;
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_killed_keeps_the_overlap_of_a_bridge() {
+    let subject = Subject::bridge().await;
+    subject.kill_before_each_change(ROTATE).await;
+    subject.kill_after_growing_delays(ROTATE).await;
 }
 
 #[tokio::test]

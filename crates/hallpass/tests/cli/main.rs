@@ -6,17 +6,24 @@
 //! - `places`: symlinks, git work trees, files of others, two ways to one file.
 //! - `bridge`: Claude Desktop and VS Code, whose configuration gets no secret.
 //! - `killed`: `kill -9` at every moment, and two and more commands at once.
+//! - `rotated`: two tokens that both count for a while. `switched`: `disable` and `enable`.
+//! - `asked`: a person at a terminal, who answers or interrupts.
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
+//! - `given`: files that a person names: pipes, devices, giants.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
+mod asked;
 mod bridge;
 mod example;
+mod given;
 mod killed;
 mod places;
 #[expect(dead_code, reason = "it is shared with the end-to-end tests, which use more of it")]
 #[path = "../e2e/program.rs"]
 mod program;
 mod refused;
+mod rotated;
 mod stage;
 mod standing;
+mod switched;
 mod words;

@@ -98,6 +98,64 @@ async fn a_token_is_not_written_where_git_would_publish_it() {
     }
 }
 
+/// A hook of another repository, or a shell that works on one, has these set.
+#[tokio::test]
+async fn what_git_is_told_about_another_repository_changes_nothing() {
+    let stage = Stage::founded().await;
+    run(&stage.hallpass.user(), "git", &["init", "-q"]);
+    for name in ["other", "ignoring"] {
+        fs::create_dir(stage.file(name)).expect("a folder");
+        run(&stage.file(name), "git", &["init", "-q"]);
+    }
+    stage.hallpass.write("everything", "*\n");
+    let file = |name: &str| stage.file(name).to_str().expect("UTF-8").to_owned();
+    let ignore_all = ("GIT_CONFIG_KEY_0", "core.excludesFile".to_owned());
+    let settings: [&[(&str, String)]; 8] = [
+        &[("GIT_DIR", file("other/.git"))],
+        &[("GIT_DIR", file("other/.git")), ("GIT_WORK_TREE", file("."))],
+        &[("GIT_INDEX_FILE", file("other/index"))],
+        &[("GIT_CEILING_DIRECTORIES", file("config"))],
+        &[("GIT_CONFIG_COUNT", "1".into()), ignore_all, ("GIT_CONFIG_VALUE_0", file("everything"))],
+        &[("GIT_CONFIG_PARAMETERS", format!("'core.excludesFile={}'", file("everything")))],
+        &[(
+            "GIT_CONFIG_GLOBAL",
+            stage
+                .hallpass
+                .write("global", &format!("[core]\nexcludesFile = {}\n", file("everything")))
+                .display()
+                .to_string(),
+        )],
+        &[("GIT_COMMON_DIR", file("other/.git"))],
+    ];
+    run(&stage.hallpass.user(), "git", &["add", "-f", CLAUDE]);
+    for ignored in ["", "config/\n"] {
+        stage.hallpass.write(".gitignore", ignored);
+        for variables in settings {
+            let mut command = stage.hallpass.command(&["apply", "--yes"]);
+            command.envs(variables.iter().map(|(name, value)| (*name, value)));
+            let outcome = stage.hallpass.finish(command).await;
+            assert_eq!(outcome.code, Some(1), "{variables:?}: {outcome:#?}");
+            assert!(outcome.stderr.starts_with("error: git would commit"), "{variables:?}: {outcome:#?}");
+        }
+    }
+    assert!(stage.token(CLAUDE).is_none());
+}
+
+/// Its name would match another file that is tracked.
+#[tokio::test]
+async fn a_files_name_is_no_pattern_for_git() {
+    let stage = Stage::founded().await;
+    run(&stage.hallpass.user(), "git", &["init", "-q"]);
+    stage.hallpass.write("ax.json", "{}");
+    run(&stage.hallpass.user(), "git", &["add", "ax.json"]);
+    stage.hallpass.write("a[x].json", "{ \"mcpServers\": { \"docs\": { \"command\": \"docs\" } } }");
+    stage.hallpass.write(".gitignore", "a?x?.json\n");
+    let add =
+        ["add", "x", "--app", "json", "--config", "a[x].json", "--entry", "docs", "--env", "TOKEN", "--yes"];
+    stage.hallpass.must(&add).await;
+    assert!(stage.text("a[x].json").contains("eyJ"));
+}
+
 #[tokio::test]
 async fn git_ok_is_a_way_through_and_remove_needs_none() {
     let stage = Stage::founded().await;

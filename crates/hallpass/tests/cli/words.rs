@@ -4,14 +4,17 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "tour",
     "up",
     "init",
     "add",
     "apply",
     "issue",
+    "rotate",
     "revoke",
+    "disable",
+    "enable",
     "remove",
     "list",
     "show",
@@ -28,7 +31,7 @@ const ADD: [&str; 10] =
     ["add", "x", "--app", "json", "--config", VSCODE2, "--entry", "filesystem", "--env", "TOKEN"];
 
 fn changing() -> Vec<Vec<&'static str>> {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 17] = [
         &["init"],
         &["up"],
         &["apply"],
@@ -36,6 +39,12 @@ fn changing() -> Vec<Vec<&'static str>> {
         &["issue", "claude"],
         &["issue", "--all"],
         &["issue", "claude", "--print"],
+        &["rotate", "claude"],
+        &["rotate", "--all"],
+        &["rotate", "claude", "--now", "--wait"],
+        &["rotate", "claude", "--print"],
+        &["disable", "claude", "--reason", "x", "--wait"],
+        &["enable", "claude"],
         &["revoke", "claude", "--reason", "x"],
         &["remove", "claude"],
         &ADD,

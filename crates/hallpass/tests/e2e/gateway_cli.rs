@@ -1,9 +1,11 @@
 //! `hallpass serve` as an operator meets it: how it starts, what it says, how it ends.
 
+use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::{
@@ -18,6 +20,8 @@ const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"n
 const ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
 const ANYWHERE: &str = "127.0.0.1:0";
 const NOBODY: &str = "http://127.0.0.1:9/mcp";
+/// Longer than a start and an end take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn is_refused(outcome: &Outcome, error: &str, hint: &str) {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:#?}");
@@ -102,6 +106,28 @@ async fn sigterm_ends_it_with_0() {
 }
 
 /// A call that never ends does not hold up the end.
+/// Another command holds the home while a person thinks about its question.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_can_be_stopped_while_it_waits_for_another_command() {
+    let installed = Installed::before("docs", NOBODY).await;
+    let lock = std::fs::File::open(installed.program.home().join("lock")).expect("the home's lock");
+    lock.lock().expect("a lock");
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut command = installed.program.command(&["serve", "--listen", ANYWHERE]);
+        let mut gateway = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut said = BufReader::new(gateway.stderr.take().expect("a pipe")).lines();
+        let line = timeout(PATIENCE, said.next_line()).await.expect("a line in time").expect("text");
+        assert_eq!(line.as_deref(), Some("waiting for another hallpass command to finish"));
+        let id = gateway.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("a running child");
+        kill_process(id, signal).expect("a child to signal");
+        let ended = timeout(PATIENCE, gateway.wait()).await.expect("it ends").expect("a child to wait for");
+        assert_eq!(ended.code(), Some(0), "{signal:?}");
+        assert_eq!(said.next_line().await.expect("text").as_deref(), Some("stopping"));
+    }
+    drop(lock);
+    installed.serve().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_hangs_is_cut_in_the_end() {
     let mut server = Recorder::start().await;

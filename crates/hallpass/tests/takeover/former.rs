@@ -1,6 +1,6 @@
 //! `hallpass init --from-env`: what is taken over, what is refused, and that a second run moves nothing.
 
-use crate::house::{FORMER, House, SECRET, SHARED, former_token};
+use crate::house::{FORMER, House, SECRET, SHARED, by_secret, former_claims, former_token, now};
 use hallpass_store::ADOPTED_UNTIL;
 use serde_json::{Value, json};
 
@@ -37,6 +37,15 @@ async fn what_is_missing_or_wrong_is_refused_and_makes_no_home() {
         (&["JWT_GRACE_PERIOD_DAYS=14.5"], "is not a number of days"),
         (&["JWT_GRACE_PERIOD_DAYS=99999999999999999999"], "is not a number of days"),
         (&["EXAI_JWT_TOKEN_A!=x"], "is not `NAME=value`"),
+        (
+            &["JWT_SECRET_KEY='                                        '"],
+            "`JWT_SECRET_KEY` is missing or empty",
+        ),
+        (&["JWT_SECRET_KEY=${SECRET_OF_THE_DAEMON_FROM_ELSEWHERE}"], "which programs read differently"),
+        (&["JWT_SECRET_KEY=\"$SECRET_OF_THE_DAEMON_FROM_ELSEWHERE\""], "which programs read differently"),
+        (&["JWT_SECRET_KEY=\"00112233445566778899aabbccddeeff\"behind"], "which programs read differently"),
+        (&["JWT_SECRET_KEY=\"00112233445566778899aabbccddeeff\\n\""], "which programs read differently"),
+        (&["EXAI_WS_TOKEN=$ELSEWHERE"], "which programs read differently"),
     ] {
         refuses(&house, &changed(lines), expect).await;
     }
@@ -89,6 +98,7 @@ async fn the_plan_shows_the_end_of_the_grace_period_and_changes_nothing() {
 async fn without_a_shared_token_there_is_no_grace_period() {
     for lines in [
         &["EXAI_WS_TOKEN="][..],
+        &["EXAI_WS_TOKEN='  '"],
         &["EXAI_WS_TOKEN"],
         &["JWT_GRACE_PERIOD_DAYS=0"],
         &["JWT_GRACE_PERIOD_DAYS"],
@@ -154,6 +164,86 @@ async fn the_copies_in_the_file_are_taken_over_by_their_subject() {
         let signature = token.rsplit('.').next().expect("a signature");
         assert!(!outcome.stdout.contains(signature) && !outcome.stderr.contains(signature));
     }
+}
+
+/// What nobody asks for may be written as it likes.
+#[tokio::test]
+async fn only_what_is_taken_over_has_to_be_plain() {
+    let house = House::new("", &[]).await;
+    house.hallpass.write("env", &format!("{FORMER}GREETING=\"say \\\"hi\\\" to $USER\"\n"));
+    house.hallpass.must(&["init", "--from-env", "env"]).await;
+}
+
+/// One client has one token: neither the second copy nor a second run takes away what is in use.
+#[tokio::test]
+async fn a_copy_ends_no_token_that_is_in_force() {
+    let house = House::new("", &["claude"]).await;
+    let (first, second) =
+        (former_token("claude", &json!({})), former_token("claude", &json!({ "iat": now() - 7200 })));
+    house
+        .hallpass
+        .write("env", &format!("{FORMER}EXAI_JWT_TOKEN_CLAUDE={first}\nEXAI_JWT_TOKEN_OTHER={second}\n"));
+    let outcome = house.hallpass.run(&["init", "--from-env", "env"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert!(outcome.stdout.contains("claude: register, take over its token"), "{outcome:#?}");
+    assert!(
+        outcome.stderr.starts_with(
+            "other: its token is not taken over: another one in this file is the token of `claude`"
+        ),
+        "{outcome:#?}"
+    );
+    assert_eq!(house.verify(&first, &[]).await.code, Some(0));
+    assert_eq!(house.verify(&second, &[]).await.code, Some(1));
+
+    house.hallpass.must(&["issue", "claude", "--yes"]).await;
+    let outcome = house.hallpass.run(&["init", "--from-env", "env"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert!(outcome.stderr.contains("`claude` has another one that is in force"), "{outcome:#?}");
+    assert_eq!(house.verify(&house.token("claude"), &[]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn who_was_cut_off_does_not_come_back_by_a_copy() {
+    let house = House::new("", &["claude"]).await;
+    let tokens = [1, 2, 3].map(|hours| former_token("claude", &json!({ "iat": now() - 3600 * hours })));
+    let copy = |token: &str| format!("{FORMER}EXAI_JWT_TOKEN_CLAUDE={token}\n");
+    house.hallpass.write("env", &copy(&tokens[0]));
+    house.hallpass.must(&["init", "--from-env", "env"]).await;
+    house.hallpass.must(&["revoke", "claude", "--reason", "laptop lost"]).await;
+    house.hallpass.write("env", &copy(&tokens[1]));
+    let again = house.hallpass.run(&["init", "--from-env", "env"]).await;
+    assert!(
+        again.stderr.contains("claude: its token is not taken over: `claude` was revoked on"),
+        "{again:#?}"
+    );
+    let adopted = house.run_with(&["adopt", "-", "--client", "claude", "--yes"], &tokens[2], &[]).await;
+    assert_eq!(adopted.code, Some(1), "{adopted:#?}");
+    assert!(adopted.stderr.starts_with("error: `claude` was revoked on"), "{adopted:#?}");
+    for token in &tokens {
+        assert_eq!(house.verify(token, &[]).await.code, Some(1));
+    }
+    house.hallpass.must(&["issue", "claude", "--yes"]).await;
+    assert_eq!(house.verify(&house.token("claude"), &[]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_dry_run_says_of_each_copy_what_would_become_of_it() {
+    let house = House::new("", &["claude"]).await;
+    let expired = former_token("late", &json!({ "iat": 1_600_000_000, "exp": 1_600_086_400 }));
+    let foreign = by_secret(&SECRET.replace('0', "1"), &json!({ "alg": "HS256" }), &former_claims("odd"));
+    let copies = [("CLAUDE", former_token("claude", &json!({}))), ("LATE", expired), ("ODD", foreign)];
+    let copies = copies.iter().map(|(name, token)| format!("EXAI_JWT_TOKEN_{name}={token}\n"));
+    house.hallpass.write("env", &copies.fold(FORMER.to_owned(), |all, one| all + &one));
+    let said = house.hallpass.must(&["init", "--from-env", "env", "--dry-run", "--json"]).await;
+    let document: Value = serde_json::from_str(&said).expect("a document");
+    let steps: Vec<_> = document["former_tokens"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (&one["client"], &one["step"]))
+        .collect();
+    assert_eq!(json!(steps), json!([["claude", "take_over"], ["late", "left"], ["odd", "left"]]));
+    assert!(!house.hallpass.home().exists());
 }
 
 #[tokio::test]

@@ -1,0 +1,6 @@
+//! What is remembered of calls that go by, and what is odd about them.
+
+mod bounds;
+mod legacy;
+mod scene;
+mod tokens;

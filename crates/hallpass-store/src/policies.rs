@@ -1,0 +1,84 @@
+//! The policies' rows: as written in hallpass.toml, checked again whenever they are read.
+
+use crate::events::insert_event;
+use crate::fault::{StoreFault, damaged};
+use crate::store::Store;
+use hallpass_core::policy::{Policy, PolicySettings};
+use hallpass_core::{Event, PolicyName};
+use sqlx::{Row, SqliteConnection};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+impl Store {
+    /// All policies by name.
+    pub async fn policies(&self) -> Result<BTreeMap<PolicyName, PolicySettings>, StoreFault> {
+        let rows = sqlx::query("SELECT name, settings FROM policy").fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let name = PolicyName::new(row.try_get("name")?).map_err(damaged)?;
+                Ok((name, serde_json::from_str(row.try_get("settings")?).map_err(damaged)?))
+            })
+            .collect()
+    }
+
+    /// Adds policies and changes those of the same names. Returns whether anything changed.
+    pub async fn put_policies(
+        &self,
+        policies: &BTreeMap<PolicyName, PolicySettings>,
+        act: &Event,
+    ) -> Result<bool, StoreFault> {
+        let mut change = self.change().await?;
+        let mut changed = 0;
+        for (name, settings) in policies {
+            let sql = "INSERT INTO policy (name, settings) VALUES ($1, $2)
+                ON CONFLICT (name) DO UPDATE SET settings = excluded.settings WHERE settings <> excluded.settings";
+            let settings = serde_json::to_string(settings).map_err(damaged)?;
+            let query = sqlx::query(sql).bind(name.as_str()).bind(settings);
+            changed += query.execute(&mut *change).await?.rows_affected();
+        }
+        if changed == 0 {
+            return Ok(false);
+        }
+        insert_event(&mut change, act).await?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+
+    /// Forgets the policies that nobody is under and that are not named. Returns which.
+    pub async fn drop_policies_but(&self, named: &[&PolicyName]) -> Result<Vec<PolicyName>, StoreFault> {
+        let mut change = self.change().await?;
+        let sql = "SELECT name FROM policy WHERE NOT EXISTS (SELECT 1 FROM client WHERE client.policy = policy.name)
+            AND NOT EXISTS (SELECT 1 FROM grace WHERE grace.policy = policy.name)";
+        let unused: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *change).await?;
+        let mut dropped = Vec::new();
+        for name in unused {
+            let name = PolicyName::new(&name).map_err(damaged)?;
+            if !named.contains(&&name) {
+                sqlx::query("DELETE FROM policy WHERE name = $1")
+                    .bind(name.as_str())
+                    .execute(&mut *change)
+                    .await?;
+                dropped.push(name);
+            }
+        }
+        if !dropped.is_empty() {
+            self.commit(change).await?;
+        }
+        Ok(dropped)
+    }
+}
+
+/// The policies as what decides. One that cannot be read is damage: never "everything is allowed".
+pub(crate) async fn checked(
+    connection: &mut SqliteConnection,
+) -> Result<HashMap<String, Arc<Policy>>, StoreFault> {
+    let rows = sqlx::query("SELECT name, settings FROM policy").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let name: String = row.try_get("name")?;
+            let settings: PolicySettings = serde_json::from_str(row.try_get("settings")?).map_err(damaged)?;
+            let policy = Policy::new(&name, &settings).map_err(damaged)?;
+            Ok((name, Arc::new(policy)))
+        })
+        .collect()
+}
