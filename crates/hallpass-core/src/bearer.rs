@@ -114,4 +114,16 @@ mod tests {
         let long = format!("Bearer {}", "a".repeat(TOKEN_MOST + 1));
         assert_eq!(read(&[&long]), Err(Denial::TokenTooLong));
     }
+
+    #[test]
+    fn every_place_takes_the_letters_of_a_token_and_nothing_else() {
+        for byte in 0..=u8::MAX {
+            let is_letter = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+            for place in [0, 1, 17, 40] {
+                let mut token = [b'a'; 41];
+                token[place] = byte;
+                assert_eq!(Bearer::from_bytes(&token).is_ok(), is_letter, "{byte:#x} at {place}");
+            }
+        }
+    }
 }
