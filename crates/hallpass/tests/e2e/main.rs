@@ -17,9 +17,6 @@
 //! - `confirmed`: `--wait`. `switched`: `disable` and `enable`. `rotation`: fifty clients whose tokens are rotated while
 //!   they call. `self_rotation`: what the gateway rotates by itself, and whom it tells.
 //! - `uses`, `warnings`: what the gateway remembers of tokens' uses, and what is odd about them; `admin`: metrics.
-//! - `uses`, `warnings`: what the gateway remembers of tokens' uses, and what is odd about them; `admin`: metrics.
-//! - `confirmed`: `--wait`. `switched`: `disable` and `enable`. `rotation`: fifty clients whose tokens are rotated while
-//!   they call. `self_rotation`: what the gateway rotates by itself, and whom it tells.
 //! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
 mod admin;
