@@ -8,6 +8,7 @@ use crate::file::{DatabaseFile, Found};
 use crate::seal::SealKey;
 use crate::snapshot::{Frame, Point, read_whole};
 use crate::store::{self, Store};
+use futures_util::future::try_join;
 use hallpass_core::Snapshot;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::sync::Arc;
@@ -30,11 +31,15 @@ impl Store {
         let mut connection = dialect::options(self.file.path()).connect().await?;
         // The path may have got another file just before it was opened once more.
         self.file.check_still_there()?;
+        let mut checking = self.pool.acquire().await?;
         let mut view = connection.begin().await?;
         let frame = Frame::read(&mut view, seal, lifetime_most).await?;
-        let snapshot = Arc::new(read_whole(&mut view, &frame).await?);
+        // Beside each other: of a million tokens each takes more than a second.
+        let (snapshot, ()) =
+            try_join(read_whole(&mut view, &frame), dialect::check_tokens(&mut checking)).await?;
         view.rollback().await?;
-        Ok(Watch { store: self.clone(), connection: Some(connection), data_version: None, frame, snapshot })
+        let (snapshot, connection) = (Arc::new(snapshot), Some(connection));
+        Ok(Watch { store: self.clone(), connection, data_version: None, frame, snapshot })
     }
 }
 
@@ -85,6 +90,7 @@ impl Watch {
         store::check_ours(&mut connection).await?;
         self.frame.point.check_continued_in(&mut connection).await?;
         dialect::check_whole(&mut connection).await?;
+        dialect::check_tokens(&mut connection).await?;
         dialect::keep_write_ahead(&mut connection).await?;
         self.store.file.become_that(&file);
         self.data_version = None;

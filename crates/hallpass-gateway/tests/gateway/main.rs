@@ -14,4 +14,5 @@ mod ruled;
 mod sessions;
 mod shown;
 mod smuggled;
+mod stale;
 mod streamed;
