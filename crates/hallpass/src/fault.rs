@@ -96,6 +96,7 @@ fn store_hint(fault: &StoreFault) -> Option<&'static str> {
         | StoreFault::OtherOwner
         | StoreFault::DuplicateSubject { .. }
         | StoreFault::UnknownClient { .. }
+        | StoreFault::KeyStopped { .. }
         | StoreFault::SetBack { .. }
         | StoreFault::Foreign
         | StoreFault::Failed(_) => None,

@@ -2,7 +2,7 @@
 //! recovered from without a restart, and nobody is let in meanwhile whom the newest known word cut off.
 
 use std::{
-    os::unix::fs::{PermissionsExt as _, chown},
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     time::Duration,
 };
