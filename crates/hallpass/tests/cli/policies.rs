@@ -75,7 +75,7 @@ async fn clients_are_registered_under_the_policies_of_the_same_file() {
     let policies: Vec<&Value> =
         list["clients"].as_array().expect("clients").iter().map(|client| &client["policy"]).collect();
     assert_eq!(policies, [&json!("readers"), &Value::Null, &Value::Null]);
-    assert!(stage.hallpass.must(&["show", "claude"]).await.contains("\npolicy     readers\n"));
+    assert!(stage.hallpass.must(&["show", "claude"]).await.contains("\npolicy          readers\n"));
 }
 
 #[tokio::test]
