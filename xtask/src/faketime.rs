@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::{command, failure::Failure};
+use crate::command;
 
 /// Where Debian and others put it. The tests look there, too (`crates/hallpass/tests/grace/faketime.rs`).
 const PLACES: [&str; 6] = [
@@ -17,10 +17,10 @@ const PLACES: [&str; 6] = [
 const SKIPPED: &str = "skipped: `libfaketime` is not installed and cannot be here, so the two-week tests under a held clock skip themselves \
     (install it by hand: `apt-get install libfaketime`); every other test of the clock runs without it";
 
-pub(crate) fn install() -> Result<(), Failure> {
+pub(crate) fn install() {
     if let Some(place) = found() {
         println!("`{place}` is there");
-        return Ok(());
+        return;
     }
     if is_root() && command::is_installed("apt-get", &["--version"]) {
         // What fails here has said why, and must not fail the checks: a machine may have no package mirror.
@@ -36,7 +36,6 @@ pub(crate) fn install() -> Result<(), Failure> {
         Some(place) => println!("`{place}` is there now"),
         None => println!("{SKIPPED}"),
     }
-    Ok(())
 }
 
 fn found() -> Option<&'static str> {

@@ -70,6 +70,7 @@ fn check(token: &[u8]) -> Result<(), Denial> {
 
 /// Whether all are characters of `b64token` (RFC 6750 section 2.1); from `-` to `9` there are `.` and `/` and the
 /// digits. Every call passes here: no branches, so that many characters are compared at once.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many characters are compared at once")]
 fn is_token(text: &[u8]) -> bool {
     let is_allowed = |byte: u8| {
         byte.is_ascii_alphabetic()

@@ -81,6 +81,7 @@ struct Spelling {
 }
 
 impl Spelling {
+    #[expect(clippy::needless_bitwise_bool, reason = "without branches many characters are compared at once")]
     fn read(json: &str) -> Option<Self> {
         // Then a quote can be nothing but the end of a text. No branches: many characters are compared at once.
         if !json.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'\\')) {

@@ -44,7 +44,9 @@ pub(super) async fn run(
         copies = Copied::plan(former, &standing.registered, &settings, now)?;
         describe_former(context, former, standing.grace.as_ref(), grace);
         describe_signing(context, &founding, made);
-        copies.iter().for_each(|copied| copied.describe(context));
+        for copied in &copies {
+            copied.describe(context);
+        }
     }
     if !consent.dry_run && (made || former.is_some()) {
         let installation = Installation::found(&context.home, &founding, &settings).await?;

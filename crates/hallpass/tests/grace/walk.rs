@@ -212,9 +212,9 @@ async fn a_fortnight_of_restarts_ends_on_its_day_and_not_before() {
         assert!(machine.lets_in().await, "day {day}");
         // A host that restarts every day: its start does not move the end.
         if day % 2 == 0 {
-            machine.stop().await
+            machine.stop().await;
         } else {
-            machine.kill()
+            machine.kill();
         }
         machine.start().await;
     }
