@@ -252,5 +252,5 @@ async fn an_end_while_nobody_served_is_noted_at_the_next_start() {
     assert!(!machine.lets_in().await);
     assert_eq!(machine.times_over().await, 1);
     let row = machine.house.store().await.grace().await.expect("a row").expect("a period");
-    assert_eq!((row.ended_at, row.until), (Some(at(END)), at(END)));
+    assert_eq!((row.ended_at, row.until, row.seen), (Some(at(END)), at(END), at(END + DAY)));
 }
