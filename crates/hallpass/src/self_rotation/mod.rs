@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 /// How long the one before stays good, or until it expires.
 const OVERLAP: Overlap = Overlap { seconds: 24 * 3600, until_seen: false };
@@ -31,7 +31,7 @@ const WHY: &str = "two thirds of its life are over";
 
 /// The thread. It ends, after the rotation that is under way, when this is dropped.
 pub struct SelfRotation {
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<watch::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,7 +40,7 @@ impl SelfRotation {
     pub fn start(home: &Home, settings: &Settings) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.doing("cannot start the rotation of tokens")?;
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = watch::channel(());
         let (home, settings) = (home.clone(), settings.clone());
         let thread = std::thread::Builder::new().name("rotation".into()).spawn(move || {
             runtime.block_on(Rotation { home, settings, said: HashMap::new() }.run(stopped));
@@ -67,7 +67,7 @@ struct Rotation {
 }
 
 impl Rotation {
-    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+    async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let mut installation = None;
         loop {
             let looked = match installation.take() {
@@ -75,7 +75,7 @@ impl Rotation {
                 None => Installation::open(&self.home).await,
             };
             let looked = match looked {
-                Ok(opened) => self.look(&opened, &mut stopped).await.map(|pause| (opened, pause)),
+                Ok(opened) => self.look(&opened, &stopped).await.map(|pause| (opened, pause)),
                 Err(fault) => Err(fault),
             };
             let seconds = match looked {
@@ -91,18 +91,15 @@ impl Rotation {
             };
             let pause = Duration::from_secs(seconds.unsigned_abs());
             tokio::select! {
-                _ = &mut stopped => return,
+                // The sender says nothing: it goes away.
+                _ = stopped.changed() => return,
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
     /// Does what is due. Returns in how many seconds to look again.
-    async fn look(
-        &mut self,
-        installation: &Installation,
-        stopped: &mut oneshot::Receiver<()>,
-    ) -> Result<i64> {
+    async fn look(&mut self, installation: &Installation, stopped: &watch::Receiver<()>) -> Result<i64> {
         let now = clock::now();
         let store = &installation.store;
         let tokens = store.ageing_tokens(now).await.doing("the tokens")?;
@@ -111,7 +108,7 @@ impl Rotation {
         self.mend(installation).await?;
         let mut left_undone = None;
         for token in todo.rotate {
-            if !matches!(stopped.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            if stopped.has_changed().is_err() {
                 break;
             }
             if !self.rotate(installation, token).await? {
