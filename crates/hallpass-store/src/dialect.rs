@@ -68,8 +68,8 @@ pub(crate) async fn check_whole(connection: &mut SqliteConnection) -> Result<(),
     for table in CHECKED {
         check_table(connection, table).await?;
     }
-    let tokens: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(rowid) FROM token").fetch_one(&mut *connection).await?;
+    let tokens = sqlx::query_scalar("SELECT MAX(rowid) FROM token").fetch_one(&mut *connection).await;
+    let tokens: Option<i64> = tokens.map_err(damage)?;
     if tokens.unwrap_or_default() > TOKENS_FEW { Ok(()) } else { check_tokens(connection).await }
 }
 
@@ -81,12 +81,16 @@ pub(crate) async fn check_tokens(connection: &mut SqliteConnection) -> Result<()
 async fn check_table(connection: &mut SqliteConnection, table: &str) -> Result<(), StoreFault> {
     let sql = format!("PRAGMA quick_check({table})");
     let checked = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await;
-    let said: String = checked.map_err(|error| match error.into() {
-        // A table that is not there is no table that could not be asked.
+    let said: String = checked.map_err(damage)?;
+    if said == "ok" { Ok(()) } else { Err(damaged(format!("the table `{table}` is not whole"))) }
+}
+
+/// A table that is not there is no table that could not be asked.
+fn damage(error: sqlx::Error) -> StoreFault {
+    match error.into() {
         StoreFault::Failed(why) => StoreFault::Damaged(why),
         fault => fault,
-    })?;
-    if said == "ok" { Ok(()) } else { Err(damaged(format!("the table `{table}` is not whole"))) }
+    }
 }
 
 /// Takes over into the file itself what is still written ahead, and leaves nothing beside it: SQLite would take what lies
