@@ -52,7 +52,11 @@ pub(super) async fn run(
         let installation = Installation::found(&context.home, &founding, &settings).await?;
         if let Some(former) = &former {
             let _lock = installation.home.lock()?;
+            // What was shown may be overtaken: others were at work while the lock was waited for.
+            let registered = Registered::of(&installation).await?.with_cut_off(now);
+            copies = Copied::plan(former, &registered, &settings, now)?;
             take_over::carry_out(&installation, former, &copies, now).await?;
+            copies.iter().for_each(|copied| copied.describe_done(context));
         }
         context.output.line("done. Next: name your clients and servers in hallpass.toml, then `hallpass up`");
     }

@@ -1,9 +1,11 @@
 //! `hallpass init --from-env`: what is taken over, what is refused, and that a second run moves nothing.
 
 use crate::house::{FORMER, House, SECRET, SHARED, by_secret, former_claims, former_token, now};
-use hallpass_core::{Event, Outcome};
-use hallpass_store::ADOPTED_UNTIL;
+use hallpass_core::{ClientName, Event, Outcome, Subject, TokenDigest, UnixTime};
+use hallpass_store::{ADOPTED_UNTIL, NewToken};
 use serde_json::{Value, json};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Lines of the environment file changed: `NAME=value`, or `NAME` to take it out.
 fn changed(lines: &[&str]) -> String {
@@ -225,6 +227,49 @@ async fn who_was_cut_off_does_not_come_back_by_a_copy() {
     }
     house.hallpass.must(&["issue", "claude", "--yes"]).await;
     assert_eq!(house.verify(&house.token("claude"), &[]).await.code, Some(0));
+}
+
+/// While it waits for another command, that one gives the client a token.
+#[tokio::test]
+async fn what_another_command_did_meanwhile_stands() {
+    let house = House::heir(&["claude"]).await;
+    house.hallpass.must(&["apply", "--yes"]).await;
+    let kid = house.active().await;
+    // Its client is known now, and has no token.
+    let stopped = house.hallpass.run(&["keys", "revoke", &kid, "--reason", "drill"]).await;
+    assert!(stopped.stderr.contains("1 client is without a token now"), "{stopped:#?}");
+    let copy = former_token("claude", &json!({}));
+    house.hallpass.write("env", &format!("{FORMER}EXAI_JWT_TOKEN_CLAUDE={copy}\n"));
+    let lock = std::fs::File::open(house.hallpass.home().join("lock")).expect("the home's lock");
+    lock.lock().expect("a lock");
+    let mut command = house.hallpass.command(&["init", "--from-env", "env"]);
+    let mut waiting = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut said = BufReader::new(waiting.stderr.take().expect("a pipe")).lines();
+    let line = said.next_line().await.expect("text");
+    assert_eq!(line.as_deref(), Some("waiting for another hallpass command to finish"));
+    let claims = json!({
+        "sub": "claude@exai-mcp.local", "iss": "exai-mcp-server", "aud": "exai-mcp-client", "iat": now(),
+        "exp": now() + 3600, "jti": "other-1", "client_id": "claude",
+    });
+    let kid = house.active().await;
+    let issued = house.sign(&kid, &claims).await;
+    let row = NewToken {
+        jti: "other-1".into(),
+        client: ClientName::new("claude").expect("a name"),
+        kid,
+        subject: Subject::new("claude@exai-mcp.local").expect("a subject"),
+        issued_at: UnixTime::from_seconds(now()),
+        expires_at: UnixTime::from_seconds(now() + 3600),
+        digest: TokenDigest::of(&issued),
+    };
+    let store = house.store().await;
+    store.add_pending(&row).await.expect("a token");
+    let act = Event::new(now() * 1000, "issue", Outcome::Done);
+    assert!(store.activate(&row.jti, row.issued_at, None, &act).await.expect("a token"));
+    drop(lock);
+    assert!(waiting.wait().await.expect("an end").success());
+    assert_eq!(house.verify(&issued, &[]).await.code, Some(0));
+    assert_eq!(house.verify(&copy, &[]).await.code, Some(1));
 }
 
 #[tokio::test]
