@@ -1,8 +1,12 @@
 //! What things cost here, beside others or beside the small case, in interleaved rounds of one run. Only the ratios mean
-//! anything: machines differ and are noisy.
+//! anything: machines differ and are noisy. `revoke`: how soon a revocation binds.
 
+mod home;
+mod revoke;
 mod scale;
 mod tokens;
+mod upstream;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -10,8 +14,9 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("scale") => scale::run(),
         Some("tokens") => tokens::run(),
+        Some("revoke") => revoke::run(std::env::args().nth(2).as_deref()),
         _ => {
-            eprintln!("error: which measurement?\nhint: `scale`, `tokens`");
+            eprintln!("error: which measurement?\nhint: `revoke`, `scale`, `tokens`");
             ExitCode::from(64)
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     command::{self, cargo, root},
     corpus, design,
     failure::Failure,
-    policy, python, typescript,
+    faketime, policy, python, typescript,
 };
 
 pub(crate) struct Step {
@@ -19,7 +19,7 @@ pub(crate) struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-pub(crate) const STEPS: [Step; 11] = [
+pub(crate) const STEPS: [Step; 12] = [
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "design", about: "the core does no I/O, the gateway has no store and no key", run: design },
     Step { name: "policy", about: "licences and bans of `deny.toml`", run: policy },
@@ -27,6 +27,11 @@ pub(crate) const STEPS: [Step; 11] = [
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
     Step { name: "npm", about: "the TypeScript client of the end-to-end tests is installed", run: npm },
     Step { name: "python", about: "the Python libraries that verify our tokens are installed", run: python },
+    Step {
+        name: "faketime",
+        about: "what holds the clock in tests is installed where that may be done",
+        run: faketime,
+    },
     Step { name: "build", about: "the program and every test are built", run: build },
     // Before the tests: it is quick, and the first thing a stranger runs.
     Step { name: "tour", about: "the tour holds what it shows", run: tour },
@@ -94,6 +99,15 @@ fn npm() -> Result<(), Failure> {
 
 fn python() -> Result<(), Failure> {
     python::install()
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a step like the others; what cannot be installed is skipped by name"
+)]
+fn faketime() -> Result<(), Failure> {
+    faketime::install();
+    Ok(())
 }
 
 fn build() -> Result<(), Failure> {

@@ -75,7 +75,8 @@ impl Home {
                 self.tokens.push(add_live(&mut writing, &mint, client).await);
             }
         }
-        sqlx::query("UPDATE revision SET number = number + 1").execute(&mut *writing).await.unwrap();
+        // As after so many changes one by one: the store has forgotten which came when.
+        sqlx::query("UPDATE revision SET number = number + 1000000").execute(&mut *writing).await.unwrap();
         writing.commit().await.unwrap();
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();

@@ -49,7 +49,6 @@ impl Caller {
         Self { stream, buffer: Vec::new() }
     }
 
-    pub fn text(&self) -> &[u8] { &self.buffer }
     /// The status of one call.
     pub async fn call(&mut self, request: &str) -> u16 {
         self.stream.write_all(request.as_bytes()).await.unwrap();

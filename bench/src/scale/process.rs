@@ -5,6 +5,15 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+/// Where the time went.
+#[derive(Clone, Copy, Default)]
+pub struct Cpu {
+    /// In the threads that serve calls.
+    pub calls: u64,
+    /// In the others: most of it is writing the log.
+    pub log: u64,
+}
+
 /// A running gateway, killed when it is dropped.
 pub struct Gateway {
     child: Child,
@@ -28,10 +37,15 @@ impl Gateway {
         Self { child, address, started_in }
     }
 
-    /// Nanoseconds of a processor that it has had so far.
-    pub fn cpu_ns(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        tasks.map(|task| first_number(&std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap())).sum()
+    /// Processor time that it has had so far, in nanoseconds.
+    pub fn cpu(&self) -> Cpu {
+        let mut cpu = Cpu::default();
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap() {
+            let read = |file: &str| std::fs::read_to_string(task.as_ref().unwrap().path().join(file)).unwrap();
+            let spent = first_number(&read("schedstat"));
+            if read("comm").starts_with("gateway-") { cpu.calls += spent } else { cpu.log += spent }
+        }
+        cpu
     }
 
     /// Memory in MB: now, and the most so far.

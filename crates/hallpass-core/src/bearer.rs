@@ -70,6 +70,7 @@ fn check(token: &[u8]) -> Result<(), Denial> {
 
 /// Whether all are characters of `b64token` (RFC 6750 section 2.1); from `-` to `9` there are `.` and `/` and the
 /// digits. Every call passes here: no branches, so that many characters are compared at once.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many characters are compared at once")]
 fn is_token(text: &[u8]) -> bool {
     let is_allowed = |byte: u8| {
         byte.is_ascii_alphabetic()
@@ -113,5 +114,17 @@ mod tests {
         assert_eq!(Bearer::from_bytes(b"a\xff").err(), Some(Denial::MalformedToken));
         let long = format!("Bearer {}", "a".repeat(TOKEN_MOST + 1));
         assert_eq!(read(&[&long]), Err(Denial::TokenTooLong));
+    }
+
+    #[test]
+    fn every_place_takes_the_letters_of_a_token_and_nothing_else() {
+        for byte in 0..=u8::MAX {
+            let is_letter = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+            for place in [0, 1, 17, 40] {
+                let mut token = [b'a'; 41];
+                token[place] = byte;
+                assert_eq!(Bearer::from_bytes(&token).is_ok(), is_letter, "{byte:#x} at {place}");
+            }
+        }
     }
 }

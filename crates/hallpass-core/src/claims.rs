@@ -131,6 +131,7 @@ impl Claims {
     }
 }
 
+#[expect(clippy::missing_fields_in_debug, reason = "the texts are shown one by one")]
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims")
@@ -195,6 +196,7 @@ fn text<'a>(claims: &'a Json, claim: &'static str, fits: fn(&str) -> bool) -> Re
 }
 
 /// Ids are short visible ASCII: nothing that could forge a log line or stand for another id.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many characters are compared at once")]
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=ID_MOST).contains(&text.len())
         && text

@@ -182,11 +182,14 @@ impl VerifyingKey {
 
     /// Whether both verify the same signatures under the same name.
     pub fn is_same(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other)
-            || self.kid == other.kid
-                && self.algorithm == other.algorithm
-                && self.jti == other.jti
-                && self.has_same_material(other)
+        // Nearly always it is the very same.
+        if std::ptr::eq(self, other) {
+            return true;
+        }
+        self.kid == other.kid
+            && self.algorithm == other.algorithm
+            && self.jti == other.jti
+            && self.has_same_material(other)
     }
 
     /// Whether whoever can sign for one can sign for the other: one key under two names.

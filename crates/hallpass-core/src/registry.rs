@@ -25,7 +25,9 @@ impl Registry {
         let number = records.len().div_ceil(SHELF).next_power_of_two();
         // Counted first: shelves that grow leave holes in the memory, of the size of everything.
         let mut sizes = vec![0; number];
-        records.iter().for_each(|record| sizes[shelf_of(&record.jti, number)] += 1);
+        for record in &records {
+            sizes[shelf_of(&record.jti, number)] += 1;
+        }
         let mut shelves: Vec<Vec<TokenRecord>> = sizes.into_iter().map(Vec::with_capacity).collect();
         for record in records {
             shelves[shelf_of(&record.jti, number)].push(record);
@@ -37,8 +39,8 @@ impl Registry {
 
     /// The token with that handle.
     pub(crate) fn get(&self, id: &TokenId) -> Option<&TokenRecord> {
-        let shelf = &self.shelves[shelf_of(id, self.shelves.len())];
-        place(shelf, id).ok().map(|place| &shelf[place])
+        let board = &self.shelves[shelf_of(id, self.shelves.len())];
+        place(board, id).ok().map(|place| &board[place])
     }
 
     /// Adds a token, or changes it.
@@ -46,11 +48,11 @@ impl Registry {
         if self.tokens >= self.shelves.len() * 2 * SHELF {
             *self = Self::new(self.shelves.iter().flat_map(|shelf| shelf.iter().cloned()));
         }
-        let shelf = self.shelf(&record.jti);
-        match place(shelf, &record.jti) {
-            Ok(place) => shelf[place] = record,
+        let board = self.shelf(&record.jti);
+        match place(board, &record.jti) {
+            Ok(place) => board[place] = record,
             Err(place) => {
-                shelf.insert(place, record);
+                board.insert(place, record);
                 self.tokens += 1;
             }
         }
@@ -58,9 +60,9 @@ impl Registry {
 
     /// Takes a token out.
     pub(crate) fn take(&mut self, id: &TokenId) {
-        let shelf = self.shelf(id);
-        if let Ok(place) = place(shelf, id) {
-            shelf.remove(place);
+        let board = self.shelf(id);
+        if let Ok(place) = place(board, id) {
+            board.remove(place);
             self.tokens -= 1;
         }
     }
@@ -117,7 +119,7 @@ mod tests {
 
     /// Some UUIDs, some other texts.
     fn id(number: u16) -> TokenId {
-        let text = if number % 3 == 0 {
+        let text = if number.is_multiple_of(3) {
             number.to_string()
         } else {
             format!("019358d0-7b00-7000-8000-{number:012x}")
@@ -146,15 +148,12 @@ mod tests {
             is_same(&registry, &expected);
             let (before, before_expected) = (registry.clone(), expected.clone());
             for (number, change) in changes {
-                match change {
-                    Some(at) => {
-                        registry.put(record(number, at));
-                        expected.insert(number, at);
-                    }
-                    None => {
-                        registry.take(&id(number));
-                        expected.remove(&number);
-                    }
+                if let Some(at) = change {
+                    registry.put(record(number, at));
+                    expected.insert(number, at);
+                } else {
+                    registry.take(&id(number));
+                    expected.remove(&number);
                 }
             }
             is_same(&registry, &expected);

@@ -12,6 +12,9 @@ use crate::warnings::{Oddity, Warnings};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Whoever makes several calls at once may have read the former token an instant before the new one: so long after the
+/// successor's first use, in milliseconds, it is no accident any more.
+pub const CHANGE_OVER_MS: i64 = 5000;
 /// A token that nobody knows may have been issued this very moment, in milliseconds: what is in force follows a little
 /// later.
 pub const SETTLED_MS: i64 = 2000;
@@ -212,7 +215,7 @@ impl Sightings {
         }
     }
 
-    /// Whether the token has a successor that was used before this call began.
+    /// Whether the token has a successor that was used well before this call began.
     fn after_its_successor(&self, client: &ClientName, jti: &str, call: &Call<'_>) -> Option<String> {
         let Call { event, snapshot, .. } = *call;
         let TokenState::Superseded { until } = snapshot.token(jti)?.state else { return None };
@@ -223,7 +226,7 @@ impl Sightings {
         };
         let was_used = |other: &str| {
             let usage = self.tokens.get(other).and_then(|token| token.usage.as_ref());
-            usage.is_some_and(|usage| usage.first_ms < event.at_ms)
+            usage.is_some_and(|usage| usage.first_ms.saturating_add(CHANGE_OVER_MS) < event.at_ms)
         };
         let others = self.of_client.get(client).into_iter().flatten();
         let successor =

@@ -67,7 +67,7 @@ fn check_parts<'k>(
     token_type: TokenType,
 ) -> Result<(&'k Arc<VerifyingKey>, Vec<u8>), Denial> {
     let token = bearer.text();
-    let (header_part, payload_part, signature_part) = three_parts(token)?;
+    let [header_part, payload_part, signature_part] = parts(token)?;
     // One room for both: the signature has done its work when the payload is decoded.
     let mut room = Vec::with_capacity(payload_part.len());
     decode(signature_part, &mut room)?;
@@ -80,16 +80,13 @@ fn check_parts<'k>(
     Ok((key, room))
 }
 
-fn three_parts(token: &str) -> Result<(&str, &str, &str), Denial> {
+fn parts(token: &str) -> Result<[&str; PARTS], Denial> {
     let mut dots = memchr_iter(b'.', token.as_bytes());
     let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
         return Err(Denial::MalformedToken);
     };
-    let parts = (&token[..first], &token[first + 1..second], &token[second + 1..]);
-    if parts.0.is_empty() || parts.1.is_empty() || parts.2.is_empty() {
-        return Err(Denial::MalformedToken);
-    }
-    Ok(parts)
+    let parts = [&token[..first], &token[first + 1..second], &token[second + 1..]];
+    if parts.iter().any(|part| part.is_empty()) { Err(Denial::MalformedToken) } else { Ok(parts) }
 }
 
 fn decode(part: &str, room: &mut Vec<u8>) -> Result<(), Denial> {

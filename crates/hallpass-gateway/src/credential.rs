@@ -8,8 +8,9 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 
-/// Signatures that are remembered. Attackers cannot fill it: only tokens that a key of ours signed get in.
-const SIGNATURES_MOST: usize = 16_384;
+/// Signatures that are remembered: of more tokens in use than that, each call would check one anew, which takes longer than
+/// all the rest. Takes memory as it fills. Attackers cannot fill it: only tokens that a key of ours signed get in.
+const SIGNATURES_MOST: usize = 131_072;
 
 /// A credential that was recognised. Whether it is good now is for the judge.
 pub(crate) enum Shown {

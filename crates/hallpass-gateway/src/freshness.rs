@@ -17,9 +17,9 @@ impl Freshness {
         Self { started: Instant::now(), confirmed: AtomicU64::new(0) }
     }
 
-    /// What is in force was just seen to be what the store holds.
-    pub(crate) fn confirm(&self) {
-        self.confirmed.fetch_max(self.elapsed_ms(), Ordering::Relaxed);
+    /// At that instant, what is in force was what the store held.
+    pub(crate) fn confirm(&self, at: Instant) {
+        self.confirmed.fetch_max(milliseconds(at.saturating_duration_since(self.started)), Ordering::Relaxed);
     }
 
     pub(crate) fn is_stale(&self, limits: &Limits) -> bool {
@@ -32,6 +32,10 @@ impl Freshness {
     }
 
     fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.started.elapsed())
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

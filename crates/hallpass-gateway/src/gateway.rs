@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
 
 /// How long to wait after accepting failed, as it does when the process has run out of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -105,7 +106,6 @@ impl Gateway {
         let shared = &self.shared;
         // First in force, then the look at what is open: a call that begins in between sees the new one.
         shared.gate.publish(snapshot);
-        shared.freshness.confirm();
         let in_force = shared.gate.in_force();
         shared.lines.examine(in_force.snapshot(), seconds_of(shared.now_ms()));
         shared.tallies.keep_only(|client| in_force.snapshot().client(client).is_some());
@@ -117,10 +117,10 @@ impl Gateway {
         self.revision.subscribe()
     }
 
-    /// What is in force was just seen to be the newest. Has to be said, or a snapshot be published, more often than
-    /// [`Limits::stale_after`](crate::Limits): after that everything is refused.
-    pub fn confirm(&self) {
-        self.shared.freshness.confirm();
+    /// What is in force is known to be what the store held at that instant: when the look began, not when it ended. Once
+    /// that is longer ago than [`Limits::stale_after`](crate::Limits), everything is refused.
+    pub fn confirm(&self, seen_at: Instant) {
+        self.shared.freshness.confirm(seen_at);
     }
 
     /// The grace period in force, running or over, with the highest time that was seen during it.

@@ -125,7 +125,8 @@ impl Line {
         }
     }
 
-    /// Cuts the call if `snapshot` no longer lets its caller make it.
+    /// Cuts the call if `snapshot` no longer lets its caller make it. Else it is held by what `snapshot` says of the caller,
+    /// who may have got an earlier end.
     fn examine(&self, snapshot: &Snapshot, now: UnixTime) {
         self.cut_if(|held| held.judge_again(snapshot, now).err().map(Cut::Denied));
     }

@@ -27,11 +27,13 @@ pub(crate) fn check(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<(), 
     }
     let Some(method) = envelope.method.as_deref() else { return Ok(()) };
     compare(headers, &METHOD, "Mcp-Method", method, envelope.is_request())?;
-    if let Some(target) = envelope.target.as_deref() {
-        let due = matches!(method, "tools/call" | "prompts/get" | "resources/read");
-        compare(headers, &NAME, "Mcp-Name", target, due && envelope.is_request())?;
+    let due = matches!(method, "tools/call" | "prompts/get" | "resources/read");
+    match envelope.target.as_deref() {
+        Some(target) => compare(headers, &NAME, "Mcp-Name", target, due && envelope.is_request()),
+        // A name in the header alone would be one that no policy has seen.
+        None if due && headers.contains_key(NAME) => Err(Denial::HeaderMismatch { header: "Mcp-Name" }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn compare(
@@ -115,6 +117,17 @@ mod tests {
         let headers =
             [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "echo")];
         assert_eq!(outcome(&headers, body), Some("Mcp-Name"));
+    }
+
+    #[test]
+    fn a_name_in_the_header_alone_is_none() {
+        let headers =
+            [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "delete")];
+        for params in ["{}", "null"] {
+            let body = format!(r#"{{"id":1,"method":"tools/call","params":{params}}}"#);
+            assert_eq!(outcome(&headers, &body), Some("Mcp-Name"));
+            assert_eq!(outcome(&headers[..2], &body), None);
+        }
     }
 
     #[test]

@@ -12,13 +12,14 @@ const APPLICATION_ID: i64 = 0x4841_4C4C;
 pub(crate) const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
 /// How long a lock of another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// All tables but the events: they are many, and reading them all at each start takes too long.
-const CHECKED: [&str; 14] = [
+/// Tokens that are read to their end by every command that opens the database. Of more, that is for the gateway alone.
+const TOKENS_FEW: i64 = 20_000;
+/// All tables but the tokens, and the events: they are many, and reading them all at each start takes too long.
+const CHECKED: [&str; 13] = [
     "setting",
     "revision",
     "signing_key",
     "client",
-    "token",
     "placement",
     "policy",
     "grace",
@@ -62,21 +63,34 @@ pub(crate) async fn is_marked(connection: &mut SqliteConnection) -> Result<bool,
     Ok(found == APPLICATION_ID)
 }
 
-/// Whether every table but the events can be read to their end.
+/// Whether every table but the events can be read to their end, and the tokens if they are few.
 pub(crate) async fn check_whole(connection: &mut SqliteConnection) -> Result<(), StoreFault> {
     for table in CHECKED {
-        let sql = format!("PRAGMA quick_check({table})");
-        let checked = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
-        let said: String = checked.map_err(|error| match error.into() {
-            // A table that is not there is no table that could not be asked.
-            StoreFault::Failed(why) => StoreFault::Damaged(why),
-            fault => fault,
-        })?;
-        if said != "ok" {
-            return Err(damaged(format!("the table `{table}` is not whole")));
-        }
+        check_table(connection, table).await?;
     }
-    Ok(())
+    let tokens = sqlx::query_scalar("SELECT MAX(rowid) FROM token").fetch_one(&mut *connection).await;
+    let tokens: Option<i64> = tokens.map_err(damage)?;
+    if tokens.unwrap_or_default() > TOKENS_FEW { Ok(()) } else { check_tokens(connection).await }
+}
+
+/// Whether the tokens can be read to their end.
+pub(crate) async fn check_tokens(connection: &mut SqliteConnection) -> Result<(), StoreFault> {
+    check_table(connection, "token").await
+}
+
+async fn check_table(connection: &mut SqliteConnection, table: &str) -> Result<(), StoreFault> {
+    let sql = format!("PRAGMA quick_check({table})");
+    let checked = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await;
+    let said: String = checked.map_err(damage)?;
+    if said == "ok" { Ok(()) } else { Err(damaged(format!("the table `{table}` is not whole"))) }
+}
+
+/// A table that is not there is no table that could not be asked.
+fn damage(error: sqlx::Error) -> StoreFault {
+    match error.into() {
+        StoreFault::Failed(why) => StoreFault::Damaged(why),
+        fault => fault,
+    }
 }
 
 /// Takes over into the file itself what is still written ahead, and leaves nothing beside it: SQLite would take what lies

@@ -77,11 +77,9 @@ impl fmt::Display for StoreFault {
             Self::UnknownClient { client } => write!(f, "there is no client named `{client}`"),
             Self::KeyStopped { kid } => write!(f, "the key `{kid}` was stopped meanwhile"),
             Self::Replaced => f.write_str("the file was replaced or taken away while it was open"),
-            Self::SetBack { shown, found } => {
-                write!(
-                    f,
-                    "it was set back: it is at revision {found} and does not know the revision {shown} that was in force, so what was revoked may be good in it"
-                )
+            // Not at which revision it is itself: a word that changes would be said again and again.
+            Self::SetBack { shown, found: _ } => {
+                write!(f, "it was set back: it knows nothing of revision {shown}, which was in force")
             }
             Self::Foreign => f.write_str("it is the database of another home"),
             Self::Older => f.write_str("it was made by an older version of Hallpass"),

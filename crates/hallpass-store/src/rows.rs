@@ -36,6 +36,7 @@ pub struct ClientRow {
 }
 
 /// An issued token, without the token.
+#[expect(clippy::struct_excessive_bools, reason = "a row, as it is kept")]
 #[derive(Clone, Debug)]
 pub struct TokenRow {
     /// Its public handle.

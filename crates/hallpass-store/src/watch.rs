@@ -8,6 +8,7 @@ use crate::file::{DatabaseFile, Found};
 use crate::seal::SealKey;
 use crate::snapshot::{Frame, Point, read_whole};
 use crate::store::{self, Store};
+use futures_util::future::try_join;
 use hallpass_core::Snapshot;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::sync::Arc;
@@ -30,11 +31,15 @@ impl Store {
         let mut connection = dialect::options(self.file.path()).connect().await?;
         // The path may have got another file just before it was opened once more.
         self.file.check_still_there()?;
+        let mut checking = self.pool.acquire().await?;
         let mut view = connection.begin().await?;
         let frame = Frame::read(&mut view, seal, lifetime_most).await?;
-        let snapshot = Arc::new(read_whole(&mut view, &frame).await?);
+        // Beside each other: of a million tokens each takes more than a second.
+        let (snapshot, ()) =
+            try_join(read_whole(&mut view, &frame), dialect::check_tokens(&mut checking)).await?;
         view.rollback().await?;
-        Ok(Watch { store: self.clone(), connection: Some(connection), data_version: None, frame, snapshot })
+        let (snapshot, connection) = (Arc::new(snapshot), Some(connection));
+        Ok(Watch { store: self.clone(), connection, data_version: None, frame, snapshot })
     }
 }
 
@@ -61,34 +66,41 @@ impl Watch {
         match (self.store.file.find_again()?, self.connection.take()) {
             (Found::Same, Some(connection)) => Ok(connection),
             (Found::Same, None) => {
-                let mut connection = dialect::options(self.store.file.path()).connect().await?;
-                self.store.file.check_still_there()?;
-                self.frame.point.check_continued_in(&mut connection).await?;
-                self.data_version = None;
+                let file = self.store.file.clone();
+                self.open(&file).await
+            }
+            (Found::Another(file), before) => {
+                // First of all: what lies beside the files has the same names for both, the locks too, and this process
+                // would lose those on the one with its last connection to the other.
+                self.store.let_go(before).await?;
+                let mut connection = self.open(&file).await?;
+                dialect::keep_write_ahead(&mut connection).await?;
+                self.store.file.become_that(&file);
                 Ok(connection)
             }
-            (Found::Another(file), connection) => self.follow_to(file, connection).await,
         }
     }
 
-    /// Goes on with another file, if it is this database, as it was or further on.
-    async fn follow_to(
-        &mut self,
-        file: DatabaseFile,
-        before: Option<SqliteConnection>,
-    ) -> Result<SqliteConnection, StoreFault> {
-        // First of all: what lies beside the files has the same names for both, the locks too, and this process would lose
-        // those on the one with the last connection to the other.
-        self.store.let_go(before).await?;
-        let mut connection = dialect::options(file.path()).connect().await?;
-        file.check_still_there()?;
-        store::check_ours(&mut connection).await?;
+    /// Opens a file, if it is this database, as it was or further on.
+    async fn open(&mut self, file: &DatabaseFile) -> Result<SqliteConnection, StoreFault> {
+        let options = dialect::options(file.path());
+        // First only to be looked at: who may write takes over, with the last connection, whatever lies beside the file.
+        let mut looking = options.clone().read_only(true).connect().await?;
+        let is_it = self.check(&mut looking).await;
+        looking.close().await?;
+        is_it?;
+        let mut connection = options.connect().await?;
         self.frame.point.check_continued_in(&mut connection).await?;
-        dialect::check_whole(&mut connection).await?;
-        dialect::keep_write_ahead(&mut connection).await?;
-        self.store.file.become_that(&file);
+        file.check_still_there()?;
         self.data_version = None;
         Ok(connection)
+    }
+
+    async fn check(&self, connection: &mut SqliteConnection) -> Result<(), StoreFault> {
+        store::check_ours(connection).await?;
+        self.frame.point.check_continued_in(connection).await?;
+        dialect::check_whole(connection).await?;
+        dialect::check_tokens(connection).await
     }
 
     async fn news(

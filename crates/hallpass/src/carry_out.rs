@@ -8,11 +8,10 @@ use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
 use crate::plan::{ClientPlan, Known, Registration, TokenStep, Turn, is_same_file};
-use crate::target::{Shape, Target, find_app, is_bridge_of, utf8};
-use hallpass_core::claims::LEEWAY;
+use crate::target::{Shape, Target, is_bridge_of, utf8};
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, Outcome, TokenDigest};
-use hallpass_store::{ClientRow, NewToken, Overlap, PlacementKind, PlacementRow, TokenRow};
+use hallpass_store::{ClientRow, NewToken, Overlap, PlacementKind, PlacementRow};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -131,9 +130,10 @@ impl Installation {
     /// one before is to stay good meanwhile, a gateway that does not take them in is a reason to leave everything as it is.
     pub async fn make_known(&self, begun: &[Begun]) -> Result<()> {
         let minted: Vec<&Minted> = begun.iter().filter_map(|begun| begun.0.as_ref()).collect();
-        if minted.is_empty() {
-            return Ok(());
-        }
+        if minted.is_empty() { Ok(()) } else { self.wait_until_known(&minted).await }
+    }
+
+    async fn wait_until_known(&self, minted: &[&Minted]) -> Result<()> {
         let known = self.confirmation(UNTIL_KNOWN).await;
         let fault = match known {
             // One that starts reads the store when it does.
@@ -206,8 +206,10 @@ impl Installation {
     ) -> Result<(Token, NewToken)> {
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
         self.store.add_successor(&row, how.overlap).await.doing("cannot note the new token")?;
-        self.activate(&row, None, how).await?;
-        Ok((token, row))
+        let minted = Minted { token, row, how };
+        self.wait_until_known(&[&minted]).await?;
+        self.activate(&minted.row, None, how).await?;
+        Ok((minted.token, minted.row))
     }
 
     async fn activate(&self, row: &NewToken, placement: Option<&PlacementRow>, how: Issue) -> Result<()> {
@@ -314,83 +316,6 @@ impl Installation {
             }
             atomic_file::ReplaceFault::Other(fault) => fault,
         })
-    }
-
-    /// Finishes what an interrupted run left: a token that reached its place counts, one that did not is taken back,
-    /// temporary files go. The home is locked by the caller.
-    pub async fn mend(&self) -> Result<()> {
-        for token in self.store.pending().await.doing("the pending tokens")? {
-            let placement = self.store.placement(token.client.as_str()).await.doing("the placement")?;
-            let reached = match &placement {
-                Some(row) => self.holds(row, &token).await?,
-                None => Some(false),
-            };
-            match reached {
-                Some(true) => {
-                    let kind = if token.overlap == Overlap::NONE { "issue" } else { "rotate" };
-                    let issued = Event {
-                        jti: Some(token.jti.clone()),
-                        reason: Some("mended".into()),
-                        ..act(kind, &token.client)
-                    };
-                    let activated =
-                        self.store.activate(&token.jti, clock::now(), placement.as_ref(), &issued).await;
-                    activated.doing("cannot mend a token")?;
-                }
-                Some(false) => self.store.drop_pending(&token.jti).await.doing("cannot mend a token")?,
-                None => {}
-            }
-        }
-        let spent = clock::now().plus(-LEEWAY);
-        self.store.retire_spent_keys(spent).await.doing("cannot retire the spent keys")?;
-        self.sweep().await
-    }
-
-    /// Whether the token stands in its place. `None`: its file cannot be read now, so it stays as it is.
-    async fn holds(&self, row: &PlacementRow, token: &TokenRow) -> Result<Option<bool>> {
-        let text = match (&row.kind, &row.token_file) {
-            (PlacementKind::Bridge, Some(file)) => Original::read(Path::new(file))
-                .ok()
-                .and_then(|original| String::from_utf8(original.bytes).ok()),
-            (PlacementKind::Bridge, None) => Some(String::new()),
-            (PlacementKind::Env, _) => self.placed_text(row).await?,
-        };
-        Ok(text.map(|text| TokenDigest::of(text.trim_end()).matches(&token.digest)))
-    }
-
-    /// What stands in the place of a variable; empty if nothing does. `None`: the file cannot be read now.
-    async fn placed_text(&self, row: &PlacementRow) -> Result<Option<String>> {
-        let client = self.store.client(row.client.as_str()).await.doing("the client")?;
-        let places = self.open_undo(row)?;
-        let (Some(client), Some(place)) = (client, places.first()) else { return Ok(Some(String::new())) };
-        let Ok(original) =
-            atomic_file::target_of(Path::new(&row.file)).and_then(|file| Original::read(&file))
-        else {
-            return Ok(None);
-        };
-        if !original.exists() {
-            return Ok(Some(String::new()));
-        }
-        Ok(match hallpass_clients::read(&original.bytes, find_app(&client.app)?.dialect, &place.path) {
-            Ok(hallpass_clients::Found::Present(present)) => {
-                Some(present.value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned())
-            }
-            Ok(hallpass_clients::Found::Absent(_)) => Some(String::new()),
-            Err(_) => None,
-        })
-    }
-
-    async fn sweep(&self) -> Result<()> {
-        let mut folders = HashSet::from([self.home.folder().to_owned(), self.home.tokens()]);
-        for row in self.store.placements().await.doing("the placements")? {
-            let file = PathBuf::from(&row.file);
-            let file = atomic_file::target_of(&file).unwrap_or(file);
-            folders.extend(file.parent().map(Path::to_owned));
-        }
-        for folder in folders {
-            atomic_file::sweep(&folder, &self.tag);
-        }
-        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a command ends with when it does not succeed: what happened, and what to type next.
 
+use hallpass_store::StoreFault;
+use std::any::Any;
 use std::fmt;
 
 /// A command's failure.
@@ -65,9 +67,39 @@ pub trait Doing<T> {
     fn doing(self, what: impl fmt::Display) -> Result<T>;
 }
 
-impl<T, E: fmt::Display> Doing<T> for std::result::Result<T, E> {
+impl<T, E: fmt::Display + 'static> Doing<T> for std::result::Result<T, E> {
     fn doing(self, what: impl fmt::Display) -> Result<T> {
-        self.map_err(|error| Fault::new(format!("{what}: {error}")))
+        self.map_err(|error| {
+            let fault = Fault::new(format!("{what}: {error}"));
+            // Whatever a command was doing: the store's troubles have the same way out.
+            match (&error as &dyn Any).downcast_ref().and_then(store_hint) {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            }
+        })
+    }
+}
+
+/// What helps with a store that was opened well and failed afterwards.
+fn store_hint(fault: &StoreFault) -> Option<&'static str> {
+    match fault {
+        StoreFault::Locked => Some("wait until it has ended, then run this command again"),
+        StoreFault::Replaced => Some(
+            "somebody moved or replaced `hallpass.db` just now: run this command again once the right one is in its place",
+        ),
+        StoreFault::Missing
+        | StoreFault::AlreadyThere
+        | StoreFault::Newer { .. }
+        | StoreFault::Older
+        | StoreFault::Damaged(_)
+        | StoreFault::OthersCanRead { .. }
+        | StoreFault::OtherOwner
+        | StoreFault::DuplicateSubject { .. }
+        | StoreFault::UnknownClient { .. }
+        | StoreFault::KeyStopped { .. }
+        | StoreFault::SetBack { .. }
+        | StoreFault::Foreign
+        | StoreFault::Failed(_) => None,
     }
 }
 

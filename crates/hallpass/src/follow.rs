@@ -6,6 +6,7 @@ use crate::output::note;
 use hallpass_gateway::Gateway;
 use hallpass_store::{StoreFault, Watch};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often the store is asked whether another process changed it. A revocation binds within this and a little.
 const LOOK: Duration = Duration::from_millis(100);
@@ -17,12 +18,14 @@ pub async fn follow(installation: &Installation, gateway: &Gateway, watch: &mut 
     let mut trouble = Trouble::default();
     loop {
         ticks.tick().await;
+        // Taken before the look: what is committed while it lasts may be missing in what it finds.
+        let seen_at = Instant::now();
         match installation.look(watch).await {
             Ok(news) => {
-                match news {
-                    Some(snapshot) => gateway.publish(snapshot),
-                    None => gateway.confirm(),
+                if let Some(snapshot) = news {
+                    gateway.publish(snapshot);
                 }
+                gateway.confirm(seen_at);
                 trouble.is_over();
             }
             Err(fault) => trouble.goes_on(&fault, gateway.is_stale()),
@@ -66,7 +69,7 @@ fn hint(fault: &StoreFault) -> Option<&'static str> {
     match fault {
         StoreFault::Missing | StoreFault::Replaced => Some("put `hallpass.db` back in its place"),
         StoreFault::SetBack { .. } => Some(
-            "put the newer one back; or, to go on with this one, start the gateway anew and revoke again what was revoked since",
+            "what was revoked since would be good again: put the newer one back (delete `hallpass.db-wal` and `hallpass.db-shm` first, they belong to this one); or start the gateway anew with this one, and revoke again",
         ),
         StoreFault::Foreign | StoreFault::Damaged(_) => {
             Some("put this home's own `hallpass.db` back in its place")

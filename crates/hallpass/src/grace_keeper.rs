@@ -59,6 +59,8 @@ impl GraceKeeper {
         match found {
             Note::Seen { period, at } => self.store.note_grace_seen(period, at).await?,
             Note::Over { period, at, seen } => {
+                // What ended it: by this a person sees later that a clock ran ahead.
+                self.store.note_grace_seen(period, seen).await?;
                 if self.store.end_grace(period, at, &is_over(at, seen, now)).await? {
                     note(&format!("the grace period is over since {at}: the shared secret is refused"));
                 }

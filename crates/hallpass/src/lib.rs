@@ -22,6 +22,7 @@ pub mod grace_keeper;
 pub mod home;
 pub mod installation;
 pub mod lookout;
+pub mod mend;
 pub mod metrics;
 pub mod mint;
 pub mod operator;

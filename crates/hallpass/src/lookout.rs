@@ -41,7 +41,7 @@ pub struct Lookout {
     counted: Counted,
     first_uses: Vec<FirstSighting>,
     to_disable: Vec<Oddity>,
-    /// What was noticed while reading the log itself.
+    /// What has to be told and is not part of a group yet.
     untold: Vec<Event>,
     write_at: Instant,
     retry_at: Instant,
@@ -125,7 +125,6 @@ impl Lookout {
         self.looked_at = Instant::now();
         self.catch_up().await;
         self.settle(clock::now_ms());
-        self.tell().await;
         self.note_first_uses().await;
         self.disable().await;
         if Instant::now() >= self.write_at {
@@ -133,9 +132,18 @@ impl Lookout {
         }
     }
 
+    /// Hands over what has to be told of things that were looked at a second time.
+    pub fn hand_over(&mut self, group: &mut Vec<Event>) {
+        group.append(&mut self.untold);
+    }
+
+    /// Judges what was to be looked at again: there is no later.
+    pub fn last_look(&mut self) {
+        self.settle(i64::MAX);
+    }
+
     /// Writes all that is left. What cannot be written is read from the log at the next start.
     pub async fn end(mut self) {
-        self.settle(i64::MAX);
         self.act().await;
         self.write().await;
     }
@@ -234,16 +242,6 @@ impl Lookout {
             self.sightings.settle(now_ms, &self.view.snapshot(), &mut noticed);
             let told = self.take(noticed);
             self.untold.extend(told);
-        }
-    }
-
-    async fn tell(&mut self) {
-        if self.untold.is_empty() || Instant::now() < self.retry_at {
-            return;
-        }
-        match self.store.add_events(&self.untold).await {
-            Ok(_) => self.untold.clear(),
-            Err(fault) => self.trouble("a warning cannot be written into the log yet", &fault),
         }
     }
 

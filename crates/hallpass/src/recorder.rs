@@ -65,27 +65,41 @@ pub fn start(
         loop {
             match tokio::time::timeout_at(lookout.due(), events.recv_many(&mut group, GROUP_MOST)).await {
                 Ok(0) => break,
-                Ok(_) => {}
-                Err(_) => {
-                    lookout.act().await;
-                    tokio::time::sleep(REST_LEAST).await;
-                    continue;
+                Ok(_) => {
+                    group.iter_mut().for_each(hide_tokens);
+                    lookout.look(&mut group).await;
                 }
+                Err(_) => lookout.act().await,
             }
-            group.iter_mut().for_each(hide_tokens);
-            lookout.look(&mut group).await;
-            printer.print(&group, lines);
             let begun = Instant::now();
-            let last = keep(&store, &group).await;
-            lookout.logged(last).await;
-            group.clear();
+            record(&mut group, &store, &mut lookout, &printer, lines).await;
             // Whoever else writes looks for the lock now and then and stands in no queue: without a rest a command that
             // revokes finds it taken again and again while clients call without pause.
             tokio::time::sleep(begun.elapsed().clamp(REST_LEAST, REST_MOST)).await;
         }
+        lookout.last_look();
+        record(&mut group, &store, &mut lookout, &printer, lines).await;
         lookout.end().await;
         printer.end().await;
     })
+}
+
+/// Prints and keeps a group, and what else has to be told.
+async fn record(
+    group: &mut Vec<Event>,
+    store: &Store,
+    lookout: &mut Lookout,
+    printer: &Printer,
+    lines: Lines,
+) {
+    lookout.hand_over(group);
+    if group.is_empty() {
+        return;
+    }
+    printer.print(group, lines);
+    let last = keep(store, group).await;
+    lookout.logged(last).await;
+    group.clear();
 }
 
 /// What a caller says of itself may be a token, pasted into the wrong place.

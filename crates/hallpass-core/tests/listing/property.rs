@@ -31,6 +31,20 @@ fn lists() -> impl Strategy<Value = (Vec<String>, Effect, Vec<String>, u64, usiz
     (rules, default, names, any::<u64>(), 1..200_usize)
 }
 
+/// What is likely to turn one structure into another.
+fn byte() -> impl Strategy<Value = u8> {
+    prop_oneof![4 => prop::sample::select(b"{}[]\":,\\ \n".to_vec()), 1 => 0x20..0x7f_u8]
+}
+
+/// What a careless reader finds in a document.
+fn messages(text: &str) -> Vec<serde_json::Value> {
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Array(messages)) => messages,
+        Ok(message) => vec![message],
+        Err(_) => Vec::new(),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -58,6 +72,28 @@ proptest! {
         let (text, event) = (listing.text(), listing.event("\r\n"));
         prop_assert_eq!(sieved(&policy, LIST, text.as_bytes(), piece).unwrap(), text);
         prop_assert_eq!(sieved_events(&policy, LIST, event.as_bytes(), piece).unwrap(), event);
+    }
+
+    #[test]
+    fn a_damaged_list_shows_no_more(
+        (rules, default, names, seed, piece) in lists(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), byte()), 1..5),
+    ) {
+        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+        let policy = policy(&rules, default);
+        let mut text = Listing::of(&names, &mut Dice::new(seed)).text().into_bytes();
+        for (place, byte) in damage {
+            let place = place.index(text.len());
+            text[place] = byte;
+        }
+        let Ok(text) = String::from_utf8(text) else { return Ok(()) };
+        let Ok(out) = sieved(&policy, LIST, text.as_bytes(), piece) else { return Ok(()) };
+        for message in messages(&out) {
+            for tool in message["result"]["tools"].as_array().into_iter().flatten() {
+                let name = tool["name"].as_str().unwrap_or_default();
+                prop_assert!(may_call(&policy, name), "{} shows {:?}", text, name);
+            }
+        }
     }
 
     #[test]

@@ -87,6 +87,22 @@ fn claims() -> impl Strategy<Value = String> {
     object(members, &["iss", "aud", "sub", "jti", "iat", "exp", "nbf", "client_id", "scope", "\\u0065xp"])
 }
 
+/// Claims in the order in which they are minted, now and then with a value that does not belong there.
+fn minted_claims() -> impl Strategy<Value = String> {
+    let or_odd = |good: &str| prop_oneof![9 => Just(good.to_owned()), 1 => value()];
+    let text = |text: &str| or_odd(&format!("\"{text}\""));
+    let texts = (text("s"), text("i"), text("a"), text("x-1"), text("ann"));
+    let times = (or_odd(&(NOW - 60).to_string()), or_odd(&(NOW + 3600).to_string()));
+    (texts, times).prop_map(|((sub, iss, aud, jti, client_id), (iat, exp))| {
+        format!(
+            r#"{{"sub":{sub},"iss":{iss},"aud":{aud},"iat":{iat},"exp":{exp},"jti":{jti},"client_id":{client_id}}}"#
+        )
+    })
+}
+
+/// The header as it is minted.
+const MINTED_HEADER: &str = r#"{"kid":"k","alg":"HS256","typ":"JWT"}"#;
+
 fn noise(text: String, noise: &[(usize, u8)]) -> Vec<u8> {
     let mut bytes = text.into_bytes();
     for (place, byte) in noise {
@@ -145,6 +161,13 @@ proptest! {
     }
 
     #[test]
+    fn what_is_minted_or_nearly_so_reads_the_same_for_everybody(
+        claims in minted_claims(), first in some_noise(), second in some_noise()
+    ) {
+        property::token(&[noise(MINTED_HEADER.to_owned(), &first), noise(claims, &second)].join(&b'\n'));
+    }
+
+    #[test]
     fn an_accepted_encoding_reads_the_same_for_everybody(header in header(), claims in claims(), odd in some_noise()) {
         use hallpass_core::encoding::base64url;
         let text = format!("{}\n{}", base64url(header.as_bytes()), base64url(claims.as_bytes()));
@@ -179,6 +202,12 @@ fn the_properties_are_reached() {
         NOW + 9
     );
     assert!(property::token(good.as_bytes()));
+    let minted = format!(
+        r#"{MINTED_HEADER}{}{{"sub":"s","iss":"i","aud":"a","iat":{NOW},"exp":{},"jti":"x","client_id":"ann"}}"#,
+        '\n',
+        NOW + 9
+    );
+    assert!(property::token(minted.as_bytes()));
     assert!(property::jwks(br#"{"keys":[{"kty":"oct","alg":"HS256","kid":"s","k":"WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo"}]}"#));
     assert!(property::authorization(b"Bearer a.b.c"));
     assert!(property::first_frame(br#"{"op":"hello","jwt":"a.b.c"}"#));

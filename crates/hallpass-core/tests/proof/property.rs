@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hallpass_core::bearer::TOKEN_MOST;
 use hallpass_core::encoding::base64url;
 use hallpass_core::judge::check_claims;
 use hallpass_core::jwks::parse_set;
@@ -39,6 +40,14 @@ fn authority(token_type: TokenType, jti: JtiRule) -> Authority {
     }
 }
 
+fn authorities() -> [Authority; 3] {
+    [
+        authority(TokenType::Jwt, JtiRule::Required),
+        authority(TokenType::Jwt, JtiRule::AdoptedWithout),
+        authority(TokenType::AccessToken, JtiRule::Required),
+    ]
+}
+
 fn sign(input: &[u8]) -> String {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &SECRET);
     base64url(aws_lc_rs::hmac::sign(&key, input).as_ref())
@@ -52,7 +61,28 @@ pub(crate) fn token(data: &[u8]) -> bool {
     let (header, claims) = (&data[..end], &data[end + 1..]);
     let encoded = check(&signed(base64url(header).as_bytes(), base64url(claims).as_bytes()));
     let as_it_stands = check(&signed(header, claims));
+    same_by_both_ways(header, claims);
     whole || encoded || as_it_stands
+}
+
+/// What is spelt as it is minted is read by a short way. A blank in front changes nothing but that: the long way, which
+/// then is taken, must come to the same end, refusals included.
+fn same_by_both_ways(header: &[u8], claims: &[u8]) {
+    if header.is_empty() || claims.is_empty() {
+        return;
+    }
+    let blank = |json: &[u8]| base64url(&[b" ", json].concat());
+    let short = signed(base64url(header).as_bytes(), base64url(claims).as_bytes());
+    let long = signed(blank(header).as_bytes(), blank(claims).as_bytes());
+    if long.len() > TOKEN_MOST {
+        return;
+    }
+    for authority in authorities() {
+        let end = |token| {
+            read(token, &authority).map(|signed| format!("{} {:?}", signed.key().kid(), signed.claims()))
+        };
+        assert_eq!(end(&short), end(&long));
+    }
 }
 
 fn signed(header: &[u8], claims: &[u8]) -> Vec<u8> {
@@ -63,12 +93,7 @@ fn signed(header: &[u8], claims: &[u8]) -> Vec<u8> {
 
 fn check(token: &[u8]) -> bool {
     let mut accepted = false;
-    for (token_type, jti) in [
-        (TokenType::Jwt, JtiRule::Required),
-        (TokenType::Jwt, JtiRule::AdoptedWithout),
-        (TokenType::AccessToken, JtiRule::Required),
-    ] {
-        let authority = authority(token_type, jti);
+    for authority in authorities() {
         if let Ok(signed) = read(token, &authority) {
             accepted = true;
             same_as_careless(token, &signed);

@@ -1,7 +1,7 @@
 //! Each token's row, and each warning by its own cause and by no other.
 
 use crate::scene::{DAY, NOW, active, at, by, kinds, lasting, name, odd, refused, snapshot, used, watch};
-use hallpass_core::sightings::{Dirty, FirstSighting, Kept, Noticed, SETTLED_MS, Sightings};
+use hallpass_core::sightings::{CHANGE_OVER_MS, Dirty, FirstSighting, Kept, Noticed, SETTLED_MS, Sightings};
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::uses::{TokenUse, WarningKind};
 use hallpass_core::{Denial, Event, Outcome, Snapshot, UnixTime};
@@ -110,26 +110,29 @@ fn a_replaced_token_is_odd_once_its_successor_was_used() {
     let until = |seconds| TokenState::Superseded { until: UnixTime::from_seconds(NOW / 1000 + seconds) };
     let registry =
         |new| snapshot(&[("old", "ann", until(100)), ("new", "ann", new), ("t2", "bob", TokenState::Active)]);
-    let uses = [used("old", NOW), used("new", NOW + 1), used("old", NOW + 2)];
+    let after = NOW + CHANGE_OVER_MS + 1;
+    let uses = [used("old", NOW), used("new", NOW), used("old", after)];
     let superseded = [WarningKind::Superseded];
     assert_eq!(odd(&registry(TokenState::Active), &uses), superseded);
     assert_eq!(odd(&registry(TokenState::Pending), &uses), superseded);
     assert_eq!(odd(&registry(until(200)), &uses), superseded, "a newer one, itself replaced by now");
-    assert_eq!(
-        odd(&registry(until(50)), &uses),
-        [WarningKind::Superseded],
-        "then the other is the successor"
-    );
+    let other_way = [used("new", NOW), used("old", NOW), used("new", after)];
+    assert_eq!(odd(&registry(until(50)), &other_way), superseded, "then the other is the successor");
     assert_eq!(odd(&registry(TokenState::Revoked { at: UnixTime::from_seconds(0) }), &uses), []);
     let registry = registry(TokenState::Active);
     assert_eq!(
-        odd(&registry, &[used("old", NOW), used("old", NOW + 1)]),
+        odd(&registry, &[used("old", NOW), used("old", after)]),
         [],
         "nothing is known to read the new one"
     );
-    assert_eq!(odd(&registry, &[used("new", NOW + 1), used("old", NOW)]), [], "it began before that");
+    assert_eq!(odd(&registry, &[used("new", after), used("old", NOW)]), [], "it began before that");
+    assert_eq!(
+        odd(&registry, &[used("new", NOW), used("old", after - 1)]),
+        [],
+        "it may have been read before that"
+    );
     let bob = Event { client: Some("bob".into()), ..used("t2", NOW) };
-    assert_eq!(odd(&registry, &[bob, used("old", NOW + 1)]), [], "another client's token is no successor");
+    assert_eq!(odd(&registry, &[bob, used("old", after)]), [], "another client's token is no successor");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use crate::failure::Failure;
 use crate::flight::Flight;
-use crate::line::Cut;
+use crate::line::{Asked, Cut};
 use crate::tally::Tally;
-use hallpass_core::Outcome;
+use hallpass_core::{Denial, Outcome};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 pub(crate) struct Waiting {
     pub(crate) _tally: Option<Tally>,
     pub(crate) flight: Flight,
+    pub(crate) asked: Asked,
     /// Its answer may say for whom it may be kept.
     pub(crate) caches: bool,
 }
@@ -44,6 +45,13 @@ impl Calls {
         }
     }
 
+    /// What the call with this id asked for, and its own name in the log.
+    pub(crate) fn asked(&self, id: &str) -> Option<(Asked, String)> {
+        let waiting = self.lock();
+        let call = waiting.get(&key(id))?.front()?;
+        Some((call.asked.clone(), call.flight.request_id().to_owned()))
+    }
+
     /// Whether the call with this id is of a revision that knows caches.
     pub(crate) fn caches(&self, id: &str) -> bool {
         self.lock().get(&key(id)).and_then(VecDeque::front).is_some_and(|call| call.caches)
@@ -54,6 +62,14 @@ impl Calls {
         let Some(mut call) = self.take(id) else { return };
         call.flight.sent(bytes as u64);
         call.flight.ended(outcome, None);
+        drop(call);
+        self.changed.notify_waiters();
+    }
+
+    /// The call with this id got an answer that its caller may no longer have.
+    pub(crate) fn refused(&self, id: &str, denial: &Denial) {
+        let Some(mut call) = self.take(id) else { return };
+        call.flight.cut(&Cut::Denied(denial.clone()));
         drop(call);
         self.changed.notify_waiters();
     }

@@ -8,9 +8,11 @@ use crate::ws::dialect::Answer;
 use crate::ws::ending::Ending;
 use crate::ws::receive::{Fault, Item};
 use crate::ws::tunnel::Tunnel;
+use crate::ws::words;
 use bytes::BytesMut;
-use hallpass_core::narrowing;
+use hallpass_core::policy::Ask;
 use hallpass_core::tool_sieve::{Expected, ToolSieve};
+use hallpass_core::{Denial, Verified, authorize, narrowing};
 use std::sync::atomic::Ordering;
 
 impl Tunnel {
@@ -35,24 +37,44 @@ impl Tunnel {
     }
 
     async fn pass(&self, text: BytesMut) -> Result<(), Ending> {
+        let verified = self.still_good(&self.about.verified).map_err(refused)?;
         // Where nobody waits, nothing is looked for.
         let answer = if self.calls.is_empty() { None } else { self.dialect.answer(&text) };
-        let text = self.narrowed(text, answer.as_ref())?;
+        let denied = answer.as_ref().and_then(|answer| self.denied_now(&verified, answer));
+        let text = match &denied {
+            Some((_, refusal)) => BytesMut::from(refusal.as_bytes()),
+            None => self.narrowed(&verified, text, answer.as_ref())?,
+        };
         let bytes = text.len();
         let sent = self.to_client.lock().await.text(text).await;
         sent.map_err(|_| Ending::ClientFault(Fault::Gone))?;
         self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
-        if let Some(answer) = answer {
-            self.calls.answered(&answer.id, answer.outcome, bytes);
+        match (answer, denied) {
+            (Some(answer), Some((denial, _))) => self.calls.refused(&answer.id, &denial),
+            (Some(answer), None) => self.calls.answered(&answer.id, answer.outcome, bytes),
+            (None, _) => {}
         }
         Ok(())
     }
 
+    /// Why the call that was answered could not be made any more, and what its caller is told instead of the answer.
+    fn denied_now(&self, verified: &Verified, answer: &Answer) -> Option<(Denial, String)> {
+        let (asked, request_id) = self.calls.asked(&answer.id)?;
+        let denial = authorize(verified, &self.about.call(asked.as_ask())).err()?;
+        let calls_tool = matches!(asked.as_ask(), Ask::Tool(_));
+        let refusal =
+            words::refused_message(self.dialect, Some(&answer.id), calls_tool, &denial, &request_id)?;
+        Some((denial, refusal))
+    }
+
     /// What the caller's policy shows of a message, by what is in force now.
-    fn narrowed(&self, text: BytesMut, answer: Option<&Answer>) -> Result<BytesMut, Ending> {
-        let verified =
-            self.still_good(&self.about.verified).map_err(|denial| Ending::Cut(Cut::Denied(denial)))?;
-        let Some(policy) = narrowing(&verified, &self.about.server) else { return Ok(text) };
+    fn narrowed(
+        &self,
+        verified: &Verified,
+        text: BytesMut,
+        answer: Option<&Answer>,
+    ) -> Result<BytesMut, Ending> {
+        let Some(policy) = narrowing(verified, &self.about.server) else { return Ok(text) };
         let caches = answer.is_some_and(|answer| self.calls.caches(&answer.id));
         let expected = Expected { list: true, caches };
         let mut sieve = ToolSieve::new(policy.clone(), self.about.server.clone(), expected);
@@ -62,4 +84,8 @@ impl Tunnel {
         read.map_err(|unreadable| Ending::ServerFailed(unreadable.into()))?;
         Ok(BytesMut::from(&shown[..]))
     }
+}
+
+fn refused(denial: Denial) -> Ending {
+    Ending::Cut(Cut::Denied(denial))
 }

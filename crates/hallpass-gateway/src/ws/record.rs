@@ -8,7 +8,7 @@ use crate::ws::tunnel::Tunnel;
 use crate::ws::upgrade::Opening;
 use hallpass_core::hello::SessionLabel;
 use hallpass_core::policy::Ask;
-use hallpass_core::{ClientName, Denial, Outcome, ServerName, Verified};
+use hallpass_core::{Call, ClientName, Denial, Outcome, ServerName, Verified};
 use http::StatusCode;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
@@ -43,8 +43,10 @@ impl About {
         }
     }
 
-    pub(super) fn path_client(&self) -> Option<&str> {
-        self.path_client.as_ref().map(ClientName::as_str)
+    /// A call on this connection.
+    pub(super) fn call<'a>(&'a self, ask: Ask<'a>) -> Call<'a> {
+        let path_client = self.path_client.as_ref().map(ClientName::as_str);
+        Call { server: &self.server, path_client, ask }
     }
 
     /// What the program says of itself, if it says it here.

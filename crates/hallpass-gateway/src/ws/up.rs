@@ -16,7 +16,7 @@ use crate::ws::words;
 use bytes::BytesMut;
 use hallpass_core::policy::Ask;
 use hallpass_core::rate::{Rate, Step};
-use hallpass_core::{Call, Denial, Outcome, Permit, Verified, authorize};
+use hallpass_core::{Denial, Outcome, Permit, Verified, authorize};
 use std::future::pending;
 use std::sync::atomic::Ordering;
 use tokio::net::tcp::OwnedReadHalf;
@@ -120,9 +120,8 @@ impl Tunnel {
     ) -> Result<(Permit, Option<Tally>), Refusal> {
         let shared = self.line.shared();
         *verified = self.still_good(verified).map_err(Refusal::Caller)?;
-        let call = |ask| Call { server: &self.about.server, path_client: self.about.path_client(), ask };
-        authorize(verified, &call(Ask::Protocol)).map_err(Refusal::Caller)?;
-        let permit = authorize(verified, &call(message.asked.as_ask()))?;
+        authorize(verified, &self.about.call(Ask::Protocol)).map_err(Refusal::Caller)?;
+        let permit = authorize(verified, &self.about.call(message.asked.as_ask()))?;
         let Some(flight) = flight else { return Ok((permit, None)) };
         flight.permitted(&permit);
         if message.weight != Weight::Counted {
@@ -147,7 +146,8 @@ impl Tunnel {
             match &message.id {
                 // Before it is sent: its answer could be here before the sending has returned.
                 Some(id) if message.waits => {
-                    self.calls.add(id, Waiting { _tally: tally, flight, caches: message.caches });
+                    let (asked, caches) = (message.asked.clone(), message.caches);
+                    self.calls.add(id, Waiting { _tally: tally, flight, asked, caches });
                 }
                 Some(_) | None => receipt = Some((flight, tally)),
             }

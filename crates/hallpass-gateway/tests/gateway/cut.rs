@@ -152,6 +152,24 @@ async fn a_token_that_runs_out_ends_its_stream() {
     );
 }
 
+/// The stream was opened before anybody thought of a newer token.
+#[tokio::test]
+async fn a_superseded_tokens_stream_ends_when_its_overlap_does() {
+    let mut bench = Bench::new().await;
+    let ann = bench.ann.clone();
+    let (mut wire, mut server) = stream(&mut bench, &ann).await;
+    let superseded = TokenState::Superseded { until: UnixTime::from_seconds(NOW + 60) };
+    bench.publish([client("ann")], vec![ann.record(superseded)]);
+    bench.set_now(NOW + 59);
+    server.send_chunk("data: 2\n\n").await;
+    assert_eq!(wire.chunk().await.as_deref(), Some("data: 2\n\n"));
+    bench.set_now(NOW + 60);
+    assert!(wire.is_over().await);
+    server.hung_up().await;
+    let event = bench.event().await;
+    assert_eq!((event.outcome.as_str(), event.reason.as_deref()), ("cut", Some("replaced")));
+}
+
 #[tokio::test]
 async fn a_revocation_between_the_head_and_the_body_of_a_request_counts() {
     let mut bench = Bench::new().await;

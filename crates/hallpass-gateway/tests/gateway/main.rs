@@ -14,5 +14,6 @@ mod ruled;
 mod sessions;
 mod shown;
 mod smuggled;
+mod stale;
 mod streamed;
 mod ws;

@@ -160,7 +160,7 @@ impl World {
                 store.add_events(&[nobody]).await?;
             }
             Step::Activate(_) | Step::DropPending(_) | Step::RevokeToken(_) | Step::FirstUse(_) => {
-                self.change_token(step).await?
+                self.change_token(step).await?;
             }
             Step::AddKey(_) | Step::PromoteKey(_) | Step::RevokeKey(_) | Step::RetireKeys => {
                 self.change_keys(step).await?;

@@ -170,7 +170,9 @@ async fn an_older_copy_is_refused_also_when_it_has_caught_up() {
     let refused = looking.scene.store.revoke_client("bob", NOW, "lost", &act).await;
     assert!(matches!(refused, Err(StoreFault::Replaced)));
     for revision in [shown, shown + 1] {
-        looking.scene.another().await.put_setting("something", "else").await.unwrap();
+        let command = looking.scene.another().await;
+        command.put_setting("something", "else").await.unwrap();
+        command.close().await;
         assert_eq!(found(looking.look().await), revision);
     }
     assert!(matches!(

@@ -186,19 +186,16 @@ async fn print(
         return refuse(name, &step);
     }
     let live = tokens.iter().find(|token| token.state == TokenState::Active && token.is_good(now));
-    let how = match live {
-        Some(token) => {
-            let turn = Turn::of(token, &tokens, overlap, "printed", now);
-            context.output.note(format!(
-                "{name}: print a new token, and `hallpass apply` places none while it is good; {}",
-                changes::fate(&turn)
-            ));
-            Issue::of(&turn)
-        }
-        None => {
-            context.output.note(format!("{name}: print a new token; there is none in force before it"));
-            Issue::fresh("printed")
-        }
+    let how = if let Some(token) = live {
+        let turn = Turn::of(token, &tokens, overlap, "printed", now);
+        context.output.note(format!(
+            "{name}: print a new token, and `hallpass apply` places none while it is good; {}",
+            changes::fate(&turn)
+        ));
+        Issue::of(&turn)
+    } else {
+        context.output.note(format!("{name}: print a new token; there is none in force before it"));
+        Issue::fresh("printed")
     };
     print_token(context, installation, settings, &client, how, consent).await
 }

@@ -49,6 +49,7 @@ pub(super) async fn serve(
         return Err(Fault::new("there is no server to stand in front of")
             .hint("add one to hallpass.toml: `[servers.docs]` with `url = \"http://127.0.0.1:9000/mcp\"`"));
     }
+    let installation = Arc::new(installation);
     let mut serving = context.home.lock_serving()?;
     // Signals are caught before anybody is told that we listen.
     let mut stop = Stop::new()?;
@@ -92,7 +93,7 @@ pub(super) async fn serve(
     for (server, address) in entrances {
         note(&format!("listening on ws://{address} for `{server}`"));
     }
-    let _rotating = SelfRotation::start(&context.home, settings)?;
+    let _rotating = SelfRotation::start(Arc::clone(&installation), settings)?;
     let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
         () = stop.wait() => note("stopping"),

@@ -84,6 +84,14 @@ impl Copied {
         }
     }
 
+    /// Says what was done, and what not in the end.
+    pub(super) fn describe_done(&self, context: &Context) {
+        match &self.step {
+            Step::TakeOver { .. } => context.output.line(format!("{}: its token is taken over", self.name)),
+            Step::Known | Step::Left { .. } => {}
+        }
+    }
+
     pub(super) fn document(&self) -> Value {
         let (step, why) = match &self.step {
             Step::TakeOver { .. } => ("take_over", None),

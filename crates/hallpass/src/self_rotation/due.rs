@@ -19,7 +19,7 @@ pub(super) struct Todo<'a> {
 }
 
 /// Decides about the tokens that are past the half of their lives.
-pub(super) fn decide<'a>(tokens: &'a [AgeingToken], rotate: Rotate, now: UnixTime) -> Todo<'a> {
+pub(super) fn decide(tokens: &[AgeingToken], rotate: Rotate, now: UnixTime) -> Todo<'_> {
     let mut todo = Todo::default();
     for token in tokens {
         let by_itself = rotates_by_itself(token, rotate);

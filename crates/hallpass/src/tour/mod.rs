@@ -1,6 +1,7 @@
 //! `hallpass tour`: the whole story in a temporary home. It checks what it shows, and touches nothing of the user's.
 
 mod client;
+mod old_program;
 mod stage;
 
 use crate::fault::{Doing, Fault, Result};
@@ -57,6 +58,7 @@ impl Tour {
         let mut clients = self.call(stage).await?;
         self.names_in_the_log(stage).await?;
         self.cut_one_off(stage, &mut clients).await?;
+        self.leave_the_secret_behind(stage).await?;
         self.second_run(stage).await
     }
 
@@ -137,6 +139,54 @@ impl Tour {
         Ok(())
     }
 
+    async fn leave_the_secret_behind(&mut self, stage: &Stage) -> Result<()> {
+        self.title(
+            "A program that still shows the old shared secret goes on until a date, or until you end it",
+        );
+        let (secret, file) = stage.old_secret()?;
+        let (status, _) = old_program::call(stage.endpoint(), secret).await?;
+        ensure(status == 401, "before a grace period the shared secret lets nobody in")?;
+        self.command(stage, &["grace", "start", "--until", "14d", "--secret-file", file, "--yes", "--wait"])
+            .await?;
+        let (status, answer) = old_program::call(stage.endpoint(), secret).await?;
+        ensure(status == 200, "during it the old program is let in")?;
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap_or_default();
+        self.quote(&format!("{}: echo -> {text}", old_program::NAME));
+        let log = stage.log_until(|lines| find_legacy(lines).is_some()).await?;
+        self.quote(find_legacy(&log).unwrap_or_default());
+        let status = self.command(stage, &["grace", "status"]).await?;
+        let listed = format!("{}/1 at 127.0.0.1: 1 call", old_program::NAME);
+        ensure(
+            status.iter().any(|line| line.contains(&listed)),
+            "the status names the one that has not moved",
+        )?;
+        self.typed("hallpass grace end --yes");
+        let refusal = stage.refused(&["grace", "end", "--yes"]).await?;
+        ensure(
+            refusal.contains("was let in by the shared secret"),
+            "an end over recent use wants to be forced",
+        )?;
+        self.quote(refusal.lines().next().unwrap_or_default());
+        self.command(stage, &["grace", "end", "--force", "--yes", "--wait"]).await?;
+        let (status, answer) = old_program::call(stage.endpoint(), secret).await?;
+        ensure(status == 401, "after the end the old program is refused")?;
+        let told = answer["error_description"].as_str().unwrap_or_default();
+        ensure(told.contains("no longer accepted"), "it is told why")?;
+        self.quote(&format!("{}: {told}", old_program::NAME));
+        self.show("the shared secret was let in as `legacy`, its caller listed as the one that has not moved, and refused after `grace end`");
+        Ok(())
+    }
+
+    /// Types a command, runs it, and shows what it printed.
+    async fn command(&self, stage: &Stage, arguments: &[&str]) -> Result<Vec<String>> {
+        self.typed(&format!("hallpass {}", arguments.join(" ")));
+        let lines = stage.command(arguments).await?;
+        for line in lines.iter().filter(|line| !line.is_empty()) {
+            self.quote(line);
+        }
+        Ok(lines)
+    }
+
     async fn second_run(&mut self, stage: &mut Stage) -> Result<()> {
         self.title("A second run changes nothing, and gives a revoked client nothing back");
         let before = stage.look_at_files()?;
@@ -202,6 +252,11 @@ fn find_call<'a>(lines: &'a [String], client: &str) -> Option<&'a str> {
         .iter()
         .find(|line| line.contains(&name) && line.contains("tool=echo") && line.contains(" ok"))
         .map(String::as_str)
+}
+
+/// The call of somebody who showed the shared secret.
+fn find_legacy(lines: &[String]) -> Option<&str> {
+    lines.iter().find(|line| line.contains(" client=- legacy ") && line.contains(" ok")).map(String::as_str)
 }
 
 fn is_error(answer: &Value) -> bool {

@@ -13,6 +13,10 @@ use tokio::process::{Child, Command};
 const ROSTER: &str = include_str!("../../example/hallpass.toml");
 const SERVER: &str = "http://127.0.0.1:9000/mcp";
 
+/// Made up for the tour; every program of the story had it.
+const OLD_SECRET: &str = "the-secret-that-everybody-shared";
+const OLD_SECRET_FILE: &str = "old-secret";
+
 /// A client's file in the example: its path, the entry, and how it was before.
 struct Example {
     client: &'static str,
@@ -118,6 +122,27 @@ impl Stage {
             return Err(Fault::new(format!("`hallpass {}` failed: {said}", arguments.join(" "))));
         }
         Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    }
+
+    /// A command that has to be refused: what it said.
+    pub(super) async fn refused(&self, arguments: &[&str]) -> Result<String> {
+        let output =
+            self.hallpass(arguments).stdin(Stdio::null()).output().await.doing("cannot start hallpass")?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let typed = arguments.join(" ");
+        super::ensure(output.status.code() == Some(1), &format!("`hallpass {typed}` is refused"))?;
+        Ok(said)
+    }
+
+    /// The secret that everybody shared before, and the file in the project that holds it.
+    pub(super) fn old_secret(&self) -> Result<(&'static str, &'static str)> {
+        put(&self.folder.join("project").join(OLD_SECRET_FILE), OLD_SECRET)?;
+        Ok((OLD_SECRET, OLD_SECRET_FILE))
+    }
+
+    /// Where the gateway listens.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// The log, once it is what is waited for: a call's line is written when its answer has ended.

@@ -59,7 +59,7 @@ async fn used(stage: &Stage, client: Option<&str>, ago: i64) {
         user_agent: Some("<b>\"node\" & 'co'</b>".into()),
         address: Some("10.0.0.5".into()),
     };
-    let called = [("sample/echo".to_owned(), 3)].into();
+    let asked = [("sample/echo".to_owned(), 3)].into();
     let usage = LegacyUse {
         caller,
         first_ms: last_ms,
@@ -67,7 +67,7 @@ async fn used(stage: &Stage, client: Option<&str>, ago: i64) {
         let_in_ms: Some(last_ms),
         calls: 3,
         refused: 1,
-        called,
+        called: asked,
     };
     let rows = UseRows { legacy: std::slice::from_ref(&usage), ..UseRows::default() };
     let store = stage.store().await.expect("the store");

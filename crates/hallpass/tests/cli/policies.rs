@@ -75,7 +75,7 @@ async fn clients_are_registered_under_the_policies_of_the_same_file() {
     let policies: Vec<&Value> =
         list["clients"].as_array().expect("clients").iter().map(|client| &client["policy"]).collect();
     assert_eq!(policies, [&json!("readers"), &Value::Null, &Value::Null]);
-    assert!(stage.hallpass.must(&["show", "claude"]).await.contains("\npolicy     readers\n"));
+    assert!(stage.hallpass.must(&["show", "claude"]).await.contains("\npolicy          readers\n"));
 }
 
 #[tokio::test]
@@ -213,7 +213,12 @@ async fn a_test_answers_from_what_is_in_force_and_says_what_is_not() {
 #[tokio::test]
 async fn wrong_names_are_met_with_the_right_ones() {
     let stage = with_a_reader().await;
-    stage.edit("hallpass.toml", |text| text + "\n[policy.later]\n");
+    stage.edit("hallpass.toml", |text| {
+        text.replace(
+            "[clients.vscode1]",
+            "[clients.soon]\nsubject = \"s\"\napp = \"vscode\"\n\n[clients.vscode1]",
+        ) + "\n[policy.later]\n"
+    });
     for (arguments, stderr) in [
         (
             &["test", "claud", "sample", "x"][..],
@@ -230,6 +235,10 @@ async fn wrong_names_are_met_with_the_right_ones() {
         (
             &["test", "claude", "../x", "x"],
             "error: no server named `../x` in hallpass.toml\nhint: there are: sample\n",
+        ),
+        (
+            &["test", "soon", "sample", "x"],
+            "error: `soon` is in hallpass.toml and not in force yet\nhint: `hallpass apply` puts it in force\n",
         ),
         (
             &["test", "later", "sample", "x"],

@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "tour",
     "adopt",
     "keys",

@@ -36,7 +36,7 @@ impl Admin {
 
     async fn ask(&self, method: &str, path: &str, lines: &[String]) -> Answer {
         let mut wire = Wire::connect(&self.host).await;
-        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let lines = lines.iter().fold(String::new(), |lines, line| lines + line + "\r\n");
         wire.send(format!("{method} {path} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n"))
             .await
             .expect("an open connection");

@@ -102,6 +102,32 @@ async fn a_gateway_that_stands_still_does_not_confirm_and_the_next_run_sees_it_d
     answering.abort();
 }
 
+/// A new token that the gateway does not know would be refused: `rotate` leaves everything as it is, and `issue`, which
+/// ends the one before in any case, goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_takes_in_nothing_stops_a_rotation_before_anything_is_placed() {
+    let (installed, gateway, answering) = served().await;
+    let old = installed.token("ann");
+    gateway.signal(Signal::STOP);
+    let rotated = installed.program.run(&["rotate", "--all", "--yes"]).await;
+    let after = installed.token("ann");
+    let shown = installed.program.must(&["show", "ann", "--json"]).await;
+    let issued = installed.program.run(&["issue", "bob", "--yes"]).await;
+    gateway.signal(Signal::CONT);
+    assert_eq!(rotated.code, Some(1), "{rotated:#?}");
+    assert!(rotated.stderr.contains(&format!("(pid {}, ", gateway.id())), "{rotated:#?}");
+    assert!(rotated.stderr.contains(") does not take in new tokens: it "), "{rotated:#?}");
+    assert_eq!(after, old);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let tokens = shown["tokens"].as_array().expect("tokens");
+    assert_eq!((tokens.len(), &tokens[0]["state"]), (1, &"active".into()), "{shown:#}");
+    assert_eq!(issued.code, Some(0), "{issued:#?}");
+    assert_eq!(Caller::new(&gateway, &old).await.ask(CALL).await.status(), 200);
+    installed.program.must(&["rotate", "--all", "--yes"]).await;
+    assert_ne!(installed.token("ann"), old);
+    answering.abort();
+}
+
 /// What a killed gateway left in the store says nothing about the one that runs, or does not run, now.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_word_of_a_dead_gateway_does_not_count() {

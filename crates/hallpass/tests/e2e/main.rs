@@ -17,6 +17,7 @@
 //! - `confirmed`: `--wait`. `switched`: `disable` and `enable`. `rotation`: fifty clients whose tokens are rotated while
 //!   they call. `self_rotation`: what the gateway rotates by itself, and whom it tells.
 //! - `uses`, `warnings`: what the gateway remembers of tokens' uses, and what is odd about them; `admin`: metrics.
+//! - `unreachable`: the store moved, replaced, shut off or locked while the gateway serves.
 //! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
 mod admin;
@@ -41,6 +42,7 @@ mod sessions;
 mod switched;
 mod through_the_gateway;
 mod typescript;
+mod unreachable;
 mod uses;
 mod warnings;
 mod wire;

@@ -4,7 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{caller::Caller, installed::Installed, recorder::Recorder};
+use crate::{
+    caller::Caller,
+    installed::Installed,
+    recorder::Recorder,
+    rmcp_server::RmcpServer,
+    wire::Cut,
+    witness::{Call, Revision, Sdk, Stage, Target},
+};
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 const TOOLS: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"delete"},{"name":"read"}]}}"#;
@@ -47,7 +54,7 @@ async fn a_policy_applied_by_another_process_is_in_force_at_once() {
     let applied = Instant::now();
     assert!(said.contains("ann: registered"), "{said}");
     // What was allowed and no longer is ends, without a proper end.
-    while open.wire.chunk().await.is_some() {}
+    assert_eq!(open.wire.chunk_or_cut().await, Err(Cut), "an answer that was cut must not look whole");
     eprintln!("the open call ended {:?} after `hallpass apply` had returned", applied.elapsed());
     assert!(applied.elapsed() < BOUND, "an open call goes on that the policy denies");
 
@@ -84,4 +91,31 @@ async fn a_policy_applied_by_another_process_is_in_force_at_once() {
         .await;
     assert_eq!((&event["client"], &event["tool"]), (&"ann".into(), &"delete".into()));
     installed.nothing_leaked().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_clients_see_and_call_what_their_policy_leaves() {
+    let server = RmcpServer::start().await;
+    let rules = "[policy.few]\nrules = [\"allow docs/echo\", \"allow docs/c*\"]\ndefault = \"deny\"\n";
+    let installed = Installed::with(&format!("[servers.docs]\nurl = \"{}\"\n\n{rules}", server.url())).await;
+    rewrite(&installed, "[clients.ann]", "[clients.ann]\npolicy = \"few\"");
+    installed.apply().await;
+    let gateway = installed.serve().await;
+    let target = Target::anonymous(gateway.server("docs")).with_token(installed.token("ann"));
+    for sdk in [Sdk::TypeScript, Sdk::Rmcp] {
+        for revision in [Revision::Sessions, Revision::Stateless] {
+            let calls = [Call::echo("x"), Call::count(3), Call::add(1, 2)];
+            let mut witness = sdk.visit(revision, &target, &calls).await;
+            witness.tools.sort();
+            assert_eq!(witness.tools, ["count", "echo"], "{sdk:?} {revision:?}");
+            // What was begun and not answered is noted without a text.
+            let answered = witness.calls.iter().filter(|answer| answer.text.is_some());
+            let answered: Vec<_> =
+                answered.map(|answer| (answer.tool.as_str(), answer.progress.len())).collect();
+            assert_eq!(answered, [("echo", 0), ("count", 3)], "{sdk:?} {revision:?}");
+            let failure = witness.failure.expect("the denied call");
+            assert_eq!(failure.stage, Stage::Call, "{failure:?}");
+            assert!(failure.message.contains("policy_denied"), "{failure:?}");
+        }
+    }
 }

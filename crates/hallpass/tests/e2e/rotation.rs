@@ -29,7 +29,7 @@ const CLIENTS: usize = 50;
 const OVERLAP: Duration = Duration::from_secs(10);
 /// How many calls a raw client makes before it looks into its file again.
 const CALLS_PER_READ: usize = 5;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn name(number: usize) -> String {
     if number < BRIDGES { format!("bridge{number}") } else { format!("raw{number}") }
@@ -50,7 +50,7 @@ async fn home(url: &str) -> Hallpass {
             );
             "app = \"json\"\nenv = \"TOKEN\"".to_owned()
         };
-        roster += &format!("[clients.{name}]\n{how}\nconfig = \"{name}.json\"\n");
+        roster.push_str(&["[clients.", &name, "]\n", &how, "\nconfig = \"", &name, ".json\"\n"].concat());
     }
     program.write("hallpass.toml", &roster);
     program.must(&["init"]).await;

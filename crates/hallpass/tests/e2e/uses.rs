@@ -186,7 +186,7 @@ async fn grace(installed: &Installed, secret: &str, strict: bool) {
         strict,
     };
     let act = Event::new(now.seconds() * 1000, "grace", Outcome::Done);
-    installed.store().await.put_grace(&row, &act).await.expect("a grace period");
+    installed.store().await.put_grace(&row, None, &act).await.expect("a grace period");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test stands outside of the program, whose clock this is")]

@@ -9,6 +9,9 @@ use hallpass_core::UnixTime;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
 
 const SECRET: &str = "legacy-shared-token-for-tests";
 const OPEN: &str = "/s/docs/mcp";
@@ -62,13 +65,16 @@ struct World {
     gateway: Option<Serving>,
     /// The real time at its beginning.
     began: i64,
+    /// Requests that were answered.
+    made: AtomicUsize,
 }
 
 impl World {
     async fn new() -> Option<Self> {
         let house = House::new("", &LIVES.map(|life| life.name)).await;
         let clock = Clock::of(&house.hallpass)?;
-        let mut world = Self { house, clock, gateway: None, began: crate::house::now() };
+        let mut world =
+            Self { house, clock, gateway: None, began: crate::house::now(), made: AtomicUsize::new(0) };
         world.must(&["init"]).await;
         world.must(&["apply", "--yes"]).await;
         for life in LIVES.iter().filter(|life| life.revoked) {
@@ -93,7 +99,22 @@ impl World {
         assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     }
 
+    /// The log takes calls in groups, a moment after their answers: what `kill -9` meets before that is lost.
+    async fn settled(&self) {
+        let made = self.made.load(Ordering::SeqCst);
+        let all_there = async {
+            loop {
+                let log = self.must(&["log", "--json", "-n", "100000"]).await;
+                if log.lines().filter(|line| line.contains(r#""kind":"call""#)).count() >= made {
+                    return;
+                }
+            }
+        };
+        timeout(Duration::from_secs(30), all_there).await.expect("every call is in the log");
+    }
+
     async fn kill(&mut self) {
+        self.settled().await;
         let gateway = self.gateway.take().expect("a gateway");
         gateway.signal(Signal::KILL);
         gateway.ended().await;
@@ -104,11 +125,13 @@ impl World {
     }
 
     async fn call(&self, credential: &str, path: &str) -> u16 {
+        self.made.fetch_add(1, Ordering::SeqCst);
         Caller::new(self.address(), credential).await.agent("node").post(path, CALL).await.0
     }
 
     /// Whether somebody with the secret is let in. Asked on an address that counts for nobody.
     async fn lets_in(&self) -> bool {
+        self.made.fetch_add(1, Ordering::SeqCst);
         let mut caller = Caller::new(self.address(), SECRET).await.agent("probe");
         match caller.post(OPEN, &hello("probe")).await {
             (200, _) => true,
@@ -144,7 +167,7 @@ impl World {
     }
 
     async fn times_over(&self) -> usize {
-        let log = self.must(&["log", "--json", "-n", "1000"]).await;
+        let log = self.must(&["log", "--json", "-n", "100000"]).await;
         log.lines().filter(|line| line.contains(r#""kind":"grace-over""#)).count()
     }
 
@@ -239,6 +262,7 @@ async fn a_fortnight_ends_once_and_the_report_equals_the_truth() {
         assert!(world.lets_in().await, "day {day}");
         world.live(day).await;
     }
+    world.settled().await;
     world.check(&world.report().await);
     world.stop().await;
     world.check(&world.report().await);
@@ -251,6 +275,8 @@ async fn a_fortnight_ends_once_and_the_report_equals_the_truth() {
     assert!(!world.lets_in().await, "the end");
     world.clock.set(14 * DAY - HOUR);
     assert!(!world.lets_in().await, "set back by an hour");
+    // The end is noted within a second.
+    while world.times_over().await == 0 {}
     world.kill().await;
     world.serve().await;
     assert!(!world.lets_in().await, "killed, and started under the clock set back");
@@ -293,6 +319,8 @@ async fn a_clock_that_wrongly_ran_ahead_ends_it_early_and_extend_mends_it() {
     assert!(!status.contains("ran ahead"), "{status}");
     world.clock.set(14 * DAY + 60);
     assert!(!world.lets_in().await, "its new end");
+    // It is noted within a second, and at the latest when the gateway ends.
+    world.stop().await;
     assert_eq!(world.times_over().await, 2, "once for each end");
     let log = world.must(&["log", "--json"]).await;
     assert!(

@@ -93,11 +93,12 @@ async fn an_end_cuts_what_is_open_and_nobody_elses() {
     start(&house.hallpass, &[]).await;
     let mut legacy = Caller::new(gateway.address(), SECRET).await;
     let mut ann = Caller::new(gateway.address(), &house.token("ann")).await;
-    let (opened, shown) = tokio::join!(legacy.listen(OPEN), async { server.next().await });
-    assert!(shown.head.value("authorization").is_none());
-    let _legacy_stream = (opened, shown.stream(&[]));
-    let (_, shown) = tokio::join!(ann.listen(OPEN), async { server.next().await });
-    let anns_stream = shown.stream(&[]);
+    let (_, _legacy_stream) = tokio::join!(legacy.listen(OPEN), async {
+        let shown = server.next().await;
+        assert!(shown.head.value("authorization").is_none());
+        shown.stream(&[])
+    });
+    let (_, anns_stream) = tokio::join!(ann.listen(OPEN), async { server.next().await.stream(&[]) });
     house.hallpass.must(&["grace", "end", "--force", "--yes"]).await;
     let ended = Instant::now();
     assert!(legacy.is_cut().await);

@@ -4,12 +4,13 @@
 use crate::callers::{CALL, Caller};
 use crate::house::House;
 use hallpass::grace_keeper::GraceKeeper;
+use hallpass::randomness;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::grace::TagKey;
 use hallpass_core::session::SessionKey;
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{Event, Outcome, UnixTime};
-use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Upstream};
+use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Random, Upstream};
 use hallpass_store::{EventFilter, GraceRow, SHARED_SECRETS, SealKey, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -82,12 +83,15 @@ impl Machine {
             let now = Arc::clone(&self.now);
             Arc::new(move || now.load(Ordering::SeqCst) * 1000)
         };
-        let upstream = Upstream { url: server(&self.house).parse().expect("a URL"), credential: None };
+        let url = server(&self.house).parse().expect("a URL");
+        let upstream = Upstream { url, credential: None, legacy_token: None };
         let config = GatewayConfig {
             workers: 1,
             hosts: Vec::new(),
             origins: Vec::new(),
             servers: [("docs".parse().expect("a name"), upstream)].into(),
+            entrances: Vec::new(),
+            random: Random::new(randomness::fill),
             session_key: SessionKey::new(&[9; 32]),
             request_prefix: "walk".into(),
             // Nobody but this test looks at the clock.
@@ -212,9 +216,9 @@ async fn a_fortnight_of_restarts_ends_on_its_day_and_not_before() {
         assert!(machine.lets_in().await, "day {day}");
         // A host that restarts every day: its start does not move the end.
         if day % 2 == 0 {
-            machine.stop().await
+            machine.stop().await;
         } else {
-            machine.kill()
+            machine.kill();
         }
         machine.start().await;
     }
@@ -252,5 +256,5 @@ async fn an_end_while_nobody_served_is_noted_at_the_next_start() {
     assert!(!machine.lets_in().await);
     assert_eq!(machine.times_over().await, 1);
     let row = machine.house.store().await.grace().await.expect("a row").expect("a period");
-    assert_eq!((row.ended_at, row.until), (Some(at(END)), at(END)));
+    assert_eq!((row.ended_at, row.until, row.seen), (Some(at(END)), at(END), at(END + DAY)));
 }

@@ -102,6 +102,7 @@ pub(crate) fn legacy(caller: LegacyCaller, ago: i64, calls: u64) -> LegacyUse {
         caller,
         first_ms: NOW_MS - 9 * DAY * 1000,
         last_ms: NOW_MS - ago * 1000,
+        let_in_ms: (calls > 0).then_some(NOW_MS - ago * 1000),
         calls,
         refused: 1,
         called: [].into(),

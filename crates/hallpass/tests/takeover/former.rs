@@ -1,8 +1,11 @@
 //! `hallpass init --from-env`: what is taken over, what is refused, and that a second run moves nothing.
 
 use crate::house::{FORMER, House, SECRET, SHARED, by_secret, former_claims, former_token, now};
-use hallpass_store::ADOPTED_UNTIL;
+use hallpass_core::{ClientName, Event, Outcome, Subject, TokenDigest, UnixTime};
+use hallpass_store::{ADOPTED_UNTIL, NewToken};
 use serde_json::{Value, json};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Lines of the environment file changed: `NAME=value`, or `NAME` to take it out.
 fn changed(lines: &[&str]) -> String {
@@ -89,7 +92,7 @@ async fn the_plan_shows_the_end_of_the_grace_period_and_changes_nothing() {
     house.hallpass.write("env", FORMER);
     let outcome = house.hallpass.run(&["init", "--from-env", "env", "--dry-run"]).await;
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
-    assert!(outcome.stdout.contains("the shared token's grace period ends on 20"), "{outcome:#?}");
+    assert!(outcome.stdout.contains("the shared token is accepted until 20"), "{outcome:#?}");
     assert!(!house.hallpass.home().exists());
     assert_silent(&[&outcome.stdout, &outcome.stderr]);
 }
@@ -108,7 +111,7 @@ async fn without_a_shared_token_there_is_no_grace_period() {
         let said = house.hallpass.must(&["init", "--from-env", "env"]).await;
         assert!(said.contains("no grace period"), "{said}");
         let store = house.store().await;
-        assert_eq!(store.setting("grace_until").await.expect("a setting"), None, "{lines:?}");
+        assert!(store.grace().await.expect("a row").is_none(), "{lines:?}");
     }
 }
 
@@ -117,16 +120,16 @@ async fn without_a_shared_token_there_is_no_grace_period() {
 async fn a_second_run_moves_nothing() {
     let house = House::heir(&[]).await;
     let store = house.store().await;
-    let grace: i64 =
-        store.setting("grace_until").await.expect("a setting").expect("an instant").parse().expect("seconds");
-    for (name, earlier) in [("grace_until", grace - 5 * 86_400), (ADOPTED_UNTIL, 1_700_000_000)] {
-        store.put_setting(name, &earlier.to_string()).await.expect("a setting");
-    }
+    let mut grace = store.grace().await.expect("a row").expect("a period");
+    grace.until = grace.until.plus(-5 * 86_400);
+    let earlier = Event::new(0, "grace-start", Outcome::Done);
+    assert!(store.put_grace(&grace, Some(grace.period), &earlier).await.expect("a change"));
+    store.put_setting(ADOPTED_UNTIL, "1700000000").await.expect("a setting");
     house.hallpass.write("env.docker", &changed(&["JWT_GRACE_PERIOD_DAYS=3000"]));
     let said = house.hallpass.must(&["init", "--from-env", "env.docker"]).await;
     assert!(said.contains("it was set before and is not moved"), "{said}");
-    let kept = store.setting("grace_until").await.expect("a setting");
-    assert_eq!(kept, Some((grace - 5 * 86_400).to_string()));
+    let kept = store.grace().await.expect("a row").expect("a period");
+    assert_eq!((kept.until, kept.started_at), (grace.until, grace.started_at));
     assert_eq!(store.setting(ADOPTED_UNTIL).await.expect("a setting").as_deref(), Some("1700000000"));
     assert_eq!(store.keys().await.expect("keys").len(), 2, "one of ours and the former one");
 }
@@ -224,6 +227,49 @@ async fn who_was_cut_off_does_not_come_back_by_a_copy() {
     }
     house.hallpass.must(&["issue", "claude", "--yes"]).await;
     assert_eq!(house.verify(&house.token("claude"), &[]).await.code, Some(0));
+}
+
+/// While it waits for another command, that one gives the client a token.
+#[tokio::test]
+async fn what_another_command_did_meanwhile_stands() {
+    let house = House::heir(&["claude"]).await;
+    house.hallpass.must(&["apply", "--yes"]).await;
+    let kid = house.active().await;
+    // Its client is known now, and has no token.
+    let stopped = house.hallpass.run(&["keys", "revoke", &kid, "--reason", "drill"]).await;
+    assert!(stopped.stderr.contains("1 client is without a token now"), "{stopped:#?}");
+    let copy = former_token("claude", &json!({}));
+    house.hallpass.write("env", &format!("{FORMER}EXAI_JWT_TOKEN_CLAUDE={copy}\n"));
+    let lock = std::fs::File::open(house.hallpass.home().join("lock")).expect("the home's lock");
+    lock.lock().expect("a lock");
+    let mut command = house.hallpass.command(&["init", "--from-env", "env"]);
+    let mut waiting = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut said = BufReader::new(waiting.stderr.take().expect("a pipe")).lines();
+    let line = said.next_line().await.expect("text");
+    assert_eq!(line.as_deref(), Some("waiting for another hallpass command to finish"));
+    let claims = json!({
+        "sub": "claude@exai-mcp.local", "iss": "exai-mcp-server", "aud": "exai-mcp-client", "iat": now(),
+        "exp": now() + 3600, "jti": "other-1", "client_id": "claude",
+    });
+    let kid = house.active().await;
+    let issued = house.sign(&kid, &claims).await;
+    let row = NewToken {
+        jti: "other-1".into(),
+        client: ClientName::new("claude").expect("a name"),
+        kid,
+        subject: Subject::new("claude@exai-mcp.local").expect("a subject"),
+        issued_at: UnixTime::from_seconds(now()),
+        expires_at: UnixTime::from_seconds(now() + 3600),
+        digest: TokenDigest::of(&issued),
+    };
+    let store = house.store().await;
+    store.add_pending(&row).await.expect("a token");
+    let act = Event::new(now() * 1000, "issue", Outcome::Done);
+    assert!(store.activate(&row.jti, row.issued_at, None, &act).await.expect("a token"));
+    drop(lock);
+    assert!(waiting.wait().await.expect("an end").success());
+    assert_eq!(house.verify(&issued, &[]).await.code, Some(0));
+    assert_eq!(house.verify(&copy, &[]).await.code, Some(1));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! `hallpass keys rotate` while clients call: nobody notices.
+//! `hallpass keys rotate` while clients call: nobody notices. And `hallpass rotate` of tokens that were taken over.
 
-use crate::house::{Caller, House, part};
+use crate::house::{Caller, House, former_token, part};
 use hallpass_core::UnixTime;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -139,4 +140,48 @@ async fn a_former_secret_does_not_retire_by_itself() {
     let retired = house.store().await.retire_spent_keys(UnixTime::from_seconds(i64::MAX / 2)).await;
     assert_eq!(retired.expect("the keys"), 0);
     assert_eq!(house.keys_in("verify-only").await, ["former-hs256"]);
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_over_is_followed_by_one_of_ours_and_stays_good() {
+    let house = House::heir(&["claude"]).await;
+    let former = former_token("claude", &json!({}));
+    let adopted = house.run_with(&["adopt", "-", "--yes"], &former, &[]).await;
+    assert_eq!(adopted.code, Some(0), "{adopted:#?}");
+    let serving = house.hallpass.serve().await;
+    let mut caller = Caller::of(&serving).await;
+    assert_eq!(caller.call(&former).await.0, 200);
+    house.hallpass.must(&["rotate", "claude", "--yes", "--overlap", "1h"]).await;
+    let ours = house.token("claude");
+    for token in [&former, &ours] {
+        assert_eq!(caller.call(token).await.0, 200);
+    }
+    let verdict = house.verify(&former, &[]).await;
+    assert!(verdict.stdout.contains("state: superseded, good until 2"), "{verdict:#?}");
+    house.hallpass.must(&["rotate", "claude", "--yes", "--now"]).await;
+    caller.until(&former, 401).await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_placed_by_hand_is_followed_by_a_printed_one() {
+    let house = House::heir(&["other"]).await;
+    let former = former_token("claude", &json!({}));
+    let adopted = house.run_with(&["adopt", "-", "--client", "claude", "--yes"], &former, &[]).await;
+    assert_eq!(adopted.code, Some(0), "{adopted:#?}");
+    let outcome = house.hallpass.run(&["rotate", "claude", "--yes"]).await;
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (
+            Some(1),
+            "error: where the token of `claude` goes is not known here: it was taken over\nhint: `hallpass rotate claude --print`, or describe it in hallpass.toml: `[clients.claude]`\n"
+        )
+    );
+    let all = house.hallpass.run(&["rotate", "--all", "--yes"]).await;
+    assert_eq!(all.code, Some(0), "{all:#?}");
+    let words = "claude: left alone, its token is placed by hand (`hallpass rotate claude --print`)\n";
+    assert!(all.stderr.starts_with(words), "{all:#?}");
+    let printed = house.hallpass.must(&["rotate", "claude", "--print", "--yes"]).await;
+    for token in [former.as_str(), printed.trim()] {
+        assert_eq!(house.verify(token, &[]).await.code, Some(0));
+    }
 }

@@ -136,6 +136,25 @@ async fn a_policy_that_changes_counts_from_the_next_message_on() {
 }
 
 #[tokio::test]
+async fn an_answer_to_a_call_that_is_denied_by_now_is_not_passed_on() {
+    let mut stage = under(json!({ "rules": [] })).await;
+    let (mut client, mut server) = shim(&mut stage).await;
+    for (id, tool) in [(1, "delete"), (2, "read")] {
+        client.say(&json!({ "op": "call_tool", "request_id": id, "name": tool }).to_string()).await;
+        server.heard().await;
+    }
+    put_under(&mut stage, json!({ "rules": ["deny exai/delete"] }));
+    server.say(r#"{"op":"call_tool_res","request_id":1,"outputs":["what was asked for"]}"#).await;
+    let refused = answer(&mut client).await;
+    assert_eq!((&refused["request_id"], &refused["error"]["code"]), (&json!(1), &json!("policy_denied")));
+    let event = stage.event().await;
+    assert_eq!((event.outcome.as_str(), event.reason.as_deref()), ("cut", Some("policy_denied")));
+    assert_eq!(refused["error"]["gateway_request_id"].as_str(), event.request_id.as_deref());
+    server.say(r#"{"op":"call_tool_res","request_id":2}"#).await;
+    assert_eq!(client.heard().await, r#"{"op":"call_tool_res","request_id":2}"#);
+}
+
+#[tokio::test]
 async fn rates_are_spent_by_calls_and_by_nothing_else() {
     let mut stage = under(json!({ "rate": "2/h" })).await;
     let (mut client, mut server) = shim(&mut stage).await;

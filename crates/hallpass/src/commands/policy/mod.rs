@@ -141,7 +141,12 @@ impl Force {
             Fault::new(format!("no client and no policy named `{}`", name.escape_debug()))
                 .hint(did_you_mean(name, &known))
         };
-        Err(self.not_applied_yet(name).unwrap_or_else(nobody))
+        let later = self.settings.roster.clients.keys().any(|client| client.as_str() == name);
+        Err(if later {
+            not_applied_yet(name)
+        } else {
+            self.policy_not_applied_yet(name).unwrap_or_else(nobody)
+        })
     }
 
     fn find_server(&self, name: &str) -> Result<ServerName> {
@@ -156,18 +161,14 @@ impl Force {
 
     fn no_such_policy(&self, name: &str) -> Fault {
         let known: Vec<&str> = self.policies.keys().map(PolicyName::as_str).collect();
-        self.not_applied_yet(name).unwrap_or_else(|| {
+        self.policy_not_applied_yet(name).unwrap_or_else(|| {
             Fault::new(format!("no policy named `{}`", name.escape_debug())).hint(did_you_mean(name, &known))
         })
     }
 
-    fn not_applied_yet(&self, name: &str) -> Option<Fault> {
-        let policies = self.settings.roster.policies.keys().map(PolicyName::as_str);
-        let clients = self.settings.roster.clients.keys().map(hallpass_core::ClientName::as_str);
-        policies.chain(clients).any(|known| known == name).then(|| {
-            Fault::new(format!("`{name}` is in hallpass.toml and not in force yet"))
-                .hint("`hallpass apply` puts it in force")
-        })
+    fn policy_not_applied_yet(&self, name: &str) -> Option<Fault> {
+        let later = self.settings.roster.policies.keys().any(|policy| policy.as_str() == name);
+        later.then(|| not_applied_yet(name))
     }
 
     /// As the gateway checks it.
@@ -243,6 +244,11 @@ impl Force {
             (&wanted.policy, &servers) != (&client.policy, &client.servers)
         })
     }
+}
+
+fn not_applied_yet(name: &str) -> Fault {
+    Fault::new(format!("`{name}` is in hallpass.toml and not in force yet"))
+        .hint("`hallpass apply` puts it in force")
 }
 
 fn limits(settings: &PolicySettings) -> String {
