@@ -103,6 +103,10 @@ pub enum Command {
         /// Also remove the clients that the file does not name
         #[arg(long)]
         prune: bool,
+        /// Where an entry starts the Python shim of a former set-up, put `hallpass shim` in its place: only its `command`
+        /// changes
+        #[arg(long)]
+        shim: bool,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
@@ -240,6 +244,17 @@ pub enum Command {
         #[arg(long, env = "HALLPASS_URL", value_name = "URL", value_hint = ValueHint::Url)]
         url: Option<String>,
         /// Send the token unencrypted to a gateway on another machine: whoever is on the way can read it
+        #[arg(long)]
+        cleartext_ok: bool,
+    },
+    /// A stand-in for the Python shim of a former WebSocket daemon: MCP over standard input and output, the daemon's dialect
+    /// to the daemon or the gateway; reads the same variables (`EXAI_WS_HOST`, `EXAI_JWT_TOKEN`, ...)
+    Shim {
+        /// Read the client's token from this file, afresh for each call [default: `EXAI_JWT_TOKEN_FILE`, else the token in
+        /// `EXAI_JWT_TOKEN`]
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        token_file: Option<PathBuf>,
+        /// Send the token unencrypted to a daemon on another machine: whoever is on the way can read it
         #[arg(long)]
         cleartext_ok: bool,
     },

@@ -36,6 +36,7 @@ pub mod sample;
 pub mod self_rotation;
 pub mod settings;
 pub mod shared_secret;
+pub mod shim;
 pub mod standing;
 pub mod target;
 pub mod tour;

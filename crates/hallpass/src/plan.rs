@@ -4,8 +4,8 @@ use crate::atomic_file::target_of;
 use crate::edits::Placed;
 use crate::fault::{Fault, Result};
 use crate::git::{self, GitView};
-use crate::standing::{Standing, look};
-use crate::target::{Shape, Surroundings, Target};
+use crate::standing::{Standing, entry_of, look};
+use crate::target::{Shape, ShimCommand, Surroundings, Target, is_former_shim, is_shim_link};
 use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
 use hallpass_store::{ClientRow, Overlap, PlacementRow, TokenRow};
@@ -91,6 +91,8 @@ pub struct ClientPlan {
     pub was_revoked: bool,
     /// Only the token file of this placement is written: the client's configuration is left alone.
     pub only_token_file: Option<PlacementRow>,
+    /// A former set-up's shim is started there, and `hallpass shim` could stand in for it.
+    pub could_be_shim: bool,
 }
 
 /// What the store knows of a client before the plan.
@@ -134,7 +136,8 @@ impl ClientPlan {
         wish: Wish,
         now: UnixTime,
     ) -> Result<Self> {
-        let target = Target::of(&wanted, around)?;
+        let mut target = Target::of(&wanted, around)?;
+        let could_be_shim = choose_shim(&mut target, known, around)?;
         let registration = registration(&wanted, known.client.as_ref());
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
@@ -151,6 +154,7 @@ impl ClientPlan {
                 stale: Vec::new(),
                 was_revoked,
                 only_token_file: None,
+                could_be_shim,
             });
         }
         let mut standing = look(&target, &wanted.name, around.leaving)?;
@@ -167,7 +171,17 @@ impl ClientPlan {
             (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.is_empty()),
         };
         let only_token_file = None;
-        Ok(Self { client: wanted, registration, target, standing, step, stale, was_revoked, only_token_file })
+        Ok(Self {
+            client: wanted,
+            registration,
+            target,
+            standing,
+            step,
+            stale,
+            was_revoked,
+            only_token_file,
+            could_be_shim,
+        })
     }
 
     /// Whether anything would change.
@@ -195,7 +209,7 @@ impl ClientPlan {
         crate::edits::rehearse(&self.target, &file)?;
         crate::atomic_file::check_writable(&file)?;
         match &self.target.shape {
-            Shape::Variable(_) => check_git(&file, git_ok),
+            Shape::Variable { .. } => check_git(&file, git_ok),
             Shape::Bridge { .. } => Ok(()),
         }
     }
@@ -306,6 +320,29 @@ fn step_of_live(token: &TokenRow, standing: &Standing, nothing_stale: bool) -> T
     } else {
         TokenStep::PutRight
     }
+}
+
+/// Decides whether the entry starts our shim: where a person says so now, and where an earlier placement did it and nobody
+/// took it back. Returns whether it could and does not.
+fn choose_shim(target: &mut Target, known: &Known, around: &Surroundings<'_>) -> Result<bool> {
+    let Some(entry_path) = target.entry() else { return Ok(false) };
+    let Some(entry) = entry_of(target) else { return Ok(false) };
+    let path = entry_path.join("command");
+    let is_ours = entry.get("command").and_then(|command| command.as_str()).is_some_and(is_shim_link);
+    let placed = match &known.placement {
+        Some((file, placed)) => {
+            placed.iter().any(|place| place.path == path) && is_same_file(file, &target.file)?
+        }
+        None => false,
+    };
+    let could = is_former_shim(&entry) && !is_ours;
+    if !(is_ours && placed || could && around.shim) {
+        return Ok(could);
+    }
+    if let Shape::Variable { shim, .. } = &mut target.shape {
+        *shim = Some(ShimCommand { path, link: around.home.shim_link() });
+    }
+    Ok(false)
 }
 
 /// Places of an earlier placement that the new one does not write.

@@ -4,11 +4,14 @@
 //! What each file is for:
 //! - `served`: clients let in, logged, cut off, each by what an operator types.
 //! - `refused`: what stops the start.
+//! - `shim`: `hallpass shim` in the place of the Python shim, and the former set-up as a whole (`origin`).
 //! - `python`: the daemon and a client that talks line by line.
 
+mod origin;
 #[path = "../e2e/program.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use the rest")]
 mod program;
 mod python;
 mod refused;
 mod served;
+mod shim;

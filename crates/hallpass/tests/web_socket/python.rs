@@ -1,6 +1,6 @@
 //! The daemon of the hello dialect, and a client of it, both written from its description alone.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The secret that the daemon's clients shared.
 pub(crate) const SHARED: &str = "legacy-shared-token-for-tests";
 
-fn python(script: &str) -> Command {
+pub(crate) fn python(script: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new(root.join("target/python/bin/python"));
     command.arg(root.join("tests/python").join(script));
@@ -22,23 +22,33 @@ fn python(script: &str) -> Command {
 }
 
 /// A running script, line by line.
-struct Script {
+pub(crate) struct Script {
     lines: Lines<BufReader<ChildStdout>>,
     input: ChildStdin,
-    _child: Child,
+    child: Child,
 }
 
 impl Script {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("installed libraries: `cargo xtask test python`");
         let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let input = child.stdin.take().expect("a pipe");
-        Self { lines, input, _child: child }
+        Self { lines, input, child }
     }
 
-    async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
         line.expect("UTF-8").expect("a line")
+    }
+
+    pub(crate) async fn say(&mut self, line: &Value) {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.expect("a reader");
+    }
+
+    /// Ends its input, and waits until it has ended.
+    pub(crate) async fn end(mut self) {
+        drop(self.input);
+        timeout(PATIENCE, self.child.wait()).await.expect("an end in time").expect("a child");
     }
 }
 
@@ -73,15 +83,38 @@ impl Talker {
     }
 
     pub(crate) async fn say(&mut self, frame: &Value) {
-        self.0.input.write_all(format!("{frame}\n").as_bytes()).await.expect("a reader");
+        self.0.say(frame).await;
     }
 
     pub(crate) async fn heard(&mut self) -> Value {
         serde_json::from_str(&self.0.line().await).expect("an object")
     }
 
+    /// A call that works.
+    pub(crate) async fn sum(&mut self) {
+        let call =
+            json!({ "op": "call_tool", "request_id": "r-1", "name": "add", "arguments": { "a": 1, "b": 2 } });
+        assert_eq!(self.ask(&call).await["op"], "call_tool_ack");
+        assert_eq!(self.heard().await["op"], "progress");
+        let answer = self.heard().await;
+        assert_eq!((&answer["request_id"], &answer["outputs"][0]["text"]), (&json!("r-1"), &json!("3")));
+    }
+
     pub(crate) async fn ask(&mut self, frame: &Value) -> Value {
         self.say(frame).await;
         self.heard().await
     }
+}
+
+/// Waits until there is what is looked for.
+pub(crate) async fn until<T>(look: impl Fn() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            match look() {
+                Some(found) => return found,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    timeout(PATIENCE, found).await.expect("it is there in time")
 }

@@ -1,14 +1,11 @@
 //! The former set-up's clients dial the address they always dialled, where the gateway listens now.
 
 use crate::program::{Hallpass, Serving};
-use crate::python::{Daemon, SHARED, Talker};
+use crate::python::{Daemon, SHARED, Talker, until};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
 
 const FORMER: &str = include_str!("../takeover/env.docker");
-/// Longer than a line takes to be printed on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The former set-up taken over: its clients have tokens of their own, and may still show the old secret.
 struct Heir {
@@ -70,34 +67,13 @@ impl Heir {
     }
 }
 
-async fn until<T>(look: impl Fn() -> Option<T>) -> T {
-    let found = async {
-        loop {
-            match look() {
-                Some(found) => return found,
-                None => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
-    };
-    timeout(PATIENCE, found).await.expect("it is said in time")
-}
-
-async fn works(client: &mut Talker) {
-    let call =
-        json!({ "op": "call_tool", "request_id": "r-1", "name": "add", "arguments": { "a": 1, "b": 2 } });
-    assert_eq!(client.ask(&call).await["op"], "call_tool_ack");
-    assert_eq!(client.heard().await["op"], "progress");
-    let answer = client.heard().await;
-    assert_eq!((&answer["request_id"], &answer["outputs"][0]["text"]), (&json!("r-1"), &json!("3")));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_have_names_in_the_log_and_their_daemon_hears_the_gateway() {
     let mut heir = Heir::new().await;
     let mut one = heir.client(Some("vscode1")).await;
     let mut old = heir.client(None).await;
-    works(&mut one).await;
-    works(&mut old).await;
+    one.sum().await;
+    old.sum().await;
     for line in [
         "[JWT_AUTH] Valid JWT token (grace period active) - user: vscode1@exai-mcp.local\n",
         "[JWT_AUTH] No valid JWT token (grace period active) - allowing legacy auth\n",
@@ -139,18 +115,18 @@ async fn a_revocation_closes_one_connection_and_the_end_of_the_grace_period_the_
         reason.starts_with("this token was revoked on ") && reason.ends_with("run `hallpass issue vscode2`"),
         "{reason}"
     );
-    works(&mut one).await;
-    works(&mut old).await;
+    one.sum().await;
+    old.sum().await;
     heir.hallpass.must(&["grace", "end", "--force", "--yes", "--wait"]).await;
     assert_eq!(old.heard().await["closed"], 4003);
-    works(&mut one).await;
+    one.sum().await;
     let mut late = Talker::dial(&heir.address);
     let refused = late.ask(&heir.hello(None)).await;
     assert_eq!((&refused["ok"], &refused["error"]), (&json!(false), &json!("jwt_required")));
     assert_eq!(late.heard().await["closed"], 4003);
     heir.printed("[JWT_AUTH] No valid JWT token and grace period ended - rejecting connection\n").await;
     let mut fresh = heir.client(Some("vscode1")).await;
-    works(&mut fresh).await;
+    fresh.sum().await;
     heir.printed("[JWT_AUTH] Valid JWT token - user: vscode1@exai-mcp.local\n").await;
     heir.printed("act=close client=vscode2 ").await;
     assert_eq!(heir.gateway.terminate().await.code, Some(0));
