@@ -3,11 +3,13 @@
 mod grace;
 mod policy;
 mod rotation;
+mod shim;
 mod status;
 
 pub use self::policy::PolicyCommand;
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use rotation::{Rotation, Wait};
+pub use shim::Shim;
 pub use status::Status;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -249,15 +251,7 @@ pub enum Command {
     },
     /// A stand-in for the Python shim of a former WebSocket daemon: MCP over standard input and output, the daemon's dialect
     /// to the daemon or the gateway; reads the same variables (`EXAI_WS_HOST`, `EXAI_JWT_TOKEN`, ...)
-    Shim {
-        /// Read the client's token from this file, afresh for each call [default: `EXAI_JWT_TOKEN_FILE`, else the token in
-        /// `EXAI_JWT_TOKEN`]
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        token_file: Option<PathBuf>,
-        /// Send the token unencrypted to a daemon on another machine: whoever is on the way can read it
-        #[arg(long)]
-        cleartext_ok: bool,
-    },
+    Shim(Shim),
     /// Print a completion script for a shell
     Completions {
         /// The shell

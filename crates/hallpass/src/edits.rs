@@ -157,7 +157,10 @@ fn draft(
             let entry = path.segments().len() - 2;
             match token {
                 Some(token) => draft.put(target, path, &Value::from(token), entry, earlier)?,
-                None => draft.placed.push(Placed { path: path.clone(), undo: earlier.kept(path) }),
+                // One that we did not place is not ours to take out later.
+                None => {
+                    draft.placed.extend(earlier.placed.iter().find(|placed| placed.path == *path).cloned())
+                }
             }
             if let Some(shim) = shim {
                 let link = Value::from(shim.link.to_string_lossy());

@@ -16,6 +16,7 @@ pub mod environment;
 pub mod fault;
 pub mod follow;
 pub mod former;
+mod former_shim;
 pub mod git;
 pub mod given_file;
 pub mod grace_keeper;

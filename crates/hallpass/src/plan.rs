@@ -3,9 +3,10 @@
 use crate::atomic_file::target_of;
 use crate::edits::Placed;
 use crate::fault::{Fault, Result};
+use crate::former_shim;
 use crate::git::{self, GitView};
-use crate::standing::{Standing, entry_of, look};
-use crate::target::{Shape, ShimCommand, Surroundings, Target, is_former_shim, is_shim_link};
+use crate::standing::{Standing, look};
+use crate::target::{Shape, Surroundings, Target};
 use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
 use hallpass_store::{ClientRow, Overlap, PlacementRow, TokenRow};
@@ -137,14 +138,14 @@ impl ClientPlan {
         now: UnixTime,
     ) -> Result<Self> {
         let mut target = Target::of(&wanted, around)?;
-        let could_be_shim = choose_shim(&mut target, known, around)?;
+        let could_be_shim = former_shim::choose(&mut target, known, around)?;
         let registration = registration(&wanted, known.client.as_ref());
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
         let was_revoked = revoked_by_a_person(&tokens).is_some();
         if let Some(step) = left_alone(&tokens, live, wish, now) {
-            let standing = Standing::default();
+            let (step, standing) = former_shim::put_right(step, &target, &wanted, around)?;
             return Ok(Self {
                 client: wanted,
                 registration,
@@ -320,29 +321,6 @@ fn step_of_live(token: &TokenRow, standing: &Standing, nothing_stale: bool) -> T
     } else {
         TokenStep::PutRight
     }
-}
-
-/// Decides whether the entry starts our shim: where a person says so now, and where an earlier placement did it and nobody
-/// took it back. Returns whether it could and does not.
-fn choose_shim(target: &mut Target, known: &Known, around: &Surroundings<'_>) -> Result<bool> {
-    let Some(entry_path) = target.entry() else { return Ok(false) };
-    let Some(entry) = entry_of(target) else { return Ok(false) };
-    let path = entry_path.join("command");
-    let is_ours = entry.get("command").and_then(|command| command.as_str()).is_some_and(is_shim_link);
-    let placed = match &known.placement {
-        Some((file, placed)) => {
-            placed.iter().any(|place| place.path == path) && is_same_file(file, &target.file)?
-        }
-        None => false,
-    };
-    let could = is_former_shim(&entry) && !is_ours;
-    if !(is_ours && placed || could && around.shim) {
-        return Ok(could);
-    }
-    if let Shape::Variable { shim, .. } = &mut target.shape {
-        *shim = Some(ShimCommand { path, link: around.home.shim_link() });
-    }
-    Ok(false)
 }
 
 /// Places of an earlier placement that the new one does not write.

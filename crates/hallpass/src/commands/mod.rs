@@ -98,7 +98,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         }
         Command::Man { dir } => return manual::pages(dir.as_deref()),
         Command::Tour { keep } => return crate::tour::run(keep.as_deref(), output).await,
-        Command::Shim { token_file, cleartext_ok } => return shim::run(token_file, cleartext_ok).await,
+        Command::Shim(shim) => return shim::run(shim).await,
         _ => {}
     }
     let home = Home::locate(cli.global.home.as_deref())?;
@@ -110,9 +110,7 @@ pub async fn run(cli: Cli) -> Result<()> {
 
 async fn dispatch(context: &Context, command: Command) -> Result<()> {
     match command {
-        Command::Completions { .. } | Command::Man { .. } | Command::Tour { .. } | Command::Shim { .. } => {
-            Ok(())
-        }
+        Command::Completions { .. } | Command::Man { .. } | Command::Tour { .. } | Command::Shim(_) => Ok(()),
         Command::Up { consent, listen, roster } => {
             up::run(context, consent, &listen, roster.config.as_deref()).await
         }

@@ -5,9 +5,11 @@
 //! - `served`: clients let in, logged, cut off, each by what an operator types.
 //! - `refused`: what stops the start.
 //! - `shim`: `hallpass shim` in the place of the Python shim, and the former set-up as a whole (`origin`).
+//! - `page`: docs/shared-token.md, followed step by step.
 //! - `python`: the daemon and a client that talks line by line.
 
 mod origin;
+mod page;
 #[path = "../e2e/program.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use the rest")]
 mod program;
