@@ -2,6 +2,7 @@
 
 Settings come from the environment, as they did there: JWT_SECRET_KEY, JWT_ALGORITHM, JWT_ISSUER, JWT_AUDIENCE,
 JWT_GRACE_PERIOD_DAYS, EXAI_WS_TOKEN, EXAI_WS_MAX_BYTES. HELLO_TIMEOUT_SECONDS shortens the wait for the first frame.
+HELLO_CERTIFICATE names a folder with `certificate.pem` and `key.pem`: then it speaks TLS.
 
 Says on standard output where it listens, then one JSON object a line for whatever it hears: a test can see there what
 reached it. Prints its log lines on standard error.
@@ -12,6 +13,7 @@ import json
 import os
 import re
 import secrets
+import ssl
 import sys
 import time
 
@@ -27,6 +29,7 @@ GRACE_DAYS = int(os.environ.get("JWT_GRACE_PERIOD_DAYS", "14"))
 SHARED_TOKEN = os.environ.get("EXAI_WS_TOKEN", "")
 MAX_BYTES = int(os.environ.get("EXAI_WS_MAX_BYTES", str(32 * 1024 * 1024)))
 HELLO_TIMEOUT = float(os.environ.get("HELLO_TIMEOUT_SECONDS", "15"))
+CERTIFICATE = os.environ.get("HELLO_CERTIFICATE")
 STARTED = time.time()
 
 TOOLS = [
@@ -175,10 +178,20 @@ async def until_gone(socket) -> None:
     heard("end", code=socket.close_code)
 
 
+def tls():
+    if not CERTIFICATE:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{CERTIFICATE}/certificate.pem", f"{CERTIFICATE}/key.pem")
+    return context
+
+
 async def main() -> None:
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    async with serve(until_gone, "127.0.0.1", port, max_size=MAX_BYTES, ping_interval=20, ping_timeout=20) as server:
-        print(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    pings = {"ping_interval": 20, "ping_timeout": 20}
+    async with serve(until_gone, "127.0.0.1", port, max_size=MAX_BYTES, ssl=tls(), **pings) as server:
+        scheme, host = ("wss", "localhost") if CERTIFICATE else ("ws", "127.0.0.1")
+        print(f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}", flush=True)
         await server.serve_forever()
 
 

@@ -6,8 +6,11 @@
 //! - `refused`: what stops the start.
 //! - `shim`: `hallpass shim` in the place of the Python shim, and the former set-up as a whole (`origin`).
 //! - `page`: docs/shared-token.md, followed step by step.
+//! - `far`: a server behind TLS, frames of 32 MiB.
+//! - `watched`: last use, warnings, rotation.
 //! - `python`: the daemon and a client that talks line by line.
 
+mod far;
 mod origin;
 mod page;
 #[path = "../e2e/program.rs"]
@@ -17,3 +20,4 @@ mod python;
 mod refused;
 mod served;
 mod shim;
+mod watched;

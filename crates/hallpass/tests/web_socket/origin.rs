@@ -102,12 +102,21 @@ impl Origin {
         self.hallpass.write(&path, &text.replace(FORMER_PORT, &format!("\"{port}\"")));
     }
 
+    fn variables(&self, file: &str) -> Value {
+        let text = std::fs::read_to_string(self.hallpass.user().join(file)).expect("a file");
+        let mut config: Value = serde_json::from_str(&text).expect("JSON");
+        let (_, entry) = Self::ENTRIES.into_iter().find(|(known, _)| *known == file).expect("an entry");
+        config["mcpServers"][entry]["env"].take()
+    }
+
+    /// The token in a client's file.
+    pub(crate) fn token(&self, file: &str) -> String {
+        self.variables(file)["EXAI_JWT_TOKEN"].as_str().expect("a token").to_owned()
+    }
+
     /// A client in Python with that file's credentials, welcomed.
     pub(crate) async fn talker(&self, file: &str) -> Talker {
-        let text = std::fs::read_to_string(self.hallpass.user().join(file)).expect("a file");
-        let config: Value = serde_json::from_str(&text).expect("JSON");
-        let (_, entry) = Self::ENTRIES.into_iter().find(|(known, _)| *known == file).expect("an entry");
-        let env = &config["mcpServers"][entry]["env"];
+        let env = self.variables(file);
         let mut talker = Talker::dial(&self.address);
         let hello = json!({ "op": "hello", "session_id": env["EXAI_SESSION_ID"], "token": SHARED, "jwt": env["EXAI_JWT_TOKEN"] });
         assert_eq!(talker.ask(&hello).await["ok"], true);

@@ -60,8 +60,13 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with these variables besides.
+    pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let mut command = python("hello_daemon.py");
-        command.env("EXAI_WS_TOKEN", SHARED);
+        command.env("EXAI_WS_TOKEN", SHARED).envs(variables.iter().copied());
         let mut script = Script::start(command);
         Self { url: script.line().await, script }
     }

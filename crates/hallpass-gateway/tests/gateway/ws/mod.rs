@@ -2,6 +2,7 @@
 
 mod cut;
 mod hello;
+mod legacy;
 mod limits;
 mod many;
 mod mcp;

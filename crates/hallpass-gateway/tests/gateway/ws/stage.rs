@@ -149,6 +149,21 @@ impl Stage {
         let snapshot = snapshot(&self.bench.mint, clients, tokens);
         self.bench.gateway.publish(Arc::new(with_grace(snapshot, period, self.period, &self.legacy_servers)));
     }
+
+    /// A running period on other terms, with both tokens active.
+    pub(crate) fn on_terms(
+        &mut self,
+        clients: impl IntoIterator<Item = Client>,
+        change: impl FnOnce(&mut GraceTerms),
+    ) {
+        let tokens = [&self.bench.ann, &self.bench.bob].map(active);
+        let snapshot = snapshot(&self.bench.mint, clients, tokens);
+        // The same period: what was opened in it is looked at by its new terms.
+        let mut terms = terms(NOW + 1000, self.period, &self.legacy_servers);
+        change(&mut terms);
+        let grace = Grace::new(terms, TagKey::new(&[3; 32]), UnixTime::from_seconds(0));
+        self.bench.gateway.publish(Arc::new(snapshot.with_grace(grace)));
+    }
 }
 
 fn with_grace(snapshot: Snapshot, period: Period, number: i64, servers: &[&str]) -> Snapshot {
@@ -157,17 +172,20 @@ fn with_grace(snapshot: Snapshot, period: Period, number: i64, servers: &[&str])
         Period::Running => NOW + 1000,
         Period::Over => NOW - 1000,
     };
-    let key = TagKey::new(&[3; 32]);
-    let terms = GraceTerms {
-        period: number,
-        tag: key.tag(SHARED.as_bytes()),
+    let terms = terms(until, number, servers);
+    snapshot.with_grace(Grace::new(terms, TagKey::new(&[3; 32]), UnixTime::from_seconds(0)))
+}
+
+fn terms(until: i64, period: i64, servers: &[&str]) -> GraceTerms {
+    GraceTerms {
+        period,
+        tag: TagKey::new(&[3; 32]).tag(SHARED.as_bytes()),
         until: UnixTime::from_seconds(until),
         ended_at: None,
         servers: ServerScope::Only(servers.iter().map(|name| server(name)).collect()),
         policy: None,
         strict_after_migration: false,
-    };
-    snapshot.with_grace(Grace::new(terms, key, UnixTime::from_seconds(0)))
+    }
 }
 
 pub(crate) fn upstream(address: SocketAddr) -> Upstream {
