@@ -77,14 +77,16 @@ async fn a_daemon_behind_tls_is_reached_if_its_certificate_is_known() {
 /// A frame is read into the memory from which it is sent: whatever its way, there is one of it in the gateway.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_of_nearly_32_mib_is_in_the_gateways_memory_once() {
-    let daemon = Daemon::start().await;
+    let mut daemon = Daemon::start().await;
     let (_hallpass, gateway, token) = set_up(&daemon.url, &[]).await;
     let (mut socket, ack) = dial(&gateway, &token).await;
-    assert_eq!(ack["ok"], true);
+    assert_eq!((&ack["ok"], &daemon.heard().await["heard"]), (&json!(true), &json!("first")));
     let text = "x".repeat(32 * MIB - 200);
     let call = json!({ "op": "call_tool", "request_id": 1, "name": "echo", "arguments": { "text": text } });
     let Some(before) = highest(&gateway) else { return };
-    assert!(ask(&mut socket, call.to_string()).await.contains("call_tool_ack"));
+    // It says all that it hears, and would wait for who reads it.
+    let (_, acknowledged) = tokio::join!(daemon.heard(), ask(&mut socket, call.to_string()));
+    assert!(acknowledged.contains("call_tool_ack"));
     assert!(heard(&mut socket).await.contains("progress"));
     assert!(heard(&mut socket).await.contains(&text), "the same text came back");
     let grown = (highest(&gateway).unwrap_or_default() - before) / 1024;
