@@ -159,7 +159,7 @@ fn draft(
                 Some(token) => draft.put(target, path, &Value::from(token), entry, earlier)?,
                 // One that we did not place is not ours to take out later.
                 None => {
-                    draft.placed.extend(earlier.placed.iter().find(|placed| placed.path == *path).cloned())
+                    draft.placed.extend(earlier.placed.iter().find(|placed| placed.path == *path).cloned());
                 }
             }
             if let Some(shim) = shim {

@@ -90,7 +90,7 @@ impl Daemon {
         let (to, frames) = mpsc::channel(FRAMES_WAITING);
         let (heard, from) = mpsc::channel(FRAMES_WAITING);
         let shared = &settings.credentials.shared;
-        let talk = Talk {
+        let conversation = Talk {
             authority: settings.authority(),
             hello: dialect::hello(settings.session.as_deref(), shared, token),
             bytes_most: settings.bytes_most,
@@ -98,8 +98,8 @@ impl Daemon {
             ping_timeout: settings.ping_timeout,
         };
         let task = tokio::spawn(async move {
-            let end = match talk.greet().await {
-                Ok(socket) => talk.relay(socket, frames, &heard).await,
+            let end = match conversation.greet().await {
+                Ok(socket) => conversation.relay(socket, frames, &heard).await,
                 Err(end) => end,
             };
             let _ = heard.send(Heard::Ended(end)).await;
@@ -182,13 +182,13 @@ impl Talk {
             let asked = pinged.filter(|pinged| *pinged > silent_since);
             let due = asked.map_or(silent_since + self.ping_interval, |pinged| pinged + self.ping_timeout);
             let message = tokio::select! {
-                frame = frames.recv() => match frame {
-                    Some(frame) => Message::text(frame),
-                    None => {
+                frame = frames.recv() => {
+                    let Some(frame) = frame else {
                         let _ = sink.close().await;
                         return End::Closed { code: None, reason: String::new() };
-                    }
-                },
+                    };
+                    Message::text(frame)
+                }
                 () = sleep_until(due) => {
                     if *last.lock().unwrap_or_else(PoisonError::into_inner) != silent_since {
                         continue;

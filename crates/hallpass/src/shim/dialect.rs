@@ -151,8 +151,8 @@ fn tools(raw: Option<&RawValue>) -> String {
 
 fn tool(tool: &BTreeMap<String, &RawValue>) -> String {
     const SPELLINGS: [&str; 2] = ["inputSchema", "input_schema"];
-    let known = SPELLINGS.iter().filter_map(|name| tool.get(*name)).map(|schema| schema.get());
-    let schema = known.filter(|schema| schema.starts_with('{')).next().unwrap_or(r#"{"type":"object"}"#);
+    let mut known = SPELLINGS.iter().filter_map(|name| tool.get(*name)).map(|schema| schema.get());
+    let schema = known.find(|schema| schema.starts_with('{')).unwrap_or(r#"{"type":"object"}"#);
     let others = tool.iter().filter(|(name, _)| !SPELLINGS.contains(&name.as_str()));
     let members = others.map(|(name, value)| format!("{}:{},", Value::from(name.as_str()), value.get()));
     format!(r#"{{{}"inputSchema":{schema}}}"#, members.collect::<String>())
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn outputs_are_content_and_errors_are_for_the_model_to_read() {
-        let result = |frame| answer(frame)["result"].clone();
+        let result = |frame: &str| answer(frame)["result"].clone();
         let text = |text: &str| json!([{ "type": "text", "text": text }]);
         for (outputs, content) in [
             (

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// The revisions with `initialize`, newest first.
 const WITH_INITIALIZE: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -217,7 +218,7 @@ impl Asked {
         let is_text = |raw: &&RawValue| raw.get().starts_with('"');
         for (name, value) in [("total", total.filter(is_number)), ("message", message.filter(is_text))] {
             if let Some(value) = value {
-                params += &format!(r#","{name}":{value}"#);
+                let _ = write!(params, r#","{name}":{value}"#);
             }
         }
         params.push('}');
@@ -239,7 +240,7 @@ mod tests {
     use crate::bridge::message::Message;
     use serde_json::{Value, json};
 
-    fn answer(message: Value) -> Value {
+    fn answer(message: &Value) -> Value {
         match step(&Message::parse(message.to_string().into()).unwrap()) {
             Step::Answer(line) => serde_json::from_str(&line).unwrap(),
             other => panic!("{message}: {other:?}"),
@@ -263,36 +264,36 @@ mod tests {
             (Value::Null, "2025-11-25"),
         ] {
             let params = json!({ "protocolVersion": wanted });
-            let said = answer(json!({ "id": "a", "method": "initialize", "params": params }));
+            let said = answer(&json!({ "id": "a", "method": "initialize", "params": params }));
             assert_eq!((&said["id"], &said["result"]["protocolVersion"]), (&json!("a"), &json!(spoken)));
         }
     }
 
     #[test]
     fn the_newest_revision_is_asked_about_without_the_daemon() {
-        let said = answer(modern("server/discover", "2026-07-28"))["result"].clone();
+        let said = answer(&modern("server/discover", "2026-07-28"))["result"].clone();
         assert_eq!(
             (&said["supportedVersions"], &said["resultType"]),
             (&json!(["2026-07-28"]), &json!("complete"))
         );
-        let refused = answer(modern("server/discover", "2027-01-01"))["error"].clone();
+        let refused = answer(&modern("server/discover", "2027-01-01"))["error"].clone();
         assert_eq!(refused["code"], -32022);
         assert_eq!(refused["data"], json!({ "supported": ["2026-07-28"], "requested": "2027-01-01" }));
         let mut bare = modern("tools/list", "2026-07-28");
         bare["params"]["_meta"].as_object_mut().unwrap().remove(super::CAPABILITIES_KEY);
-        assert_eq!(answer(bare)["error"]["code"], -32602);
-        let listening = answer(modern("subscriptions/listen", "2026-07-28"));
+        assert_eq!(answer(&bare)["error"]["code"], -32602);
+        let listening = answer(&modern("subscriptions/listen", "2026-07-28"));
         assert_eq!(listening["params"]["_meta"][super::SUBSCRIPTION_KEY], 1);
     }
 
     #[test]
     fn what_neither_era_has_is_refused() {
-        let code = |message| answer(message)["error"]["code"].clone();
+        let code = |message: Value| answer(&message)["error"]["code"].clone();
         assert_eq!(code(json!({ "id": 1, "method": "resources/list" })), -32601);
         assert_eq!(code(json!({ "id": 1, "method": "server/discover" })), -32601);
         assert_eq!(code(modern("ping", "2026-07-28")), -32601);
         assert_eq!(code(json!({ "id": 1, "method": "tools/call", "params": {} })), -32602);
         assert_eq!(code(json!({ "id": 1, "method": "tools/call", "params": [1] })), -32602);
-        assert_eq!(answer(json!({ "id": 1, "method": "ping" }))["result"], json!({}));
+        assert_eq!(answer(&json!({ "id": 1, "method": "ping" }))["result"], json!({}));
     }
 }

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(settings.authority(), "127.0.0.1:8079");
         assert_eq!((settings.bytes_most, settings.session.is_none()), (32 * 1024 * 1024, true));
         assert_eq!(settings.ping_interval, Duration::from_secs(45));
-        assert_eq!(settings.ping_timeout, Duration::from_secs(240));
+        assert_eq!(settings.ping_timeout, Duration::from_mins(4));
         assert!(matches!(settings.credentials.own, OwnToken::None));
         assert!(settings.credentials.shared.is_empty());
     }

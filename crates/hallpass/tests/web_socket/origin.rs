@@ -45,7 +45,7 @@ impl Origin {
         }
         for client in adopted {
             let token = former_token(client);
-            environment += &format!("EXAI_JWT_TOKEN_{}={token}\n", client.to_uppercase());
+            environment = format!("{environment}EXAI_JWT_TOKEN_{}={token}\n", client.to_uppercase());
             let file =
                 hallpass.user().join(Self::FILES.iter().find(|file| file.contains(client)).expect("a file"));
             let text = std::fs::read_to_string(&file).expect("a file");

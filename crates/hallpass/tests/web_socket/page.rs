@@ -99,8 +99,8 @@ impl Reader {
         let said = until(|| Some(gateway.stderr()).filter(|said| said.lines().count() >= lines)).await;
         assert_eq!(self.plain(&said), self.plain(prints));
         let last = said.lines().last().expect("a line");
-        self.address =
-            last.split_whitespace().find(|word| word.starts_with("ws://")).expect("an address").to_owned();
+        let address = last.split_whitespace().find(|word| word.starts_with("ws://")).expect("an address");
+        self.address = String::from(address);
         self.gateway = Some(gateway);
     }
 
@@ -157,8 +157,8 @@ fn plain_line(line: &str) -> String {
     for at in 1..words.len() {
         let is_time = ["second", "minute", "hour", "day"].iter().any(|unit| words[at].starts_with(unit));
         if is_time && words[at - 1].chars().all(|c| c.is_ascii_digit()) {
-            words[at - 1] = "#".to_owned();
-            words[at] = "time".to_owned();
+            words[at - 1] = "#".into();
+            words[at] = "time".into();
         }
     }
     words.join(" ")
@@ -170,7 +170,7 @@ fn plain_word(word: &str) -> String {
             return format!("{name}=#");
         }
     }
-    let core = word.trim_end_matches(|c: char| matches!(c, ',' | '.' | ';' | ':' | ')'));
+    let core = word.trim_end_matches([',', '.', ';', ':', ')']);
     let shape: String = core.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
     match shape.as_str() {
         "9999-99-99T99:99:99Z" | "9999-99-99T99:99:99.999Z" => return word.replace(core, "TIME"),

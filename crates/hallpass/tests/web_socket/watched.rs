@@ -28,10 +28,10 @@ async fn becomes(origin: &Origin, is_it: impl Fn(&Value) -> bool) -> Value {
             sleep(Duration::from_millis(50)).await;
         }
     });
-    match found.await {
-        Ok(status) => status,
-        Err(_) => panic!("{:#}", status(origin).await),
+    if let Ok(status) = found.await {
+        return status;
     }
+    panic!("{:#}", status(origin).await)
 }
 
 fn warns(status: &Value, kind: &str, client: &str) -> bool {
