@@ -61,6 +61,11 @@ impl Store {
         Ok(self.select_tokens("WHERE jti = $1", jti).await?.pop())
     }
 
+    /// The token whose text has that digest.
+    pub async fn token_of_digest(&self, digest: &TokenDigest) -> Result<Option<TokenRow>, StoreFault> {
+        Ok(self.select_tokens("WHERE digest = $1", &digest.to_hex()).await?.pop())
+    }
+
     /// Tokens that were minted and not yet noted as placed.
     pub async fn pending(&self) -> Result<Vec<TokenRow>, StoreFault> {
         self.select_tokens("WHERE state = $1", "pending").await

@@ -220,6 +220,16 @@ pub enum Command {
         #[command(flatten)]
         offline: Offline,
     },
+    /// Find tokens where none should be: in files, and in the history of git
+    #[command(after_help = "Ends with 1 if a live token was found where hallpass did not place it.")]
+    Scan {
+        /// Files and folders to look into. Compressed files are not opened
+        #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
+        /// Also look into all that the git repositories around them keep
+        #[arg(long)]
+        history: bool,
+    },
     /// What happened, one line a call
     Log(Log),
     /// The gateway

@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "tour",
     "adopt",
     "keys",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 24] = [
     "show",
     "status",
     "verify",
+    "scan",
     "log",
     "serve",
     "connect",
