@@ -3,7 +3,6 @@
 use crate::fault::{Fault, Result};
 use std::borrow::Cow;
 use std::io::{BufRead, IsTerminal, Write};
-use std::time::{Duration, Instant};
 
 /// Where a command's words go.
 #[derive(Clone, Copy, Debug)]
@@ -154,51 +153,13 @@ pub fn print_fault(fault: &Fault) {
 }
 
 /// The text without anything that could steer a terminal: names and paths in it may be somebody else's.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() && c != '\n') {
         return Cow::Borrowed(text);
     }
     text.chars()
         .map(|c| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.into() })
         .collect()
-}
-
-/// How far something is that takes long. On a terminal only, and gone when it is over.
-#[derive(Debug)]
-pub struct Progress {
-    next: Option<Instant>,
-    is_shown: bool,
-}
-
-impl Progress {
-    /// Shows nothing yet: most things are over at once.
-    pub fn new() -> Self {
-        let next = std::io::stderr().is_terminal().then(|| Instant::now() + Duration::from_secs(1));
-        Self { next, is_shown: false }
-    }
-
-    /// Shows how far it is, a few times a second.
-    pub fn show(&mut self, text: impl FnOnce() -> String) {
-        let now = Instant::now();
-        if self.next.is_some_and(|next| next <= now) {
-            self.next = Some(now + Duration::from_millis(100));
-            self.is_shown = true;
-            self.write(&harmless(&text()));
-        }
-    }
-
-    fn write(&self, text: &str) {
-        let mut err = anstream::stderr();
-        let _ = write!(err, "\r\u{1b}[K{text}").and_then(|()| err.flush());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.is_shown {
-            self.write("");
-        }
-    }
 }
 
 /// A table without frames, columns aligned.

@@ -2,12 +2,13 @@
 
 mod find;
 mod history;
+mod progress;
 mod walk;
 
 use crate::fault::{Fault, Result};
 use crate::given_file;
-use crate::output::Progress;
 use find::{Candidate, search};
+use progress::Progress;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,7 @@ pub struct Swept {
 
 /// Reads everything below these paths; with `history`, also all that the repositories around them keep.
 pub fn sweep(paths: &[PathBuf], with_history: bool) -> Result<Swept> {
-    let mut sweep = Sweep { swept: Swept::default(), room: Vec::new(), progress: Progress::new() };
+    let mut sweep = Sweep { swept: Swept::default(), room: Vec::new(), progress: Progress::begin() };
     // First of all, so that a mistake is told at once.
     let repositories = if with_history { repositories(paths)? } else { BTreeSet::new() };
     for path in paths {
