@@ -185,6 +185,7 @@ async fn no_escape_codes_in_a_pipe_or_with_no_color() {
         &["apply"],
         &["help"],
         &["bogus"],
+        &["tour"],
     ] {
         for forced in [false, true] {
             let mut program = stage.hallpass.command(command);
@@ -193,6 +194,8 @@ async fn no_escape_codes_in_a_pipe_or_with_no_color() {
             }
             let output = program.output().await.expect("the program");
             assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{command:?}");
+            // Nor spelt out: what makes texts harmless came after the colours once.
+            assert!(!String::from_utf8_lossy(&output.stdout).contains("\\u{1b}"), "{command:?}");
         }
     }
 }
