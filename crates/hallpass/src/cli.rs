@@ -135,6 +135,7 @@ pub enum Command {
         roster: Roster,
     },
     /// Cut a client or one token off: final, in force within 300 ms, open streams are cut
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)), mut_arg("yes", |arg| arg.hide(true)))]
     Revoke {
         /// A client's name, or a token's `jti`
         #[arg(value_name = "NAME|JTI")]
@@ -148,6 +149,7 @@ pub enum Command {
         wait: Wait,
     },
     /// Refuse a client's tokens and cut its streams until `hallpass enable`; nothing else changes
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)), mut_arg("yes", |arg| arg.hide(true)))]
     Disable {
         /// The client
         name: String,
@@ -160,6 +162,7 @@ pub enum Command {
         wait: Wait,
     },
     /// Let a disabled client in again, with the tokens that it has
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)), mut_arg("yes", |arg| arg.hide(true)))]
     Enable {
         /// The client
         name: String,
