@@ -34,6 +34,7 @@ pub mod presence;
 pub mod randomness;
 pub mod recorder;
 pub mod sample;
+pub mod scan;
 pub mod self_rotation;
 pub mod settings;
 pub mod shared_secret;

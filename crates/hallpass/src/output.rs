@@ -153,7 +153,7 @@ pub fn print_fault(fault: &Fault) {
 }
 
 /// The text without anything that could steer a terminal: names and paths in it may be somebody else's.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() && c != '\n') {
         return Cow::Borrowed(text);
     }

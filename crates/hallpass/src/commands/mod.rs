@@ -18,6 +18,7 @@ mod remove;
 mod revoke;
 mod roster;
 mod rotate;
+mod scan;
 mod serve;
 mod shim;
 mod status;
@@ -147,6 +148,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Show { name } => list::show(context, &name).await,
         Command::Status(what) => status::run(context, &what).await,
         Command::Verify { file, offline } => verify::run(context, &file, &offline).await,
+        Command::Scan { paths, history } => scan::run(context, &paths, history).await,
         Command::Log(log) => log::run(context, &log).await,
         Command::Serve { listen, roster } => serve::run(context, &listen, roster.config.as_deref()).await,
         Command::Connect { server, client, url, cleartext_ok } => {

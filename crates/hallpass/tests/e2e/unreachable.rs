@@ -260,7 +260,8 @@ fn give_away(path: &Path) {
     }
 }
 
-async fn raw(database: &Path) -> SqliteConnection {
+/// A connection that knows nothing of the store.
+pub(crate) async fn raw(database: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(database).connect().await.expect("a connection")
 }
 
