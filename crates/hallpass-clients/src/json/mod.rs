@@ -1,13 +1,13 @@
 //! JSON and JSONC: finds the bytes of one entry and edits only those. Never prints a document anew.
 
-mod edit;
+pub(crate) mod edit;
 mod guard;
 mod name;
-mod render;
+pub(crate) mod render;
 mod scan;
 mod slot;
-mod style;
-mod take_back;
+pub(crate) mod style;
+pub(crate) mod take_back;
 mod tree;
 
 pub(crate) use edit::{read, upsert};

@@ -81,7 +81,8 @@ fn object(map: &Map<String, Value>, layout: &Layout<'_>) -> String {
     format!("{{{}{}{}}}", layout.after_open(), members.join(&layout.between()), layout.before_close())
 }
 
-fn in_order(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+/// The members of an entry in the order in which people write them.
+pub(crate) fn in_order(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     let mut members: Vec<_> = map.iter().collect();
     members.sort_by_key(|(key, _)| {
         FIELD_ORDER.iter().position(|field| field == key).unwrap_or(FIELD_ORDER.len())

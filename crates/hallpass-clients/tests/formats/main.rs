@@ -1,0 +1,5 @@
+//! All formats by the same property, with generated documents of each.
+
+mod property;
+mod toml;
+mod yaml;
