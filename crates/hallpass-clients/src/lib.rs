@@ -1,7 +1,9 @@
 //! Edits one entry in an MCP client's configuration text and leaves every other byte as it was.
-//! Text in, text out: no files, no clock, no environment, no randomness.
+//! Text in, text out: no files, no clock, no environment, no randomness. Knows the clients, as a table.
 
 mod app;
+mod candidates;
+mod client;
 mod encoding;
 mod error;
 mod json;
@@ -14,6 +16,8 @@ mod yaml;
 use serde_json::Value;
 
 pub use app::{App, Os, Place, PlaceRoot, Reload, app, apps, bridge_entry};
+pub use candidates::{Candidate, Machine, Scope};
+pub use client::{Client, Evidence, Format, Reference, ReferenceKind, client, clients};
 pub use error::{EditError, JsonType, Obstacle, Position, SyntaxFault};
 pub use path::KeyPath;
 pub use undo::Undo;
