@@ -146,6 +146,39 @@ pub fn remove(
     }
 }
 
+/// Puts `value` into the list at `list`, in place of the element that has the same `id` member, else behind the last one.
+/// A list that is not there is created. Lists are edited in JSON only.
+pub fn upsert_item(
+    text: &[u8],
+    dialect: Dialect,
+    list: &KeyPath,
+    id: &str,
+    value: &Value,
+) -> Result<Edit, EditError> {
+    match dialect {
+        Dialect::Json | Dialect::Jsonc => json::upsert_item(text, dialect, list, id, value),
+        Dialect::Toml | Dialect::Yaml => Err(no_lists()),
+    }
+}
+
+/// Takes back what [`upsert_item`] did: the element that `is_ours` knows.
+pub fn remove_item(
+    text: &[u8],
+    dialect: Dialect,
+    list: &KeyPath,
+    undo: &Undo,
+    is_ours: impl Fn(&Value) -> bool,
+) -> Result<Removal, EditError> {
+    match dialect {
+        Dialect::Json | Dialect::Jsonc => json::remove_item(text, dialect, list, undo, is_ours),
+        Dialect::Toml | Dialect::Yaml => Err(no_lists()),
+    }
+}
+
+fn no_lists() -> EditError {
+    EditError::NotSafe { obstacle: Obstacle::Layout, at: Position { line: 1, column: 1 } }
+}
+
 /// The byte order mark, and what follows it. Clients of TOML and YAML read over it, those of JSON do not.
 fn unmarked(text: &[u8]) -> (&[u8], &[u8]) {
     let mark = if text.starts_with(encoding::MARK) { encoding::MARK.len() } else { 0 };

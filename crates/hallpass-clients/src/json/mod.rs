@@ -2,6 +2,7 @@
 
 pub(crate) mod edit;
 mod guard;
+mod items;
 mod name;
 pub(crate) mod render;
 mod scan;
@@ -11,4 +12,5 @@ pub(crate) mod take_back;
 mod tree;
 
 pub(crate) use edit::{read, upsert};
+pub(crate) use items::{remove_item, upsert_item};
 pub(crate) use take_back::remove;

@@ -26,7 +26,7 @@ pub(crate) fn remove(
     match &undo.0 {
         Inverse::Nothing => Ok(Removal::Nothing),
         Inverse::Replaced { raw } => ours.restore(raw),
-        Inverse::Added(added) => match ours.exact(added) {
+        Inverse::Added(added) | Inverse::Item(added) => match ours.exact(added) {
             Some(before) => Ok(Removal::Done(before.into_bytes())),
             None => ours.cut_out(added.created),
         },

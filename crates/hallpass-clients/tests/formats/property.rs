@@ -5,12 +5,12 @@ use hallpass_clients::{Dialect, Edit, Found, KeyPath, Removal, Undo, read, remov
 use serde_json::{Value, json};
 
 /// An entry as it is placed, with `token` in it.
-pub fn entry(token: &str) -> Value {
+pub(crate) fn entry(token: &str) -> Value {
     json!({"url": "https://gw.example.test/mcp", "http_headers": {"Authorization": format!("Bearer {token}")}})
 }
 
 /// Holds the property for one text; a refusal is as good as an edit.
-pub fn any_text(text: &[u8], dialect: Dialect) {
+pub(crate) fn any_text(text: &[u8], dialect: Dialect) {
     let container = KeyPath::new("servers");
     for path in [container.clone().join("ours"), KeyPath::new("ours"), container.join("ours").join("url")] {
         any_entry(text, dialect, &path, &entry("one"), &entry("two"));
@@ -19,7 +19,7 @@ pub fn any_text(text: &[u8], dialect: Dialect) {
 }
 
 /// Holds the property for one edit; `other` is what a rotation puts there.
-pub fn any_entry(text: &[u8], dialect: Dialect, path: &KeyPath, value: &Value, other: &Value) {
+pub(crate) fn any_entry(text: &[u8], dialect: Dialect, path: &KeyPath, value: &Value, other: &Value) {
     let Ok(edit) = upsert(text, dialect, path, value, 0) else { return };
     assert!(there(&edit.text, dialect, path).as_ref() == Some(value), "the value is read back");
     let Ok(again) = upsert(&edit.text, dialect, path, value, 0) else { panic!("an edit cannot be repeated") };
