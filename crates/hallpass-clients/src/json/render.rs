@@ -3,7 +3,22 @@
 use serde_json::{Map, Value};
 
 /// The order of an entry's fields as people write them; other fields follow in the order of the map.
-const FIELD_ORDER: [&str; 6] = ["type", "command", "args", "url", "headers", "env"];
+const FIELD_ORDER: [&str; 14] = [
+    "name",
+    "type",
+    "transport",
+    "command",
+    "cmd",
+    "args",
+    "url",
+    "uri",
+    "serverUrl",
+    "httpUrl",
+    "headers",
+    "http_headers",
+    "requestInit",
+    "env",
+];
 
 /// How new text is laid out.
 #[derive(Clone)]

@@ -126,13 +126,13 @@ fn placed(text: &str) -> String {
 
 #[test]
 fn an_entry_stands_like_its_neighbours() {
-    assert_eq!(placed(""), "s:\n  o:\n    envs: {}\n    uri: \"https://u\"\n");
+    assert_eq!(placed(""), "s:\n  o:\n    uri: \"https://u\"\n    envs: {}\n");
     assert_eq!(
         placed("# top\ns:\n    a: {x: 1}   # flow\n# end\n"),
-        "# top\ns:\n    a: {x: 1}   # flow\n    o:\n        envs: {}\n        uri: \"https://u\"\n# end\n"
+        "# top\ns:\n    a: {x: 1}   # flow\n    o:\n        uri: \"https://u\"\n        envs: {}\n# end\n"
     );
-    assert_eq!(placed("s: {a: 1,} # c"), "s: {a: 1, o: {envs: {}, uri: \"https://u\"},} # c");
-    assert_eq!(placed("a: 1\r\n"), "a: 1\r\ns:\r\n  o:\r\n    envs: {}\r\n    uri: \"https://u\"\r\n");
+    assert_eq!(placed("s: {a: 1,} # c"), "s: {a: 1, o: {uri: \"https://u\", envs: {}},} # c");
+    assert_eq!(placed("a: 1\r\n"), "a: 1\r\ns:\r\n  o:\r\n    uri: \"https://u\"\r\n    envs: {}\r\n");
 }
 
 #[test]
