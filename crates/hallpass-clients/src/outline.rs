@@ -23,7 +23,7 @@ impl Outline {
         if let Self::Map(members) = &mut self {
             match members.iter_mut().find(|(name, _)| name == key) {
                 Some((_, inner)) => {
-                    *inner = std::mem::replace(inner, Self::Map(Vec::new())).with(rest, value)
+                    *inner = std::mem::replace(inner, Self::Map(Vec::new())).with(rest, value);
                 }
                 None => members.push((key.clone(), Self::Map(Vec::new()).with(rest, value))),
             }

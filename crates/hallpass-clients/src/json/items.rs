@@ -177,8 +177,8 @@ impl<'a, 't> List<'a, 't> {
         let outside = text[..self.node.start] == edited[..node.start]
             && text[self.node.end()..] == edited[node.end()..];
         let alike =
-            |(item, raw): (&Node, &Option<&str>)| raw.map_or_else(|| is_ours(item), |raw| raw == item.raw);
-        outside && items.len() == wanted.len() && items.iter().zip(wanted).all(alike)
+            |(item, raw): (&Node, Option<&str>)| raw.map_or_else(|| is_ours(item), |raw| raw == item.raw);
+        outside && items.len() == wanted.len() && items.iter().zip(wanted.iter().copied()).all(alike)
     }
 
     fn restore(&self, dialect: Dialect, index: usize, raw: &str) -> Result<Removal, EditError> {
@@ -207,11 +207,12 @@ impl<'a, 't> List<'a, 't> {
         let end = ours.end() + added.suffix.len();
         let stands = text.get(start..ours.start) == Some(&*added.prefix)
             && text.get(ours.end()..end) == Some(&*added.suffix);
-        let comma = match added.comma {
-            true => self.comma_after(&self.items[index.checked_sub(1)?]).filter(|comma| *comma < start)?,
-            false => return stands.then(|| vec![start..end]),
-        };
-        stands.then(|| vec![comma..comma + 1, start..end])
+        let whole = std::iter::once(start..end);
+        if !added.comma {
+            return stands.then(|| whole.collect());
+        }
+        let comma = self.comma_after(&self.items[index.checked_sub(1)?]).filter(|comma| *comma < start)?;
+        stands.then(|| std::iter::once(comma..comma + 1).chain(whole).collect())
     }
 
     fn cuts(&self, index: usize) -> Vec<Range<usize>> {
@@ -220,7 +221,7 @@ impl<'a, 't> List<'a, 't> {
         match (self.comma_after(ours), previous) {
             (Some(comma), _) => vec![with_blanks(text, ours.start..comma + 1)],
             (None, Some(comma)) => vec![comma..comma + 1, with_blanks(text, ours.start..ours.end())],
-            (None, None) => vec![ours.start..ours.end()],
+            (None, None) => std::iter::once(ours.start..ours.end()).collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod edit;
 mod render;
 mod scan;
+mod site;
 mod take_back;
 
 pub(crate) use edit::{read, upsert};

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::edit::{Site, Walk};
 use super::scan::{Document, Member, parse, to_json};
+use super::site::{Site, Walk};
 use crate::json::take_back::{with_blanks, without};
 use crate::undo::{Added, Inverse};
 use crate::{EditError, KeyPath, Position, Removal, Undo};
@@ -75,7 +75,7 @@ impl Ours<'_, '_> {
         let stands = text.get(start..item.start) == Some(&*added.prefix)
             && text.get(item.end..end) == Some(&*added.suffix)
             && !(added.prefix.is_empty() && added.suffix.is_empty());
-        let before = stands.then(|| without(text, &[start..end]))?;
+        let before = stands.then(|| [&text[..start], &text[end..]].concat())?;
         self.lost(&before).then_some(before)
     }
 

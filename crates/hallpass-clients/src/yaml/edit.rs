@@ -150,9 +150,10 @@ impl<'r> Request<'r, '_> {
                 let rest = &text[last.end..];
                 let blanks = rest.len() - rest.trim_start().len();
                 let item = render::flow_member(key, &value);
-                match rest[blanks..].starts_with(',') {
-                    true => (last.end + blanks + 1, " ".to_owned(), item, ","),
-                    false => (last.end, ", ".to_owned(), item, ""),
+                if rest[blanks..].starts_with(',') {
+                    (last.end + blanks + 1, " ".to_owned(), item, ",")
+                } else {
+                    (last.end, ", ".to_owned(), item, "")
                 }
             }
             None => (object.span.start + 1, String::new(), render::flow_member(key, &value), ""),

@@ -29,10 +29,10 @@ impl Layout<'_> {
 /// A key with its value, as it goes into a block.
 pub(super) fn member(key: &str, value: &Value, layout: &Layout<'_>) -> String {
     let inner = layout.inner();
-    match is_block(value) {
-        true => format!("{}:{}{}", string(key), inner.new_line(), body(value, &inner)),
-        false => format!("{}: {}", string(key), flow(value)),
+    if is_block(value) {
+        return format!("{}:{}{}", string(key), inner.new_line(), body(value, &inner));
     }
+    flow_member(key, value)
 }
 
 fn is_block(value: &Value) -> bool {
@@ -90,14 +90,11 @@ fn string(text: &str) -> String {
 /// JSON's escapes are YAML's; what YAML does not take for printable, or takes for a line end, needs one too.
 fn quoted(text: &str) -> String {
     let json = Value::from(text).to_string();
-    let mut quoted = String::with_capacity(json.len());
-    for char in json.chars() {
-        match char {
-            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-                quoted.push_str(&format!("\\u{:04X}", u32::from(char)));
-            }
-            same => quoted.push(same),
+    let spelt = json.chars().map(|char| match char {
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+            format!("\\u{:04X}", u32::from(char))
         }
-    }
-    quoted
+        same => same.to_string(),
+    });
+    spelt.collect()
 }

@@ -74,7 +74,7 @@ impl Ours<'_, '_> {
         let stands = text.get(start..item.start) == Some(&*added.prefix)
             && text.get(item.end..end) == Some(&*added.suffix)
             && !(added.prefix.is_empty() && added.suffix.is_empty());
-        let before = stands.then(|| without(text, &[start..end]))?;
+        let before = stands.then(|| [&text[..start], &text[end..]].concat())?;
         self.lost(&before, level).then(|| match &added.blank {
             Some(blank) if before.is_empty() => blank.clone(),
             Some(_) | None => before,

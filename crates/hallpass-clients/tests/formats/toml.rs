@@ -134,9 +134,12 @@ fn what_cannot_be_read_or_kept_is_refused_with_its_place() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
 fn a_long_file_is_edited_in_a_moment() {
-    let sections: String =
-        (0..20_000).map(|n| format!("[servers.s{n}]\nurl = \"https://x/{n}\" # c\n\n")).collect();
+    let sections = (0..20_000)
+        .map(|n| format!("[servers.s{n}]\nurl = \"https://x/{n}\" # c\n\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let begun = Instant::now();
     let path = KeyPath::new("servers").join("ours");
     let edit = upsert(sections.as_bytes(), Dialect::Toml, &path, &property::entry("t"), 0).unwrap();

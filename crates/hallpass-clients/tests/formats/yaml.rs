@@ -44,20 +44,20 @@ impl Shape {
     fn write(&self, indent: usize, eol: &str, out: &mut String) {
         let pad = " ".repeat(indent);
         match self {
-            Self::Line(text) => *out += &format!(" {text}{eol}"),
-            Self::Literal => *out += &format!(" |{eol}{pad}  servers:{eol}{pad}    ours: text{eol}"),
+            Self::Line(text) => out.extend([" ", text, eol]),
+            Self::Literal => out.extend([" |", eol, &pad, "  servers:", eol, &pad, "    ours: text", eol]),
             Self::List(items) => {
                 out.push_str(eol);
-                items.iter().for_each(|item| *out += &format!("{pad}- {item}{eol}"));
+                out.extend(items.iter().flat_map(|item| [&*pad, "- ", item, eol]));
             }
             Self::Map(members, step) => {
                 out.push_str(eol);
                 let inner = " ".repeat(indent + step);
                 for (key, value, comment) in members {
                     if *comment {
-                        *out += &format!("{eol}{inner}# ours: no{eol}");
+                        out.extend([eol, &inner, "# ours: no", eol]);
                     }
-                    *out += &format!("{inner}{key}:");
+                    out.extend([&*inner, key, ":"]);
                     value.write(indent + step, eol, out);
                 }
             }
@@ -168,8 +168,10 @@ fn an_entry_goes_and_an_object_that_was_there_says_that_it_is_empty() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
 fn a_long_file_is_edited_in_a_moment() {
-    let entries: String = (0..20_000).map(|n| format!("  s{n}:\n    url: https://x/{n} # c\n\n")).collect();
+    let entries =
+        (0..20_000).map(|n| format!("  s{n}:\n    url: https://x/{n} # c\n\n")).collect::<Vec<_>>().concat();
     let begun = Instant::now();
     let path = KeyPath::new("servers").join("ours");
     let text = format!("servers:\n{entries}");
