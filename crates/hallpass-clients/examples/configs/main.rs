@@ -54,7 +54,9 @@ fn run(folder: &Path) -> Result<Counts, String> {
             }
             samples::Plan::Try(ref wanted) => {
                 let (outcome, shortfalls) = trial::hold(wanted);
-                shortfalls.iter().for_each(|shortfall| println!("FALLS SHORT: {name}: {shortfall}"));
+                for shortfall in &shortfalls {
+                    println!("FALLS SHORT: {name}: {shortfall}");
+                }
                 match (shortfalls.is_empty(), outcome) {
                     (false, _) => counts.short += 1,
                     (true, trial::Outcome::Edited) => counts.edited += 1,
