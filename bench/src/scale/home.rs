@@ -1,5 +1,6 @@
 //! Homes of any size: made by `hallpass init`, then filled in the database, with tokens that a client could show.
 
+use super::Size;
 use hallpass_core::claims::Draft;
 use hallpass_core::encoding::hex;
 use hallpass_core::keys::KeyId;
@@ -15,14 +16,6 @@ use tempfile::TempDir;
 const DAY: i64 = 86_400;
 /// Months are left: a revoked token that has expired would not have to be known.
 const LIFETIME: i64 = 90 * DAY;
-
-/// How much is in a home.
-#[derive(Clone, Copy)]
-pub struct Size {
-    pub clients: u64,
-    pub tokens_each: u64,
-    pub revoked: u64,
-}
 
 /// A home with its clients' tokens.
 pub struct Home {
@@ -48,7 +41,7 @@ impl Home {
         self.folder.path().join("home")
     }
 
-    pub fn database(&self) -> PathBuf {
+    fn database(&self) -> PathBuf {
         self.path().join("hallpass.db")
     }
 

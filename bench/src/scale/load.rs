@@ -1,13 +1,14 @@
 //! A server that answers at once, and callers without pause.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}"#;
+const CALL: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}"#;
 const ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}]}}"#;
 
 /// Starts an MCP server of one answer. Returns its address.
@@ -82,34 +83,51 @@ async fn message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<u16> {
 
 fn length(head: &str) -> usize {
     let lines = head.lines().filter_map(|line| line.split_once(": "));
-    let length = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
+    let length =
+        lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
     length.last().and_then(|value| value.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Calls on so many connections without pause for a while, with these tokens in turn. Returns how many succeeded; one
-/// that does not is an error of the measurement.
-pub async fn run(address: &str, tokens: &[&str], connections: usize, duration: Duration) -> u64 {
-    let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+/// When to stop.
+#[derive(Clone, Copy)]
+pub enum Until {
+    /// After this time.
+    After(Duration),
+    /// When every token has been used.
+    EachOnce,
+}
+
+/// Calls on so many connections without pause, with these tokens in turn. Returns how many calls there were. One that does
+/// not succeed ends the measurement.
+pub async fn run(address: &str, tokens: &[&str], connections: usize, until: Until) -> u64 {
+    let stop = Arc::new(AtomicBool::new(false));
     let mut callers = JoinSet::new();
     for connection in 0..connections {
-        let requests: Vec<String> =
-            tokens.iter().skip(connection % tokens.len()).step_by(connections).map(|token| request(address, token)).collect();
-        let (stop, calls, address) = (Arc::clone(&stop), Arc::clone(&calls), address.to_owned());
-        callers.spawn(async move {
-            let mut caller = Caller::connect(&address).await;
-            for request in requests.iter().cycle() {
-                if stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                assert_eq!(caller.call(request).await, 200);
-                calls.fetch_add(1, Ordering::Relaxed);
+        // Each connection has its share of the tokens; of few, the same as others.
+        let share = tokens.iter().skip(connection % tokens.len()).step_by(connections);
+        let requests: Vec<String> = share.map(|token| request(address, token)).collect();
+        callers.spawn(call_all(address.to_owned(), requests, until, Arc::clone(&stop)));
+    }
+    if let Until::After(duration) = until {
+        tokio::time::sleep(duration).await;
+        stop.store(true, Ordering::Relaxed);
+    }
+    callers.join_all().await.into_iter().sum()
+}
+
+async fn call_all(address: String, requests: Vec<String>, until: Until, stop: Arc<AtomicBool>) -> u64 {
+    let mut caller = Caller::connect(&address).await;
+    let mut calls = 0;
+    loop {
+        for request in &requests {
+            if stop.load(Ordering::Relaxed) {
+                return calls;
             }
-        });
+            assert_eq!(caller.call(request).await, 200);
+            calls += 1;
+        }
+        if matches!(until, Until::EachOnce) {
+            return calls;
+        }
     }
-    tokio::time::sleep(duration).await;
-    stop.store(true, Ordering::Relaxed);
-    while let Some(ended) = callers.join_next().await {
-        ended.unwrap();
-    }
-    calls.load(Ordering::Relaxed)
 }

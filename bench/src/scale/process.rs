@@ -29,7 +29,8 @@ impl Gateway {
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = said.find_map(|line| Some(line.unwrap().strip_prefix("listening on http://")?.to_owned()));
+        let ready =
+            said.find_map(|line| Some(line.unwrap().strip_prefix("listening on http://")?.to_owned()));
         let started_in = begun.elapsed();
         let address = ready.expect("the gateway listens");
         // Whatever it says later is shown, and never fills the pipe.
@@ -41,7 +42,8 @@ impl Gateway {
     pub fn cpu(&self) -> Cpu {
         let mut cpu = Cpu::default();
         for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap() {
-            let read = |file: &str| std::fs::read_to_string(task.as_ref().unwrap().path().join(file)).unwrap();
+            let read =
+                |file: &str| std::fs::read_to_string(task.as_ref().unwrap().path().join(file)).unwrap();
             let spent = first_number(&read("schedstat"));
             if read("comm").starts_with("gateway-") { cpu.calls += spent } else { cpu.log += spent }
         }

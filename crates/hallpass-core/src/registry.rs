@@ -3,7 +3,6 @@
 
 use crate::snapshot::TokenRecord;
 use crate::token_id::TokenId;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 /// How many tokens a shelf holds on average, at most. Fewer make the list of shelves long, which is copied with each
@@ -74,12 +73,9 @@ impl Registry {
     }
 }
 
-/// By the handle's hash: handles made one after the other look alike. Nobody else chooses handles, so it needs no secret.
 fn shelf_of(id: &TokenId, shelves: usize) -> usize {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
     // The lowest bits are enough, whatever the size of a word.
-    usize::try_from(hasher.finish() & (shelves as u64 - 1)).unwrap_or_default()
+    usize::try_from(id.spread() & (shelves as u64 - 1)).unwrap_or_default()
 }
 
 fn place(shelf: &[TokenRecord], id: &TokenId) -> Result<usize, usize> {

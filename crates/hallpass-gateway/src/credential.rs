@@ -55,7 +55,7 @@ impl InForce {
         if let (Some(grace), Some(before)) = (snapshot.grace(), self.snapshot.grace()) {
             grace.follow(before);
         }
-        if same_authority(&self.snapshot, &snapshot) {
+        if same_authority(&self.snapshot, &snapshot) && same_secret(&self.snapshot, &snapshot) {
             let (signatures, jwks) = (Arc::clone(&self.signatures), Arc::clone(&self.jwks));
             Self { edition, snapshot, signatures, jwks }
         } else {
@@ -94,6 +94,13 @@ impl InForce {
         self.signatures.insert(digest, Arc::clone(&signed));
         Ok(Shown::Token(signed))
     }
+}
+
+/// The shared secret of a former set-up can look like a token: what was checked as one before it became the secret must
+/// not be taken for one any more.
+fn same_secret(old: &Snapshot, new: &Snapshot) -> bool {
+    let tag = |snapshot: &Snapshot| snapshot.grace().map(|grace| grace.terms().tag);
+    tag(old) == tag(new)
 }
 
 fn same_authority(old: &Snapshot, new: &Snapshot) -> bool {

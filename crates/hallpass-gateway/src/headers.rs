@@ -35,7 +35,8 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 fn is_never_sent(name: &str) -> bool {
     // Some programs behind us take an underscore for a hyphen.
     if name.contains('_') {
-        return is_never_sent(&name.replace('_', "-"));
+        let taken_for = name.replace('_', "-");
+        return is_looked_at(&taken_for) || is_never_sent(&taken_for);
     }
     is_hop_by_hop(name)
         || matches!(
@@ -49,6 +50,11 @@ fn is_never_sent(name: &str) -> bool {
         || ["hallpass-", "x-forwarded-", "x-original-", "x-rewrite-"]
             .into_iter()
             .any(|prefix| name.starts_with(prefix))
+}
+
+/// What is decided on here, or bound to its caller, under this spelling alone.
+fn is_looked_at(name: &str) -> bool {
+    matches!(name, "mcp-session-id" | "mcp-protocol-version" | "mcp-method" | "mcp-name")
 }
 
 fn is_never_returned(name: &str) -> bool {
@@ -104,6 +110,12 @@ mod tests {
             "accept",
             "mcp-session-id",
             "mcp-param-x",
+            "mcp-param-of_a_tool",
+            "mcp_session_id",
+            "mcp-session_id",
+            "mcp_protocol_version",
+            "mcp_method",
+            "mcp_name",
             "last-event-id",
             "traceparent",
         ]);
@@ -112,7 +124,15 @@ mod tests {
         strip_request(&mut headers);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["accept", "last-event-id", "mcp-param-x", "mcp-session-id", "traceparent"]);
+        let expected = [
+            "accept",
+            "last-event-id",
+            "mcp-param-of_a_tool",
+            "mcp-param-x",
+            "mcp-session-id",
+            "traceparent",
+        ];
+        assert_eq!(left, expected);
     }
 
     #[test]

@@ -13,25 +13,24 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Whether a message is of a revision without sessions.
 pub(crate) fn is_modern(headers: &HeaderMap, envelope: &Envelope<'_>) -> bool {
-    let stated = headers.get(VERSION).and_then(|value| value.to_str().ok());
-    envelope.version.is_some() || stated.is_some_and(|stated| stated >= FIRST_MIRRORED)
+    // Any of several: a server may read another one than we do.
+    let mut stated = headers.get_all(VERSION).iter().filter_map(|value| value.to_str().ok());
+    envelope.version.is_some() || stated.any(|stated| stated >= FIRST_MIRRORED)
 }
 
-/// Compares the headers of a modern message with its body. In older revisions they mean nothing.
+/// Compares the headers with the body. Older revisions ask for none of them, but a server may read what is there.
 pub(crate) fn check(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<(), Denial> {
-    if !is_modern(headers, envelope) {
-        return Ok(());
-    }
+    let is_due = is_modern(headers, envelope) && envelope.is_request();
     if let Some(version) = envelope.version.as_deref() {
         compare(headers, &VERSION, "MCP-Protocol-Version", version, true)?;
     }
     let Some(method) = envelope.method.as_deref() else { return Ok(()) };
-    compare(headers, &METHOD, "Mcp-Method", method, envelope.is_request())?;
-    let due = matches!(method, "tools/call" | "prompts/get" | "resources/read");
+    compare(headers, &METHOD, "Mcp-Method", method, is_due)?;
+    let has_name = matches!(method, "tools/call" | "prompts/get" | "resources/read");
     match envelope.target.as_deref() {
-        Some(target) => compare(headers, &NAME, "Mcp-Name", target, due && envelope.is_request()),
+        Some(target) => compare(headers, &NAME, "Mcp-Name", target, has_name && is_due),
         // A name in the header alone would be one that no policy has seen.
-        None if due && headers.contains_key(NAME) => Err(Denial::HeaderMismatch { header: "Mcp-Name" }),
+        None if has_name && headers.contains_key(NAME) => Err(Denial::HeaderMismatch { header: "Mcp-Name" }),
         None => Ok(()),
     }
 }
@@ -131,10 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn older_revisions_do_not_have_these_headers() {
+    fn older_revisions_need_none_of_these_headers_and_may_not_contradict_them() {
         let body = r#"{"id":1,"method":"tools/call","params":{"name":"echo"}}"#;
-        assert_eq!(outcome(&[("mcp-protocol-version", "2025-11-25"), ("mcp-name", "other")], body), None);
+        let version = ("mcp-protocol-version", "2025-11-25");
         assert_eq!(outcome(&[], body), None);
+        assert_eq!(outcome(&[version, ("mcp-method", "tools/call"), ("mcp-name", "echo")], body), None);
+        assert_eq!(outcome(&[version, ("mcp-name", "other")], body), Some("Mcp-Name"));
+        assert_eq!(outcome(&[("mcp-method", "tools/list")], body), Some("Mcp-Method"));
+        let nameless = r#"{"id":1,"method":"tools/call"}"#;
+        assert_eq!(outcome(&[version, ("mcp-name", "other")], nameless), Some("Mcp-Name"));
     }
 
     #[test]

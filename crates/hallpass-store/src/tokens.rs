@@ -61,6 +61,11 @@ impl Store {
         Ok(self.select_tokens("WHERE jti = $1", jti).await?.pop())
     }
 
+    /// The token whose text has that digest.
+    pub async fn token_of_digest(&self, digest: &TokenDigest) -> Result<Option<TokenRow>, StoreFault> {
+        Ok(self.select_tokens("WHERE digest = $1", &digest.to_hex()).await?.pop())
+    }
+
     /// Tokens that were minted and not yet noted as placed.
     pub async fn pending(&self) -> Result<Vec<TokenRow>, StoreFault> {
         self.select_tokens("WHERE state = $1", "pending").await
@@ -174,7 +179,7 @@ impl Store {
     ) -> Result<bool, StoreFault> {
         let mut change = self.change().await?;
         let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE jti = $3
-            AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
+            AND state IN ('pending', 'active', 'replaced')";
         let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(jti);
         let revoked = query.execute(&mut *change).await?.rows_affected() == 1;
         if revoked {
@@ -216,7 +221,13 @@ pub(crate) async fn revoke_live(
 ) -> Result<u64, StoreFault> {
     let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
     let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(client);
-    Ok(query.execute(connection).await?.rows_affected())
+    let revoked = query.execute(&mut *connection).await?.rows_affected();
+    if revoked > 0 {
+        // A clock that ran ahead ends an overlap too early, and put right it would let the superseded token in again.
+        let sql = "UPDATE token SET state = 'revoked', ended_at = $1, reason = $2 WHERE client = $3 AND state = 'replaced'";
+        sqlx::query(sql).bind(at.seconds()).bind(reason).bind(client).execute(connection).await?;
+    }
+    Ok(revoked)
 }
 
 /// Where a token stands, by its row.

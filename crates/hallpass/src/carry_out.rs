@@ -120,7 +120,7 @@ impl Installation {
 
     async fn mint(&self, plan: &ClientPlan, authority: &Authority, how: Issue) -> Result<Begun> {
         let client = &plan.client;
-        self.check_not_revoked_since(plan).await?;
+        self.check_not_revoked_since(&client.name, plan.was_revoked).await?;
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
         self.store.add_successor(&row, how.overlap).await.doing("cannot note the new token")?;
         Ok(Begun(Some(Minted { token, row, how })))
@@ -185,25 +185,31 @@ impl Installation {
     }
 
     /// Between the plan and the answer to its question, somebody may have cut the client off: that stands.
-    async fn check_not_revoked_since(&self, plan: &ClientPlan) -> Result<()> {
-        let name = &plan.client.name;
-        let tokens = self.store.tokens_of(name.as_str()).await.doing("the client's tokens")?;
-        let newest = tokens.iter().find(|token| !token.former);
-        let revoked = newest.is_some_and(|token| matches!(token.state, TokenState::Revoked { .. }));
-        if !revoked || plan.was_revoked {
+    async fn check_not_revoked_since(&self, name: &ClientName, was_revoked: bool) -> Result<()> {
+        if was_revoked || !self.is_revoked(name).await? {
             return Ok(());
         }
         Err(Fault::new(format!("`{name}` was revoked while this was being planned"))
             .hint(format!("`hallpass issue {name}` gives it a new token")))
     }
 
-    /// A fresh token that is handed to the caller instead of being placed.
+    /// Whether somebody has cut the client off.
+    pub async fn is_revoked(&self, name: &ClientName) -> Result<bool> {
+        let tokens = self.store.tokens_of(name.as_str()).await.doing("the client's tokens")?;
+        let newest = tokens.iter().find(|token| !token.former);
+        Ok(newest.is_some_and(|token| matches!(token.state, TokenState::Revoked { .. })))
+    }
+
+    /// A fresh token that is handed to the caller instead of being placed. `was_revoked`: as the client was before the
+    /// question.
     pub async fn issue_unplaced(
         &self,
         client: &ClientRow,
         authority: &Authority,
         how: Issue,
+        was_revoked: bool,
     ) -> Result<(Token, NewToken)> {
+        self.check_not_revoked_since(&client.name, was_revoked).await?;
         let (token, row) = mint(authority, &client.name, &client.subject, clock::now())?;
         self.store.add_successor(&row, how.overlap).await.doing("cannot note the new token")?;
         let minted = Minted { token, row, how };

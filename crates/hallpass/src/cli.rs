@@ -135,6 +135,7 @@ pub enum Command {
         roster: Roster,
     },
     /// Cut a client or one token off: final, in force within 300 ms, open streams are cut
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)), mut_arg("yes", |arg| arg.hide(true)))]
     Revoke {
         /// A client's name, or a token's `jti`
         #[arg(value_name = "NAME|JTI")]
@@ -148,6 +149,7 @@ pub enum Command {
         wait: Wait,
     },
     /// Refuse a client's tokens and cut its streams until `hallpass enable`; nothing else changes
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)), mut_arg("yes", |arg| arg.hide(true)))]
     Disable {
         /// The client
         name: String,
@@ -160,6 +162,7 @@ pub enum Command {
         wait: Wait,
     },
     /// Let a disabled client in again, with the tokens that it has
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)), mut_arg("yes", |arg| arg.hide(true)))]
     Enable {
         /// The client
         name: String,
@@ -219,6 +222,16 @@ pub enum Command {
         file: PathBuf,
         #[command(flatten)]
         offline: Offline,
+    },
+    /// Find tokens where none should be: in files, and in the history of git
+    #[command(after_help = "Ends with 1 if a live token was found where hallpass did not place it.")]
+    Scan {
+        /// Files and folders to look into. Compressed files are not opened
+        #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
+        /// Also look into all that the git repositories around them keep
+        #[arg(long)]
+        history: bool,
     },
     /// What happened, one line a call
     Log(Log),

@@ -69,7 +69,7 @@ fn hint(fault: &StoreFault) -> Option<&'static str> {
     match fault {
         StoreFault::Missing | StoreFault::Replaced => Some("put `hallpass.db` back in its place"),
         StoreFault::SetBack { .. } => Some(
-            "what was revoked since would be good again: put the newer one back; or start the gateway anew with this one, and revoke again",
+            "what was revoked since would be good again: put the newer one back (delete `hallpass.db-wal` and `hallpass.db-shm` first, they belong to this one); or start the gateway anew with this one, and revoke again",
         ),
         StoreFault::Foreign | StoreFault::Damaged(_) => {
             Some("put this home's own `hallpass.db` back in its place")

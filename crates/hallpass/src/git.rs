@@ -1,4 +1,4 @@
-//! Whether git would commit a file. Asks git and changes nothing.
+//! Asks git, and changes nothing: whether it would commit a file, and whatever else others ask.
 
 use crate::environment;
 use std::path::Path;
@@ -35,6 +35,13 @@ pub fn view(file: &Path) -> GitView {
 }
 
 fn ask(folder: &Path, question: &[&str], file: &Path) -> bool {
+    let mut command = command(folder);
+    let asked = command.args(question).arg(file).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+/// Git in a folder, reading only, its complaints unheard.
+pub fn command(folder: &Path) -> Command {
     let mut command = Command::new("git");
     // What the caller's shell says of another repository, index, configuration or way to read paths is about something
     // else: a hook or a script that runs us has set it for its own.
@@ -46,12 +53,7 @@ fn ask(folder: &Path, question: &[&str], file: &Path) -> bool {
         .arg(folder)
         // The repository is not ours: nothing that its configuration names may run.
         .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
-        .args(question)
-        .arg(file)
         .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+        .stderr(Stdio::null());
+    command
 }

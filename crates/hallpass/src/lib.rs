@@ -32,6 +32,7 @@ pub mod plan;
 pub mod presence;
 pub mod recorder;
 pub mod sample;
+pub mod scan;
 pub mod self_rotation;
 pub mod settings;
 pub mod shared_secret;

@@ -293,6 +293,10 @@ impl Lookout {
     async fn write(&mut self) {
         self.write_at = Instant::now() + WRITE_EVERY;
         let Counted::Until(until) = self.counted else { return };
+        // What hangs on them would not come again after a crash: the log counts as read then.
+        if !self.first_uses.is_empty() || !self.to_disable.is_empty() {
+            return;
+        }
         let dirty = self.sightings.dirty();
         if dirty.is_empty() {
             return;

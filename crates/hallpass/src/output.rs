@@ -18,10 +18,31 @@ enum Reader {
     Nobody,
 }
 
-/// Colour and weight of an `error:` or `hint:` word; anstream takes it out where it is not wanted (`NO_COLOR`, pipes).
-const RED: &str = "\u{1b}[1;31m";
-const CYAN: &str = "\u{1b}[1;36m";
-const PLAIN: &str = "\u{1b}[0m";
+/// Colour and weight of some words; anstream takes them out where they are not wanted (`NO_COLOR`, pipes).
+#[derive(Clone, Copy, Debug)]
+pub enum Style {
+    /// Of a part of a story.
+    Title,
+    /// What went as it should.
+    Good,
+    /// `error:`
+    Error,
+    /// `hint:`
+    Hint,
+}
+
+impl Style {
+    /// The words in it, with nothing else that steers a terminal.
+    fn of(self, words: &str) -> String {
+        let begin = match self {
+            Self::Title => "1",
+            Self::Good => "32",
+            Self::Error => "1;31",
+            Self::Hint => "1;36",
+        };
+        format!("\u{1b}[{begin}m{}\u{1b}[0m", harmless(words))
+    }
+}
 
 impl Output {
     /// Text, or one JSON document.
@@ -47,6 +68,13 @@ impl Output {
     pub fn line(self, text: impl AsRef<str>) {
         if self.0 == Reader::Eyes {
             print_line(&harmless(text.as_ref()));
+        }
+    }
+
+    /// The same, some words of it in a style.
+    pub fn styled_line(self, before: &str, style: Style, words: &str, after: &str) {
+        if self.0 == Reader::Eyes {
+            print_line(&format!("{}{}{}", harmless(before), style.of(words), harmless(after)));
         }
     }
 
@@ -118,14 +146,14 @@ pub fn without_tokens(text: &str) -> String {
 /// `error: ...` and, if there is one, `hint: ...`.
 pub fn print_fault(fault: &Fault) {
     let mut err = anstream::stderr();
-    let _ = writeln!(err, "{RED}error:{PLAIN} {}", shown(&fault.to_string()));
+    let _ = writeln!(err, "{} {}", Style::Error.of("error:"), shown(&fault.to_string()));
     if let Some(hint) = fault.next_step() {
-        let _ = writeln!(err, "{CYAN}hint:{PLAIN} {}", shown(hint));
+        let _ = writeln!(err, "{} {}", Style::Hint.of("hint:"), shown(hint));
     }
 }
 
 /// The text without anything that could steer a terminal: names and paths in it may be somebody else's.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() && c != '\n') {
         return Cow::Borrowed(text);
     }
@@ -164,12 +192,17 @@ pub fn distance(then: i64, now: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, without_tokens};
+    use super::{Style, distance, without_tokens};
 
     #[test]
     fn what_has_the_look_of_a_token_is_not_repeated() {
         let said = "`eyJhbGciOi.eyJzdWIiOi-_.c2ln` is no name, but `eyJ` and `a.b.c` are: eyJx.y.";
         assert_eq!(without_tokens(said), "`(a token)` is no name, but `eyJ` and `a.b.c` are: (a token)");
+    }
+
+    #[test]
+    fn words_in_a_style_steer_nothing_else() {
+        assert_eq!(Style::Title.of("a\u{1b}[2Jb"), "\u{1b}[1ma\\u{1b}[2Jb\u{1b}[0m");
     }
 
     #[test]

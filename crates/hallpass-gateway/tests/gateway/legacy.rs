@@ -300,6 +300,19 @@ async fn ended_by_a_person_binds_at_once_and_cuts_legacy_streams_only() {
     assert_eq!(refused(&mut bench, &request).await.2, "grace_over");
 }
 
+/// A former set-up may have shared a token among its clients: it is refused as one until the period begins.
+#[tokio::test]
+async fn a_secret_that_looks_like_a_token_counts_from_the_begin_of_its_period() {
+    let mut bench = Bench::with(Plan { servers: vec!["docs", "files"], ..Plan::default() }).await;
+    let former = bench.mint.token("ann", "of-nobody-here");
+    let request = bench.post(&former, CALL);
+    assert_eq!(refused(&mut bench, &request).await.2, "unknown_token");
+    publish(&bench, [client("ann")], GraceTerms { tag: key().tag(former.text.as_bytes()), ..terms() });
+    assert!(answered(&mut bench, &request).await.legacy);
+    publish(&bench, [client("ann")], GraceTerms { period: 2, ..terms() });
+    assert_eq!(refused(&mut bench, &request).await.2, "unknown_token");
+}
+
 #[tokio::test]
 async fn another_secret_in_force_ends_what_the_former_one_opened() {
     let mut bench = bench(terms()).await;

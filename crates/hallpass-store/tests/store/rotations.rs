@@ -122,13 +122,26 @@ async fn revoking_a_client_ends_its_superseded_tokens_too() {
     for token in [&tokens[0], &new] {
         assert_eq!(scene.state(token).await, TokenState::Revoked { at });
     }
-    // One that has ended by itself stays what it is.
-    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
-    let new = scene.mint_beside("ann", HALF_AN_HOUR).await;
-    scene.activate(&new, NOW).await;
-    let late = NOW.plus(1800);
-    assert_eq!(scene.store.revoke_client("ann", late, "lost", &act("revoke", "ann")).await.unwrap(), 1);
-    assert_eq!(scene.state(&tokens[0]).await, superseded(1800));
+}
+
+/// A clock that runs ahead has ended the overlap already; then somebody sets it right.
+#[tokio::test]
+async fn a_superseded_token_stays_revoked_when_the_clock_is_put_right() {
+    let ahead = NOW.plus(7 * 86_400);
+    for by_client in [true, false] {
+        let (scene, tokens) = Scene::with_clients(&["ann"]).await;
+        let new = scene.mint_beside("ann", HALF_AN_HOUR).await;
+        scene.activate(&new, NOW).await;
+        assert_eq!(scene.judged(&tokens[0]).await.as_deref(), Ok("ann"));
+        let act = act("revoke", "ann");
+        if by_client {
+            assert_eq!(scene.store.revoke_client("ann", ahead, "lost", &act).await.unwrap(), 1);
+        } else {
+            assert!(scene.store.revoke_token(tokens[0].jti(), ahead, "lost", &act).await.unwrap());
+        }
+        assert_eq!(scene.state(&tokens[0]).await, TokenState::Revoked { at: ahead });
+        assert!(scene.judged(&tokens[0]).await.is_err());
+    }
 }
 
 #[tokio::test]

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 #[derive(Subcommand, Debug, Clone)]
 pub enum GraceCommand {
     /// Let in, until a date, who shows the secret that clients shared before
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)))]
     Start(GraceStart),
     /// Move the end; brings back a period that is over, and sets right what a wrong clock did
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)))]
     Extend {
         /// The new end: `2026-12-24` (counts to its end, UTC), `2026-12-24T18:00:00Z`, or `14d` from now
         #[arg(long, value_name = "DATE")]
@@ -25,6 +27,7 @@ pub enum GraceCommand {
         wait: Wait,
     },
     /// Refuse the shared secret from now on, and cut what was opened with it
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)))]
     End {
         /// Why; kept in the log
         #[arg(long, value_name = "TEXT")]

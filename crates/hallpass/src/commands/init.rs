@@ -7,7 +7,7 @@ use crate::cli::Consent;
 use crate::clock;
 use crate::fault::{Fault, Result};
 use crate::former::Former;
-use crate::installation::{Founding, Installation};
+use crate::installation::Founding;
 use crate::settings::Settings;
 use hallpass_core::UnixTime;
 use hallpass_core::keys::Algorithm;
@@ -49,14 +49,16 @@ pub(super) async fn run(
         }
     }
     if !consent.dry_run && (made || former.is_some()) {
-        let installation = Installation::found(&context.home, &founding, &settings).await?;
+        let installation = context.found(&founding, &settings).await?;
         if let Some(former) = &former {
             let _lock = installation.home.lock()?;
             // What was shown may be overtaken: others were at work while the lock was waited for.
             let registered = Registered::of(&installation).await?.with_cut_off(now);
             copies = Copied::plan(former, &registered, &settings, now)?;
             take_over::carry_out(&installation, former, &copies, now).await?;
-            copies.iter().for_each(|copied| copied.describe_done(context));
+            for copied in &copies {
+                copied.describe_done(context);
+            }
         }
         context.output.line("done. Next: name your clients and servers in hallpass.toml, then `hallpass up`");
     }

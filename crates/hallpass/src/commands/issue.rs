@@ -40,11 +40,12 @@ pub(super) async fn run(
     let name = find(&installation, &settings, name).await?;
     if print {
         let client = super::roster::find_client(&installation, name.as_str()).await?;
+        let was_revoked = installation.is_revoked(&name).await?;
         context.output.note(format!(
             "{name}: issue a token and print it; the one before it ends, and `hallpass apply` places none while this one is good"
         ));
-        return print_token(context, &installation, &settings, &client, Issue::fresh("printed"), consent)
-            .await;
+        let how = Issue::fresh("printed");
+        return print_token(context, &installation, &settings, &client, how, was_revoked, consent).await;
     }
     let plans = plans(Chosen::One(&name), Wish::FreshToken).await?;
     issue(context, &installation, &settings, &plans, consent).await
@@ -77,13 +78,14 @@ pub(super) async fn find(installation: &Installation, settings: &Settings, name:
     }
 }
 
-/// Asks, then issues a token and prints it.
+/// Asks, then issues a token and prints it, unless the client was revoked since it was looked at.
 pub(super) async fn print_token(
     context: &Context,
     installation: &Installation,
     settings: &Settings,
     client: &ClientRow,
     how: Issue,
+    was_revoked: bool,
     consent: Consent,
 ) -> Result<()> {
     let name = &client.name;
@@ -94,7 +96,7 @@ pub(super) async fn print_token(
         return Err(Fault::new("nothing was changed: the answer was no"));
     }
     let authority = installation.authority(settings).await?;
-    let (token, row) = installation.issue_unplaced(client, &authority, how).await?;
+    let (token, row) = installation.issue_unplaced(client, &authority, how, was_revoked).await?;
     if context.output.is_json() {
         context.output.document(&serde_json::json!({
             "client": name, "jti": row.jti, "expires_at": row.expires_at.to_string(), "token": token.expose(),

@@ -18,6 +18,7 @@ mod remove;
 mod revoke;
 mod roster;
 mod rotate;
+mod scan;
 mod serve;
 mod status;
 mod switch;
@@ -29,10 +30,16 @@ mod wait;
 use crate::cli::{Cli, Command};
 use crate::fault::Result;
 use crate::home::Home;
-use crate::installation::Installation;
+use crate::installation::{Founding, Installation};
 use crate::output::Output;
 use crate::settings::Settings;
+use hallpass_store::Store;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long work that a command leaves behind may hold a connection.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every command starts from.
 #[derive(Clone)]
@@ -41,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) home: Home,
     /// `--config`, wherever it was typed.
     config: Option<PathBuf>,
+    /// Stores that were opened on the way.
+    opened: Arc<Mutex<Vec<Store>>>,
 }
 
 impl Context {
@@ -49,7 +58,32 @@ impl Context {
     }
 
     pub(crate) async fn installation(&self) -> Result<Installation> {
-        Installation::open(&self.home).await
+        Installation::open(&self.home).await.map(|installation| self.opened(installation))
+    }
+
+    /// Makes what is missing of the home, and opens it.
+    pub(crate) async fn found(&self, founding: &Founding, settings: &Settings) -> Result<Installation> {
+        Installation::found(&self.home, founding, settings)
+            .await
+            .map(|installation| self.opened(installation))
+    }
+
+    fn opened(&self, installation: Installation) -> Installation {
+        self.stores().push(installation.store.clone());
+        installation
+    }
+
+    fn stores(&self) -> MutexGuard<'_, Vec<Store>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever closes a database last takes back what lies beside it. Left there, it would be taken for that of the file
+    /// which somebody puts in its place later.
+    async fn close(self) {
+        let stores = std::mem::take(&mut *self.stores());
+        for store in stores {
+            let _ = tokio::time::timeout(PATIENCE, store.close()).await;
+        }
     }
 }
 
@@ -66,51 +100,57 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Tour { keep } => return crate::tour::run(keep.as_deref(), output).await,
         _ => {}
     }
-    let context = Context { output, home: Home::locate(cli.global.home.as_deref())?, config: cli.config };
-    match cli.command {
+    let home = Home::locate(cli.global.home.as_deref())?;
+    let context = Context { output, home, config: cli.config, opened: Arc::default() };
+    let ended = dispatch(&context, cli.command).await;
+    context.close().await;
+    ended
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<()> {
+    match command {
         Command::Completions { .. } | Command::Man { .. } | Command::Tour { .. } => Ok(()),
         Command::Up { consent, listen, roster } => {
-            up::run(&context, consent, &listen, roster.config.as_deref()).await
+            up::run(context, consent, &listen, roster.config.as_deref()).await
         }
         Command::Init { from_env, consent, roster } => {
-            init::run(&context, consent, roster.config.as_deref(), from_env.as_deref()).await
+            init::run(context, consent, roster.config.as_deref(), from_env.as_deref()).await
         }
         Command::Adopt { file, client, consent } => {
-            adopt::run(&context, client.as_deref(), &file, consent).await
+            adopt::run(context, client.as_deref(), &file, consent).await
         }
-        Command::Keys { command } => keys::run(&context, &command).await,
-        Command::Add(add) => add::run(&context, &add).await,
+        Command::Keys { command } => keys::run(context, &command).await,
+        Command::Add(add) => add::run(context, &add).await,
         Command::Apply { file, prune, consent, roster } => {
-            apply::run(&context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
+            apply::run(context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
         }
         Command::Issue { who, print, consent, roster } => {
-            issue::run(&context, &who, print, consent, roster.config.as_deref()).await
+            issue::run(context, &who, print, consent, roster.config.as_deref()).await
         }
         Command::Rotate { who, rotation, consent, wait, roster } => {
             let asked = rotate::Asked { rotation: &rotation, consent, wait };
-            rotate::run(&context, &who, asked, roster.config.as_deref()).await
+            rotate::run(context, &who, asked, roster.config.as_deref()).await
         }
         Command::Revoke { what, reason, consent, wait } => {
-            revoke::run(&context, &what, &reason, consent, wait).await
+            revoke::run(context, &what, &reason, consent, wait).await
         }
         Command::Disable { name, reason, consent, wait } => {
-            switch::disable(&context, &name, &reason, consent, wait).await
+            switch::disable(context, &name, &reason, consent, wait).await
         }
-        Command::Enable { name, consent, wait } => switch::enable(&context, &name, consent, wait).await,
-        Command::Policy { command, roster } => {
-            policy::run(&context, &command, roster.config.as_deref()).await
-        }
-        Command::Remove { name, consent } => remove::run(&context, &name, consent).await,
-        Command::Grace { command } => grace::run(&context, &command).await,
-        Command::List => list::list(&context).await,
-        Command::Show { name } => list::show(&context, &name).await,
-        Command::Status(what) => status::run(&context, &what).await,
-        Command::Verify { file, offline } => verify::run(&context, &file, &offline).await,
-        Command::Log(log) => log::run(&context, &log).await,
-        Command::Serve { listen, roster } => serve::run(&context, &listen, roster.config.as_deref()).await,
+        Command::Enable { name, consent, wait } => switch::enable(context, &name, consent, wait).await,
+        Command::Policy { command, roster } => policy::run(context, &command, roster.config.as_deref()).await,
+        Command::Remove { name, consent } => remove::run(context, &name, consent).await,
+        Command::Grace { command } => grace::run(context, &command).await,
+        Command::List => list::list(context).await,
+        Command::Show { name } => list::show(context, &name).await,
+        Command::Status(what) => status::run(context, &what).await,
+        Command::Verify { file, offline } => verify::run(context, &file, &offline).await,
+        Command::Scan { paths, history } => scan::run(context, &paths, history).await,
+        Command::Log(log) => log::run(context, &log).await,
+        Command::Serve { listen, roster } => serve::run(context, &listen, roster.config.as_deref()).await,
         Command::Connect { server, client, url, cleartext_ok } => {
             let way = connect::Way { url: url.as_deref(), cleartext_ok };
-            connect::run(&context, &server, &client, way).await
+            connect::run(context, &server, &client, way).await
         }
     }
 }

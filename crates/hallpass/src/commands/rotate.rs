@@ -197,5 +197,5 @@ async fn print(
         context.output.note(format!("{name}: print a new token; there is none in force before it"));
         Issue::fresh("printed")
     };
-    print_token(context, installation, settings, &client, how, consent).await
+    print_token(context, installation, settings, &client, how, false, consent).await
 }

@@ -46,6 +46,7 @@ pub(super) async fn serve(
         return Err(Fault::new("there is no server to stand in front of")
             .hint("add one to hallpass.toml: `[servers.docs]` with `url = \"http://127.0.0.1:9000/mcp\"`"));
     }
+    let installation = Arc::new(installation);
     let mut serving = context.home.lock_serving()?;
     // Signals are caught before anybody is told that we listen.
     let mut stop = Stop::new()?;
@@ -84,7 +85,7 @@ pub(super) async fn serve(
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
     note(&format!("listening on {address}"));
-    let _rotating = SelfRotation::start(&context.home, settings)?;
+    let _rotating = SelfRotation::start(Arc::clone(&installation), settings)?;
     let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
         () = stop.wait() => note("stopping"),

@@ -67,5 +67,5 @@ async fn found(context: &Context, settings: &Settings, consent: Consent) -> Resu
     if !agreed {
         return Err(Fault::new("nothing was changed"));
     }
-    Installation::found(&context.home, &founding, settings).await.map(Some)
+    context.found(&founding, settings).await.map(Some)
 }

@@ -29,9 +29,12 @@ impl GraceStanding {
         if over_since.is_some_and(|over| latest.since(over) > OVER_SHOWN) {
             return None;
         }
-        let is_user = |usage: &&LegacyUse| usage.calls > 0 && now.seconds() - usage.last_ms / 1000 <= STILL;
+        // Who is refused since then uses it no more.
+        let is_user = |usage: &&LegacyUse| {
+            usage.let_in_ms.is_some_and(|let_in_ms| now.seconds() - let_in_ms / 1000 <= STILL)
+        };
         let mut users: Vec<LegacyUse> = legacy.iter().filter(is_user).cloned().collect();
-        users.sort_by_key(|usage| std::cmp::Reverse(usage.last_ms));
+        users.sort_by_key(|usage| std::cmp::Reverse(usage.let_in_ms));
         Some(Self { until: row.until, over_since, users })
     }
 }

@@ -69,7 +69,7 @@ fn grace(overview: &Overview) -> Vec<String> {
     let users = match grace.users.as_slice() {
         [] => "nobody uses the shared secret".to_owned(),
         [newest, rest @ ..] => {
-            let seen = when(UnixTime::from_seconds(newest.last_ms / 1000));
+            let seen = when(UnixTime::from_seconds(newest.let_in_ms.unwrap_or(newest.last_ms) / 1000));
             let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             format!("used by {} ({seen}){others}", caller_word(newest))
         }

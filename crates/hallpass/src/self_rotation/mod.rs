@@ -7,7 +7,6 @@ mod due;
 use crate::carry_out::act;
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
-use crate::home::Home;
 use crate::installation::Installation;
 use crate::output::note;
 use crate::plan::{ClientPlan, Registration, TokenStep, Turn, crowded};
@@ -20,6 +19,7 @@ use hallpass_core::{ClientName, Event, UnixTime};
 use hallpass_store::{AgeingToken, Overlap, PlacementKind, TokenRow};
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,14 +36,15 @@ pub struct SelfRotation {
 }
 
 impl SelfRotation {
-    /// Starts it, with the settings that the gateway was started with.
-    pub fn start(home: &Home, settings: &Settings) -> Result<Self> {
+    /// Starts it, with the settings that the gateway was started with. It shares the gateway's connections: one of its own
+    /// would hold on to a database that has lost its name.
+    pub fn start(installation: Arc<Installation>, settings: &Settings) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.doing("cannot start the rotation of tokens")?;
         let (stop, stopped) = watch::channel(());
-        let (home, settings) = (home.clone(), settings.clone());
+        let rotation = Rotation { settings: settings.clone(), said: HashMap::new() };
         let thread = std::thread::Builder::new().name("rotation".into()).spawn(move || {
-            runtime.block_on(Rotation { home, settings, said: HashMap::new() }.run(stopped));
+            runtime.block_on(rotation.run(&installation, stopped));
         });
         Ok(Self { stop: Some(stop), thread: Some(thread.doing("cannot start the rotation of tokens")?) })
     }
@@ -60,28 +61,17 @@ impl Drop for SelfRotation {
 
 /// The loop and what it has said.
 struct Rotation {
-    home: Home,
     settings: Settings,
     /// The last word about each client (`None`: about all), so that none is repeated each minute.
     said: HashMap<Option<ClientName>, String>,
 }
 
 impl Rotation {
-    async fn run(mut self, mut stopped: watch::Receiver<()>) {
-        let mut installation = None;
+    async fn run(mut self, installation: &Installation, mut stopped: watch::Receiver<()>) {
         loop {
-            let looked = match installation.take() {
-                Some(opened) => Ok(opened),
-                None => Installation::open(&self.home).await,
-            };
-            let looked = match looked {
-                Ok(opened) => self.look(&opened, &stopped).await.map(|pause| (opened, pause)),
-                Err(fault) => Err(fault),
-            };
-            let seconds = match looked {
-                Ok((opened, seconds)) => {
+            let seconds = match self.look(installation, &stopped).await {
+                Ok(seconds) => {
                     self.said.remove(&None);
-                    installation = Some(opened);
                     seconds
                 }
                 Err(fault) => {
@@ -105,7 +95,7 @@ impl Rotation {
         let tokens = store.ageing_tokens(now).await.doing("the tokens")?;
         let next = store.next_ageing(now).await.doing("the tokens")?;
         let todo = decide(&tokens, self.settings.roster.authority.rotate, now);
-        self.mend(installation).await?;
+        mend(installation).await?;
         let mut left_undone = None;
         for token in todo.rotate {
             if stopped.has_changed().is_err() {
@@ -123,21 +113,10 @@ impl Rotation {
         Ok(pause(todo.next.into_iter().chain(next).min(), left_undone, clock::now()))
     }
 
-    /// Finishes what a command left that was killed: nobody else may come by for days.
-    async fn mend(&self, installation: &Installation) -> Result<()> {
-        if installation.store.pending().await.doing("the pending tokens")?.is_empty() {
-            return Ok(());
-        }
-        match self.home.try_lock()? {
-            Some(_lock) => installation.mend().await,
-            None => Ok(()),
-        }
-    }
-
     /// Gives one client its new token. `false`: not now.
     async fn rotate(&mut self, installation: &Installation, token: &AgeingToken) -> Result<bool> {
         // Whoever holds the lock may be about to do the same.
-        let Some(_lock) = self.home.try_lock()? else { return Ok(false) };
+        let Some(_lock) = installation.home.try_lock()? else { return Ok(false) };
         let name = &token.client;
         let turned = match plan(installation, token, clock::now()).await {
             Ok(None) => return Ok(true),
@@ -169,6 +148,17 @@ impl Rotation {
             note(&text);
             self.said.insert(about, text);
         }
+    }
+}
+
+/// Finishes what a command left that was killed: nobody else may come by for days.
+async fn mend(installation: &Installation) -> Result<()> {
+    if installation.store.pending().await.doing("the pending tokens")?.is_empty() {
+        return Ok(());
+    }
+    match installation.home.try_lock()? {
+        Some(_lock) => installation.mend().await,
+        None => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ mod old_program;
 mod stage;
 
 use crate::fault::{Doing, Fault, Result};
-use crate::output::Output;
+use crate::output::{Output, Style};
 use crate::sample;
 use client::Client;
 use serde_json::{Value, json};
@@ -201,7 +201,7 @@ impl Tour {
 
     fn title(&mut self, text: &str) {
         self.titles += 1;
-        self.output.line(format!("\n\u{1b}[1m{}. {text}\u{1b}[0m", self.titles));
+        self.output.styled_line("\n", Style::Title, &format!("{}. {text}", self.titles), "");
     }
 
     fn typed(&self, text: &str) {
@@ -213,7 +213,7 @@ impl Tour {
     }
 
     fn show(&mut self, text: &str) {
-        self.output.line(format!("   \u{1b}[32mok\u{1b}[0m {text}"));
+        self.output.styled_line("   ", Style::Good, "ok", &format!(" {text}"));
         self.shown.push(text.to_owned());
     }
 

@@ -107,6 +107,22 @@ async fn a_yes_does_it() {
     assert_ne!(stage.token(CLAUDE), token);
 }
 
+/// Whoever was revoked before the question knows what `issue` is for; whoever is revoked while it stands does not.
+#[tokio::test]
+async fn no_token_is_printed_for_whom_another_cut_off_meanwhile() {
+    let (stage, _) = stage().await;
+    for command in ["rotate", "issue"] {
+        let asking = Asking::start(&stage, &[command, "claude", "--print"]).await;
+        stage.hallpass.must(&["revoke", "claude", "--reason", "lost"]).await;
+        let (status, said) = asking.answer("y").await;
+        assert_eq!(status.code(), Some(1), "{command}: {said}");
+        assert!(said.contains("`claude` was revoked while this was being planned"), "{command}: {said}");
+        let shown = stage.document(&["show", "claude"]).await;
+        assert_eq!(shown["tokens"][0]["state"], "revoked", "{command}: {shown}");
+        stage.hallpass.must(&["issue", "claude", "--print", "--yes"]).await;
+    }
+}
+
 /// The plan is made and shown, and while a person thinks, another cuts the client off.
 #[tokio::test]
 async fn what_others_decided_while_a_person_thought_stands() {

@@ -12,6 +12,7 @@
 //! - `standing`: who was revoked, removed, renamed or printed for, and what `apply` then does.
 //! - `given`: files that a person names: pipes, devices, giants.
 //! - `terminal`: questions, their answers, Ctrl-C.
+//! - `scan`: tokens where none should be.
 //! - `grace`: the grace period from start to end.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
@@ -28,6 +29,7 @@ mod policies;
 mod program;
 mod refused;
 mod rotated;
+mod scan;
 mod stage;
 mod standing;
 mod switched;

@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "tour",
     "adopt",
     "keys",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 24] = [
     "show",
     "status",
     "verify",
+    "scan",
     "log",
     "serve",
     "connect",
@@ -185,6 +186,7 @@ async fn no_escape_codes_in_a_pipe_or_with_no_color() {
         &["apply"],
         &["help"],
         &["bogus"],
+        &["tour"],
     ] {
         for forced in [false, true] {
             let mut program = stage.hallpass.command(command);
@@ -193,6 +195,8 @@ async fn no_escape_codes_in_a_pipe_or_with_no_color() {
             }
             let output = program.output().await.expect("the program");
             assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{command:?}");
+            // Nor spelt out: what makes texts harmless came after the colours once.
+            assert!(!String::from_utf8_lossy(&output.stdout).contains("\\u{1b}"), "{command:?}");
         }
     }
 }
@@ -278,6 +282,10 @@ async fn every_command_explains_itself() {
         assert!(COMMANDS.iter().all(|command| script.contains(command)), "{shell}");
     }
     assert!(!stage.hallpass.home().exists(), "help needs no home");
+    for command in [&["revoke"][..], &["disable"], &["enable"], &["grace", "start"], &["grace", "end"]] {
+        let help = stage.hallpass.must(&[command, &["--help"]].concat()).await;
+        assert!(!help.contains("--git-ok"), "it places no token: {help}");
+    }
     let printing = stage.hallpass.must(&["issue", "--help"]).await;
     let printing = printing.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(

@@ -43,6 +43,11 @@ impl Recorder {
         arrival.expect("a request reaches the upstream").expect("the recorder runs")
     }
 
+    /// The next request, whenever it comes.
+    pub(crate) async fn next_ever(&mut self) -> Exchange {
+        self.arrivals.recv().await.expect("the recorder runs")
+    }
+
     /// That no request came that was not taken with [`Self::next`].
     pub(crate) fn assert_quiet(&mut self) {
         if let Ok(unexpected) = self.arrivals.try_recv() {

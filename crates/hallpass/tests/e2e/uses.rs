@@ -21,6 +21,7 @@ use crate::{
     installed::Installed,
     program::Serving,
     recorder::Recorder,
+    unreachable::raw,
 };
 
 pub(crate) const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
@@ -250,6 +251,32 @@ async fn a_strict_grace_period_ends_for_a_client_with_the_first_use_of_its_own_t
         assert!(used.elapsed() < NOTED_BOUND, "the shared secret still passes on its path");
     }
     assert_eq!(shared().await, 401);
+    gateway.terminate().await;
+}
+
+/// The store takes rows, and for a while nothing that hangs on a first use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_use_that_could_not_be_noted_before_kill_9_is_noted_after() {
+    let installed = answering("").await;
+    grace(&installed, "shared-by-all", true).await;
+    let gateway = installed.serve().await;
+    let mut database = raw(&installed.program.home().join("hallpass.db")).await;
+    let sql = "CREATE TRIGGER in_the_way BEFORE UPDATE OF token_used_at ON client BEGIN SELECT RAISE(ABORT, 'no'); END";
+    sqlx::query(sql).execute(&mut database).await.expect("a trigger");
+    assert_eq!(status_of_call(&gateway, &installed.token("ann")).await, 200);
+    // Longer than rows wait to be written after a first use.
+    sleep(Duration::from_secs(3)).await;
+    gateway.kill().await;
+    sqlx::query("DROP TRIGGER in_the_way").execute(&mut database).await.expect("no trigger");
+    let gateway = installed.serve().await;
+    let served = Instant::now();
+    let shared = async || {
+        let mut caller = Caller::at(&gateway, "/c/ann/s/docs/mcp", Some("Bearer shared-by-all".into())).await;
+        caller.ask(CALL).await.status()
+    };
+    while shared().await == 200 {
+        assert!(served.elapsed() < NOTED_BOUND, "the first use was forgotten");
+    }
     gateway.terminate().await;
 }
 

@@ -111,6 +111,9 @@ fn a_grace_period_that_ends_soon_and_is_still_used() {
     assert_eq!(needed(&rows(DAY, vec![])), NOTHING);
     assert_eq!(needed(&rows(DAY, by(8 * DAY, 5))), NOTHING, "silent for a week");
     assert_eq!(needed(&rows(DAY, by(HOUR, 0))), NOTHING, "never let in");
+    let mut refused_since = by(HOUR, 5);
+    refused_since[0].let_in_ms = Some(NOW_MS - 8 * DAY * 1000);
+    assert_eq!(needed(&rows(DAY, refused_since)), NOTHING, "let in a week ago, refused since");
     assert_eq!(needed(&rows(-1, by(HOUR, 5))), NOTHING, "it is over");
     let ended = GraceRow { ended_at: Some(NOW), ..grace(DAY) };
     assert_eq!(needed(&Rows { grace: Some(ended), ..rows(DAY, by(HOUR, 5)) }), NOTHING);
