@@ -1,6 +1,7 @@
 //! Every reason for which a request is refused, in one closed list: what the log is told and what the caller is told.
 
 use crate::envelope::EnvelopeFault;
+use crate::hello::FirstFrameFault;
 use crate::name::{ClientName, PolicyName, ServerName};
 use crate::time::UnixTime;
 use std::fmt;
@@ -81,7 +82,11 @@ pub enum Denial {
     PolicyChanged {
         client: Option<ClientName>,
     },
-    // The shared secret was shown: the caller may be told.
+    // The shared secret was shown, or should have been: the caller may be told.
+    /// A credential was wanted that is no shared secret, and none was shown that is anything else.
+    JwtRequired,
+    /// Something was shown in the shared secret's place while that counts.
+    WrongSharedSecret,
     GraceOver {
         at: UnixTime,
     },
@@ -108,6 +113,10 @@ pub enum Denial {
     BodyCutShort,
     BodyTooSlow,
     Envelope(EnvelopeFault),
+    /// A WebSocket connection began with something that begins nothing.
+    FirstFrame(FirstFrameFault),
+    /// A WebSocket server was dialled without WebSocket.
+    UpgradeWanted,
     HeaderMismatch {
         header: &'static str,
     },
@@ -169,6 +178,8 @@ impl Denial {
             Self::PolicyDenied { .. } => "policy_denied",
             Self::TooFast { .. } => "too_fast",
             Self::PolicyChanged { .. } => "policy_changed",
+            Self::JwtRequired => "jwt_required",
+            Self::WrongSharedSecret => "wrong_shared_secret",
             Self::GraceOver { .. } => "grace_over",
             Self::HasMoved { .. } => "has_moved",
             Self::LegacyServerNotAllowed { .. } => "legacy_server_not_allowed",
@@ -184,6 +195,9 @@ impl Denial {
             Self::BodyCutShort => "body_cut_short",
             Self::BodyTooSlow => "body_too_slow",
             Self::Envelope(_) => "envelope",
+            Self::FirstFrame(FirstFrameFault::Late) => "first_frame_late",
+            Self::FirstFrame(_) => "first_frame",
+            Self::UpgradeWanted => "upgrade_wanted",
             Self::HeaderMismatch { .. } => "header_mismatch",
             Self::ForeignSession => "foreign_session",
             Self::TooManyInFlight => "too_many_in_flight",
@@ -228,6 +242,8 @@ impl Denial {
             | Self::UnknownToken
             | Self::NotAdopted
             | Self::OtherTokenOfKnownId
+            | Self::JwtRequired
+            | Self::WrongSharedSecret
             | Self::GraceOver { .. }
             // The path names it, not a credential.
             | Self::HasMoved { .. }
@@ -244,6 +260,8 @@ impl Denial {
             | Self::BodyCutShort
             | Self::BodyTooSlow
             | Self::Envelope(_)
+            | Self::FirstFrame(_)
+            | Self::UpgradeWanted
             | Self::HeaderMismatch { .. }
             | Self::ForeignSession
             | Self::TooManyInFlight
@@ -256,7 +274,7 @@ impl Denial {
     /// How the caller is answered.
     pub fn answer(&self) -> Answer {
         match self {
-            Self::NoCredential | Self::OtherScheme => Answer::CredentialWanted,
+            Self::NoCredential | Self::OtherScheme | Self::JwtRequired => Answer::CredentialWanted,
             Self::TokenTooLong
             | Self::MalformedToken
             | Self::HeaderMember { .. }
@@ -281,6 +299,7 @@ impl Denial {
             | Self::Replaced { .. }
             | Self::ClientDisabled { .. }
             | Self::OtherClientsPath { .. }
+            | Self::WrongSharedSecret
             | Self::GraceOver { .. }
             | Self::HasMoved { .. } => Answer::InvalidToken,
             Self::ServerNotAllowed { .. } | Self::LegacyServerNotAllowed { .. } => Answer::InsufficientScope,
@@ -296,7 +315,9 @@ impl Denial {
             | Self::AmbiguousRequest { .. }
             | Self::BodyCutShort
             | Self::Envelope(_)
+            | Self::FirstFrame(_)
             | Self::HeaderMismatch { .. } => Answer::Status(400, "invalid_request"),
+            Self::UpgradeWanted => Answer::Status(426, "upgrade_required"),
             Self::NoSuchPath | Self::UnknownServer => Answer::Status(404, "not_found"),
             Self::ForeignSession => Answer::Status(404, "unknown_session"),
             Self::MethodNotAllowed => Answer::Status(405, "method_not_allowed"),
@@ -422,6 +443,10 @@ impl fmt::Display for Denial {
             Self::PolicyChanged { .. } => {
                 f.write_str("the policy changed while the answer was on its way: ask again")
             }
+            Self::JwtRequired => {
+                f.write_str("no token of the client's own, and the shared secret is not accepted")
+            }
+            Self::WrongSharedSecret => f.write_str("what was shown is not the shared secret"),
             Self::GraceOver { at } => write!(f, "the shared secret, after its grace period ended on {at}"),
             Self::HasMoved { client } => {
                 write!(f, "the shared secret on the path of `{client}`, which has used its own token")
@@ -441,6 +466,8 @@ impl fmt::Display for Denial {
             Self::BodyCutShort => f.write_str("the body ended early"),
             Self::BodyTooSlow => f.write_str("the body came too slowly"),
             Self::Envelope(fault) => write!(f, "the body is refused: {fault}"),
+            Self::FirstFrame(fault) => write!(f, "the first frame is refused: {fault}"),
+            Self::UpgradeWanted => f.write_str("this is a WebSocket server, and the request opens none"),
             Self::HeaderMismatch { header } => {
                 write!(f, "the header `{header}` does not agree with the body")
             }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Nesting allowed in a message.
-const DEPTH_MOST: usize = 64;
+pub(crate) const DEPTH_MOST: usize = 64;
 /// Where the modern revisions (2026-07-28 and later) put their version in `params._meta`.
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 /// As much of a program's name and version as is kept, in characters.
@@ -72,15 +72,7 @@ impl fmt::Display for EnvelopeFault {
 impl<'a> Envelope<'a> {
     /// Peeks at one message.
     pub fn parse(body: &'a [u8]) -> Result<Self, EnvelopeFault> {
-        let text = std::str::from_utf8(body).map_err(|_| EnvelopeFault::NotUtf8)?;
-        match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
-            Some(b'{') => {}
-            Some(b'[') => return Err(EnvelopeFault::Batch),
-            Some(_) | None => {
-                let json = serde_json::from_str::<IgnoredAny>(text).is_ok();
-                return Err(if json { EnvelopeFault::NotObject } else { EnvelopeFault::NotJson });
-            }
-        }
+        let text = object_of(body)?;
         if depth_of(body) > DEPTH_MOST {
             return Err(EnvelopeFault::TooDeep);
         }
@@ -132,6 +124,19 @@ impl<'a> Envelope<'a> {
     /// The tool that is called, if a tool is called.
     pub fn tool(&self) -> Option<&str> {
         (self.method.as_deref() == Some("tools/call")).then_some(self.target.as_deref()).flatten()
+    }
+}
+
+/// The text of a message, which has to be one object.
+pub(crate) fn object_of(body: &[u8]) -> Result<&str, EnvelopeFault> {
+    let text = std::str::from_utf8(body).map_err(|_| EnvelopeFault::NotUtf8)?;
+    match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
+        Some(b'{') => Ok(text),
+        Some(b'[') => Err(EnvelopeFault::Batch),
+        Some(_) | None => {
+            let json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+            Err(if json { EnvelopeFault::NotObject } else { EnvelopeFault::NotJson })
+        }
     }
 }
 

@@ -95,6 +95,12 @@ pub struct Event {
     /// The client whose path was dialled with the shared secret.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path_client: Option<String>,
+    /// The session of a WebSocket connection, as its client named it. Never an identity.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<String>,
+    /// What was decided about a `hello`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hello: Option<HelloNote>,
     /// The policy that would have refused the call if it did more than watch.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub would_refuse: Option<String>,
@@ -113,6 +119,16 @@ pub struct Event {
     /// The gateway's name for the request: also in the answer's `Hallpass-Request-Id`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub request_id: Option<String>,
+}
+
+/// What was decided about a `hello`, beside the outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloNote {
+    /// The subject of the client whose token was good.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<String>,
+    /// A grace period was running.
+    pub in_grace: bool,
 }
 
 impl Event {
@@ -135,6 +151,8 @@ impl Event {
             bytes_out: None,
             legacy: false,
             path_client: None,
+            session: None,
+            hello: None,
             would_refuse: None,
             would_reason: None,
             client_info: None,
@@ -155,6 +173,7 @@ impl Event {
             line.push_str(" legacy");
         }
         field(&mut line, "path", self.path_client.as_deref());
+        field(&mut line, "session", self.session.as_deref());
         field(&mut line, "server", self.server.as_deref());
         field(&mut line, "method", self.method.as_deref());
         field(&mut line, "tool", self.tool.as_deref());
@@ -188,6 +207,33 @@ impl Event {
         serde_json::to_string(&Line { time: self.time(), event: self }).unwrap_or_default()
     }
 
+    /// The line that a former daemon of the hello dialect would have printed, text for text: people have it in their
+    /// dashboards. A `hello` that was refused during the grace period had none.
+    pub fn origin_line(&self) -> Option<String> {
+        let hello = self.hello.as_ref()?;
+        let grace = if hello.in_grace { " (grace period active)" } else { "" };
+        match (&hello.subject, self.outcome) {
+            (Some(subject), Outcome::Ok) => {
+                Some(format!("[JWT_AUTH] Valid JWT token{grace} - user: {}", subject.escape_debug()))
+            }
+            (None, Outcome::Ok) => {
+                Some("[JWT_AUTH] No valid JWT token (grace period active) - allowing legacy auth".into())
+            }
+            (None, Outcome::Refused) if !hello.in_grace => {
+                Some("[JWT_AUTH] No valid JWT token and grace period ended - rejecting connection".into())
+            }
+            (
+                _,
+                Outcome::Refused
+                | Outcome::Error
+                | Outcome::Cut
+                | Outcome::Gone
+                | Outcome::Failed
+                | Outcome::Done,
+            ) => None,
+        }
+    }
+
     /// Whether it is a call through the gateway.
     pub fn is_call(&self) -> bool {
         self.kind == "call"
@@ -209,7 +255,7 @@ fn field(line: &mut String, name: &str, value: Option<&str>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, Outcome};
+    use super::{Event, HelloNote, Outcome};
 
     fn call() -> Event {
         Event {
@@ -243,5 +289,39 @@ mod tests {
     fn the_json_line_reads_back() {
         let event = call();
         assert_eq!(serde_json::from_str::<Event>(&event.json_line()).unwrap(), event);
+    }
+
+    #[test]
+    fn a_former_daemons_lines_are_text_for_text() {
+        let line = |subject: Option<&str>, in_grace, outcome| {
+            let hello = Some(HelloNote { subject: subject.map(Into::into), in_grace });
+            Event { outcome, hello, ..call() }.origin_line()
+        };
+        let user = Some("vscode1@exai-mcp.local");
+        for (shown, expect) in [
+            (
+                line(user, true, Outcome::Ok),
+                "[JWT_AUTH] Valid JWT token (grace period active) - user: vscode1@exai-mcp.local",
+            ),
+            (
+                line(None, true, Outcome::Ok),
+                "[JWT_AUTH] No valid JWT token (grace period active) - allowing legacy auth",
+            ),
+            (line(user, false, Outcome::Ok), "[JWT_AUTH] Valid JWT token - user: vscode1@exai-mcp.local"),
+            (
+                line(None, false, Outcome::Refused),
+                "[JWT_AUTH] No valid JWT token and grace period ended - rejecting connection",
+            ),
+        ] {
+            assert_eq!(shown.as_deref(), Some(expect));
+        }
+        assert_eq!(line(None, true, Outcome::Refused), None);
+        assert_eq!(
+            line(user, false, Outcome::Refused),
+            None,
+            "the token was good, and something else was not"
+        );
+        assert_eq!(line(user, true, Outcome::Failed), None);
+        assert_eq!(call().origin_line(), None);
     }
 }

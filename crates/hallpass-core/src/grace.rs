@@ -126,7 +126,12 @@ impl Grace {
 
     /// Whether what was shown is the shared secret, in time that does not depend on where they differ.
     pub fn recognise(self: &Arc<Self>, shown: &Bearer<'_>) -> Option<SharedSecret> {
-        let is_it = hmac::verify(&self.key.0, shown.text().as_bytes(), &self.terms.tag.0).is_ok();
+        self.recognise_text(shown.text())
+    }
+
+    /// The same of a text that did not come in a header: a former secret may hold what no header can.
+    pub fn recognise_text(self: &Arc<Self>, shown: &str) -> Option<SharedSecret> {
+        let is_it = hmac::verify(&self.key.0, shown.as_bytes(), &self.terms.tag.0).is_ok();
         is_it.then(|| SharedSecret(Arc::clone(self)))
     }
 }
@@ -177,7 +182,9 @@ mod tests {
         assert!(grace.recognise(&Bearer::new("shared-by-all").unwrap()).is_some());
         for other in ["shared-by-al", "shared-by-all2", "Shared-by-all", "x"] {
             assert!(grace.recognise(&Bearer::new(other).unwrap()).is_none(), "{other}");
+            assert!(grace.recognise_text(other).is_none(), "{other}");
         }
+        assert!(grace.recognise_text("shared-by-all").is_some());
         assert_eq!(format!("{:?}", grace.key), "TagKey(..)");
     }
 

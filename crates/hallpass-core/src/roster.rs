@@ -78,6 +78,8 @@ pub struct GatewaySettings {
 pub struct LogSettings {
     /// One JSON object a line instead of text.
     pub json: bool,
+    /// The lines of a former daemon of the hello dialect beside our own.
+    pub origin_lines: bool,
 }
 
 /// One client of the roster. Paths are as written: relative ones are relative to the file.
@@ -102,10 +104,21 @@ pub struct ClientSettings {
 /// An MCP server behind the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// Its Streamable HTTP address: `http://` or `https://`.
+    /// Its address: `http://` or `https://` for Streamable HTTP, `ws://` or `wss://` for WebSocket.
     pub url: String,
     /// The environment variable that holds the bearer token which the server itself asks for.
     pub token_env: Option<String>,
+    /// The environment variable that holds the shared secret which a server of the hello dialect asks for.
+    pub legacy_token_env: Option<String>,
+    /// A listener of its own, for clients that dial a WebSocket server without a path.
+    pub listen: Option<SocketAddr>,
+}
+
+impl ServerSettings {
+    /// Whether it is served over WebSocket.
+    pub fn is_web_socket(&self) -> bool {
+        self.url.starts_with("ws://") || self.url.starts_with("wss://")
+    }
 }
 
 /// Why a `hallpass.toml` was refused.
@@ -189,10 +202,7 @@ impl fmt::Display for RosterFault {
                 write!(f, "`clients.{client}.policy` names `{policy}`, and there is no `[policy.{policy}]`")
             }
             Self::ServerKind { server, kind } => {
-                write!(
-                    f,
-                    "`servers.{server}` is {kind}, which this version does not serve yet: only `http://` and `https://` URLs"
-                )
+                write!(f, "`servers.{server}` is {kind}, which this version does not serve yet: only URLs")
             }
         }
     }
@@ -205,6 +215,7 @@ impl Roster {
     pub fn parse(text: &str) -> Result<Self, RosterFault> {
         let roster = raw::read(text)?;
         roster.check_subjects()?;
+        roster.check_listeners()?;
         roster.check_servers()?;
         roster.check_policies()?;
         Ok(roster)
@@ -217,6 +228,30 @@ impl Roster {
             if let Some(other) = seen.insert(subject, name) {
                 let clients = [other.to_string(), name.to_string()];
                 return Err(RosterFault::DuplicateSubject { subject: subject.to_string(), clients });
+            }
+        }
+        Ok(())
+    }
+
+    /// Two listeners on one address, and a server that is the gateway itself: a call would go round for ever.
+    fn check_listeners(&self) -> Result<(), RosterFault> {
+        let mut taken: Vec<SocketAddr> =
+            self.gateway.listen.into_iter().filter(|own| own.port() != 0).collect();
+        for (name, listen) in self.servers.iter().filter_map(|(name, server)| Some((name, server.listen?))) {
+            if listen.port() != 0 && taken.contains(&listen) {
+                return Err(raw::value(
+                    &format!("servers.{name}.listen"),
+                    "another listener has that address already",
+                ));
+            }
+            taken.push(listen);
+        }
+        for (name, server) in &self.servers {
+            if taken.iter().any(|own| raw::dials(&server.url, *own)) {
+                return Err(raw::value(
+                    &format!("servers.{name}.url"),
+                    "it is an address of the gateway itself: let the server listen on another port",
+                ));
             }
         }
         Ok(())
@@ -379,7 +414,22 @@ mod tests {
                 "[clients.a]\napp = \"x\"\nsubject = \"s\"\n[clients.b]\napp = \"x\"\nsubject = \"s\"",
                 "same subject `s`",
             ),
-            ("[servers.a]\nurl = \"ws://127.0.0.1:8079\"", "`servers.a` is a WebSocket server"),
+            ("[servers.a]\nurl = \"ftp://127.0.0.1:8079\"", "`servers.a.url`"),
+            ("[servers.a]\nurl = \"ws://u:p@h\"", "`servers.a.url`"),
+            ("[servers.a]\nurl = \"http://h/mcp\"\nlegacy_token_env = \"X\"", "`servers.a.legacy_token_env`"),
+            ("[servers.a]\nurl = \"ws://h\"\nlegacy_token_env = \"\"", "`servers.a.legacy_token_env`"),
+            ("[servers.a]\nurl = \"http://h/mcp\"\nlisten = \"127.0.0.1:1\"", "`servers.a.listen`"),
+            ("[servers.a]\nurl = \"ws://h\"\nlisten = \"8079\"", "`servers.a.listen`"),
+            ("[servers.a]\nurl = \"ws://127.0.0.1:8079\"\nlisten = \"127.0.0.1:8079\"", "itself"),
+            ("[servers.a]\nurl = \"ws://LOCALHOST:8079/x\"\nlisten = \"127.0.0.1:8079\"", "itself"),
+            (
+                "[servers.a]\nurl = \"ws://h\"\nlisten = \"127.0.0.1:1\"\n[servers.b]\nurl = \"ws://h\"\nlisten = \"127.0.0.1:1\"",
+                "already",
+            ),
+            (
+                "[gateway]\nlisten = \"127.0.0.1:1\"\n[servers.a]\nurl = \"ws://h\"\nlisten = \"127.0.0.1:1\"",
+                "already",
+            ),
             ("[servers.a]\ncommand = [\"npx\"]", "`servers.a` is a command"),
             ("[servers.a]\nurl = \"http://u:p@h/mcp\"", "`servers.a.url`"),
             ("[servers.a]", "`servers.a.url`: it is missing"),

@@ -1,7 +1,7 @@
 //! Session ids bound to the caller that was given them: the upstream's id and a MAC over id, caller and server.
 //! Nothing is stored, and an id is worth nothing to another caller.
 
-use crate::encoding::{base64url, decode_base64url};
+use crate::encoding::{base64url, decode_base64url, hex};
 use crate::judge::Principal;
 use crate::name::ServerName;
 use aws_lc_rs::{constant_time, hmac};
@@ -46,6 +46,20 @@ impl SessionKey {
         let mac = decode_base64url(mac.strip_prefix('.')?.as_bytes())?;
         let ours = self.mac(id, principal, server);
         constant_time::verify_slices_are_equal(&mac, &ours).ok().map(|()| (id, SessionTag(ours)))
+    }
+
+    /// A fresh id for a session that the gateway itself opens at a server: 55 letters, digits, `-` and `_`. Whoever has
+    /// the key can tell for which caller it was made.
+    pub fn mint(&self, random: &[u8; 16], principal: Principal<'_>, server: &ServerName) -> String {
+        let id = hex(random);
+        format!("{id}-{}", base64url(&self.mac(&id, principal, server)))
+    }
+
+    /// Whether an id was made for this caller and server.
+    pub fn is_minted(&self, id: &str, principal: Principal<'_>, server: &ServerName) -> bool {
+        let Some((id, mac)) = id.split_once('-') else { return false };
+        let mac = decode_base64url(mac.as_bytes()).unwrap_or_default();
+        constant_time::verify_slices_are_equal(&mac, &self.mac(id, principal, server)).is_ok()
     }
 
     fn mac(&self, id: &str, principal: Principal<'_>, server: &ServerName) -> [u8; MAC_BYTES] {
@@ -96,5 +110,18 @@ mod tests {
         ] {
             assert_eq!(key.open(bad, ann, &docs), None, "{bad}");
         }
+    }
+    #[test]
+    fn a_minted_id_is_a_label_that_says_for_whom_it_was_made() {
+        let key = SessionKey::new(&[7; 32]);
+        let (ann, bob) = (ClientName::new("ann").unwrap(), ClientName::new("bob").unwrap());
+        let (ann, bob) = (Principal::Client(&ann), Principal::Client(&bob));
+        let docs = ServerName::new("docs").unwrap();
+        let id = key.mint(&[3; 16], ann, &docs);
+        assert_eq!(crate::hello::SessionLabel::new(&id).unwrap().as_str().len(), 55);
+        assert!(key.is_minted(&id, ann, &docs));
+        assert!(!key.is_minted(&id, bob, &docs));
+        assert!(!key.is_minted(&id[..54], ann, &docs));
+        assert_ne!(id, key.mint(&[4; 16], ann, &docs));
     }
 }

@@ -44,12 +44,22 @@ pub struct Expected {
     pub caches: bool,
 }
 
+/// Where a list of tools stands in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In a JSON-RPC message: the member `tools` of `result`.
+    JsonRpc,
+    /// In a frame of the hello dialect: its own member `tools`.
+    Frame,
+}
+
 /// The tools of one server that one policy shows. One document after the other.
 #[derive(Debug)]
 pub struct ToolSieve {
     policy: Arc<Policy>,
     server: ServerName,
     expected: Expected,
+    form: Form,
     opening: Opening,
     walk: Walk,
     /// How deep messages stand: 1 in a list of messages.
@@ -102,6 +112,7 @@ impl ToolSieve {
             policy,
             server,
             expected,
+            form: Form::JsonRpc,
             opening: Opening::default(),
             walk: Walk::new(),
             base: 0,
@@ -110,6 +121,19 @@ impl ToolSieve {
             has_result: false,
             result: None,
             doing: Doing::Pass,
+        }
+    }
+
+    /// For messages of another form than JSON-RPC.
+    pub fn take_form(&mut self, form: Form) {
+        self.form = form;
+    }
+
+    /// How deep the members of a result stand.
+    fn members(&self) -> usize {
+        match self.form {
+            Form::JsonRpc => self.base + 2,
+            Form::Frame => self.base + 1,
         }
     }
 
@@ -206,7 +230,7 @@ impl ToolSieve {
     }
 
     fn ends_value_of_result(&self, what: Byte, depth: usize) -> bool {
-        depth == self.base + 2 && matches!(what, Byte::Comma | Byte::Closes)
+        depth == self.members() && matches!(what, Byte::Comma | Byte::Closes)
     }
 
     fn passing(&mut self, byte: u8, what: Byte, depth: usize, out: &mut Vec<u8>) -> Result<(), Unreadable> {
@@ -225,12 +249,13 @@ impl ToolSieve {
 
     /// Which member the name that was just read is, in the object at this depth.
     fn member(&mut self, depth: usize) -> Result<Member, Unreadable> {
-        let wanted: &[(&str, Member)] = if depth == self.base + 1 {
-            &[("result", Member::Result)]
-        } else if depth == self.base + 2 && self.result.is_some() {
-            &[("tools", Member::Tools), ("cacheScope", Member::CacheScope)]
-        } else {
-            return Ok(Member::Other);
+        let wanted: &[(&str, Member)] = match self.form {
+            Form::JsonRpc if depth == self.base + 1 => &[("result", Member::Result)],
+            Form::JsonRpc if depth == self.members() && self.result.is_some() => {
+                &[("tools", Member::Tools), ("cacheScope", Member::CacheScope)]
+            }
+            Form::Frame if depth == self.members() => &[("tools", Member::Tools)],
+            Form::JsonRpc | Form::Frame => return Ok(Member::Other),
         };
         let Some(name) = spelt_out(&self.name)? else { return Ok(Member::Other) };
         let found = wanted.iter().find(|(wanted, _)| is_spelt_like(wanted, &name));
@@ -257,11 +282,18 @@ impl ToolSieve {
                 }
             }
             (Member::Other, Some(Container::List)) if depth == 0 => self.base = 1,
-            (Member::Other, Some(Container::Object)) if depth == self.base => self.has_result = false,
+            (Member::Other, Some(Container::Object)) if depth == self.base => self.message_begins(),
             (Member::Other, _) => {}
         }
         out.push(byte);
         Ok(())
+    }
+
+    fn message_begins(&mut self) {
+        self.has_result = false;
+        if self.form == Form::Frame {
+            self.result = Some(ResultSoFar { has_tools: false, scope: Scope::Absent });
+        }
     }
 
     fn result_begins(&mut self, container: Option<Container>) -> Result<(), Unreadable> {
@@ -297,7 +329,7 @@ impl ToolSieve {
     }
 
     fn closes(&mut self, depth: usize, out: &mut Vec<u8>) {
-        if depth != self.base + 2 {
+        if depth != self.members() {
             return;
         }
         let Some(result) = self.result.take() else { return };
@@ -307,7 +339,7 @@ impl ToolSieve {
     }
 
     fn in_list(&mut self, byte: u8, what: Byte, depth: usize, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        let elements = self.base + 3;
+        let elements = self.members() + 1;
         let Doing::List(held) = &mut self.doing else { return Err(Unreadable) };
         match what {
             Byte::Closes if depth == elements => {

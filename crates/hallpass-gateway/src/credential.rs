@@ -90,9 +90,22 @@ impl InForce {
         if let Some(secret) = self.snapshot.grace().and_then(|grace| grace.recognise(&bearer)) {
             return Ok(Shown::Shared(secret));
         }
-        let signed = Arc::new(check_signature(&bearer, self.snapshot.authority())?);
+        self.check(digest, &bearer).map(Shown::Token)
+    }
+
+    /// A token that a key of ours signed, or nothing: where a token is shown, no secret is looked for.
+    pub(crate) fn signed(&self, bearer: &Bearer<'_>) -> Result<Arc<Signed>, Denial> {
+        let digest = bearer.digest();
+        match self.signatures.get(&digest) {
+            Some(signed) => Ok(signed),
+            None => self.check(digest, bearer),
+        }
+    }
+
+    fn check(&self, digest: TokenDigest, bearer: &Bearer<'_>) -> Result<Arc<Signed>, Denial> {
+        let signed = Arc::new(check_signature(bearer, self.snapshot.authority())?);
         self.signatures.insert(digest, Arc::clone(&signed));
-        Ok(Shown::Token(signed))
+        Ok(signed)
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Unreadable,
     /// 3xx: followed nowhere, since the address is the operator's to choose.
     Redirected,
+    /// An answer that opens no WebSocket.
+    NoWebSocket,
 }
 
 impl From<Unreadable> for Failure {
@@ -36,7 +38,8 @@ impl Failure {
             | Self::BrokeOff
             | Self::CredentialRefused
             | Self::Unreadable
-            | Self::Redirected => StatusCode::BAD_GATEWAY,
+            | Self::Redirected
+            | Self::NoWebSocket => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -48,6 +51,7 @@ impl Failure {
             Self::CredentialRefused => "upstream_refused_credential",
             Self::Unreadable => "upstream_unreadable",
             Self::Redirected => "upstream_redirected",
+            Self::NoWebSocket => "upstream_no_websocket",
         }
     }
 
@@ -59,6 +63,7 @@ impl Failure {
             Self::CredentialRefused => {
                 format!("the server `{server}` does not accept the gateway's own credential")
             }
+            Self::NoWebSocket => format!("the server `{server}` does not speak WebSocket at its `url`"),
             Self::Unreadable => format!(
                 "the answer of the server `{server}` cannot be read for certain, and the caller's policy shows only some of its tools"
             ),

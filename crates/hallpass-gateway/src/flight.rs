@@ -4,10 +4,13 @@
 use crate::config::Limits;
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
+use hallpass_core::authorize::policy_of;
+use hallpass_core::event::HelloNote;
+use hallpass_core::hello::SessionLabel;
 use hallpass_core::{
-    Caller, ClientName, Denial, Envelope, Event, Outcome, PolicyName, ServerName, Signed, Verified,
+    Caller, ClientName, Denial, Envelope, Event, Outcome, Permit, PolicyName, ServerName, Signed, Verified,
 };
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::Instant;
 
@@ -23,12 +26,12 @@ pub(crate) struct Flight {
 
 impl Flight {
     /// Takes a place in the log first: a call that could not be recorded is not made.
-    pub(crate) async fn begin(line: &Line, method: &Method, request_id: &str) -> Result<Self, Denial> {
+    pub(crate) async fn begin(line: &Line, method: &str, request_id: &str) -> Result<Self, Denial> {
         let shared = line.shared();
         let place = take_place(&shared.events, &shared.limits).await?;
         // Until something better is known: the caller went away.
         let mut event = Event::new(shared.now_ms(), "call", Outcome::Gone);
-        event.method = Some(cut_short(method.as_str()));
+        event.method = Some(cut_short(method));
         event.address = Some(line.address().to_owned());
         event.request_id = Some(request_id.to_owned());
         Ok(Self { place: Some(place), event, started: Instant::now() })
@@ -44,6 +47,47 @@ impl Flight {
         self.event.user_agent = agent.map(|agent| cut_short(&agent));
     }
 
+    /// What was seen of it on the connection's opening, and what it said since.
+    pub(crate) fn program(&mut self, user_agent: Option<&str>, client_info: Option<&str>) {
+        self.event.user_agent = user_agent.map(str::to_owned);
+        self.event.client_info = client_info.map(str::to_owned);
+    }
+
+    pub(crate) fn user_agent(&self) -> Option<String> {
+        self.event.user_agent.clone()
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        self.event.request_id.as_deref().unwrap_or_default()
+    }
+
+    /// The name that the client gave its session.
+    pub(crate) fn session(&mut self, session: &SessionLabel) {
+        self.event.session = Some(session.as_str().to_owned());
+    }
+
+    /// It is a `hello`.
+    pub(crate) fn hello(&mut self, note: HelloNote) {
+        self.event.method = Some("hello".into());
+        self.event.hello = Some(note);
+    }
+
+    pub(crate) fn tool(&mut self, tool: &str) {
+        self.event.tool = Some(cut_short(tool));
+    }
+
+    /// It is no call: a connection ends that began then.
+    pub(crate) fn end_of_connection(&mut self, began: Instant) {
+        self.event.kind = "close".into();
+        self.event.method = None;
+        self.started = began;
+    }
+
+    /// A connection is closed with this code.
+    pub(crate) fn closed(&mut self, code: u16) {
+        self.event.status = Some(code);
+    }
+
     /// The shared secret was shown on this path.
     pub(crate) fn legacy(&mut self, path_client: Option<&ClientName>) {
         self.event.legacy = true;
@@ -55,6 +99,19 @@ impl Flight {
         self.event.jti = signed.claims().jti().map(str::to_owned);
     }
 
+    /// Who it is, by whichever credential.
+    pub(crate) fn caller(&mut self, verified: &Verified) {
+        self.verified(verified);
+        match verified.caller() {
+            Caller::Client(bearer) => {
+                if let Some(hello) = &mut self.event.hello {
+                    hello.subject = Some(bearer.client().subject.as_str().to_owned());
+                }
+            }
+            Caller::Legacy(bearer) => self.legacy(bearer.path_client()),
+        }
+    }
+
     pub(crate) fn verified(&mut self, verified: &Verified) {
         match verified.caller() {
             Caller::Client(bearer) => {
@@ -62,6 +119,13 @@ impl Flight {
                 self.event.jti = Some(bearer.jti().to_owned());
             }
             Caller::Legacy(_) => {}
+        }
+    }
+
+    /// What the permit says beside that it is one.
+    pub(crate) fn permitted(&mut self, permit: &Permit) {
+        if let (Some(policy), Some(denial)) = (policy_of(permit.verified()), permit.would_refuse()) {
+            self.would_refuse(policy.name(), denial.code());
         }
     }
 
@@ -92,6 +156,10 @@ impl Flight {
 
     pub(crate) fn received(&mut self, bytes: usize) {
         self.event.bytes_in = Some(bytes as u64);
+    }
+
+    pub(crate) fn received_in_all(&mut self, bytes: u64) {
+        self.event.bytes_in = Some(bytes);
     }
 
     pub(crate) fn refused(&mut self, denial: &Denial) {

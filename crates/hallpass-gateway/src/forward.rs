@@ -86,9 +86,8 @@ impl Routes {
         self.0.contains_key(server)
     }
 
-    /// The server that `/mcp` means: there is one if there is just one.
-    pub(crate) fn only(&self) -> Option<&ServerName> {
-        self.0.keys().next().filter(|_| self.0.len() == 1)
+    pub(crate) fn names(&self) -> impl Iterator<Item = &ServerName> {
+        self.0.keys()
     }
 
     pub(crate) fn need_tls(&self) -> bool {

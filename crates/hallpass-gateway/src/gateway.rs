@@ -1,8 +1,9 @@
 //! The running gateway: its threads, what is in force, and its end. Serves no request itself.
 
-use crate::config::{Clock, GatewayConfig};
+use crate::config::{Clock, GatewayConfig, Upstream};
 use crate::credential::{Gate, seconds_of};
 use crate::door::Door;
+use crate::entrance::Entrance;
 use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::Lines;
@@ -11,7 +12,8 @@ use crate::tally::Tallies;
 use crate::upstream;
 use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
-use hallpass_core::{Denial, Event, Grace, Snapshot};
+use crate::ws::SocketRoutes;
+use hallpass_core::{Denial, Event, Grace, ServerName, Snapshot};
 use rustls::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -47,16 +49,29 @@ impl Gateway {
         clock: Clock,
         events: mpsc::Sender<Event>,
     ) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
         let local_addr = listener.local_addr()?;
-        let routes = Routes::new(config.servers)?;
-        let tls = upstream::tls(routes.need_tls())?;
+        let is_socket = |upstream: &Upstream| matches!(upstream.url.scheme_str(), Some("ws" | "wss"));
+        let (sockets, servers) = config.servers.into_iter().partition(|(_, upstream)| is_socket(upstream));
+        let (routes, sockets) = (Routes::new(servers)?, SocketRoutes::new(sockets)?);
+        let tls = upstream::tls(routes.need_tls() || sockets.need_tls())?;
+        let doors = Doors { hosts: config.hosts, origins: config.origins };
+        let mut listeners = vec![doors.listen(listener, None)?];
+        for entrance in config.entrances {
+            if !sockets.contains(&entrance.server) {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "a listener for no WebSocket server",
+                ));
+            }
+            listeners.push(doors.listen(entrance.listener, Some(entrance.server))?);
+        }
         let (revision, _) = watch::channel(snapshot.revision());
         let shared = Arc::new(Shared {
-            door: Door::new(local_addr, &config.hosts, &config.origins),
             routes,
+            sockets,
             gate: Arc::new(Gate::new(snapshot)),
             session_key: config.session_key,
+            random: config.random,
             clock,
             events,
             limits: config.limits,
@@ -72,7 +87,7 @@ impl Gateway {
             .map(|number| gateway.start_worker(number, &config.request_prefix, &tls, alive.clone()))
             .collect::<io::Result<Vec<_>>>()?;
         drop(alive);
-        gateway.start_accepting(listener, desks)?;
+        gateway.start_accepting(listeners, desks)?;
         Ok(gateway)
     }
 
@@ -138,9 +153,9 @@ impl Gateway {
         alive: mpsc::Sender<()>,
     ) -> io::Result<Desk> {
         let runtime = runtime()?;
-        let pool = upstream::pool(tls, &self.shared.limits);
+        let connector = upstream::connector(tls, &self.shared.limits);
         let prefix = format!("{request_prefix}-{number}-");
-        let worker = Arc::new(Worker::new(Arc::clone(&self.shared), pool, prefix));
+        let worker = Arc::new(Worker::new(Arc::clone(&self.shared), connector, prefix));
         let (deal, dealt) = mpsc::unbounded_channel();
         let desk = Desk { deal, open: Arc::default() };
         let serving = worker::run(worker, dealt, Arc::clone(&desk.open), self.phase.subscribe());
@@ -153,18 +168,19 @@ impl Gateway {
         Ok(desk)
     }
 
-    fn start_accepting(&mut self, listener: std::net::TcpListener, desks: Vec<Desk>) -> io::Result<()> {
+    fn start_accepting(&mut self, listeners: Vec<Listening>, desks: Vec<Desk>) -> io::Result<()> {
         let runtime = runtime()?;
-        let listener = {
+        let listeners = {
             let _inside = runtime.enter();
-            TcpListener::from_std(listener)?
+            let listen = |(listener, entrance)| Ok((TcpListener::from_std(listener)?, entrance));
+            listeners.into_iter().map(listen).collect::<io::Result<Vec<_>>>()?
         };
         let (shared, mut phase) = (Arc::clone(&self.shared), self.phase.subscribe());
         self.start_thread("gateway-accept", move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = phase.wait_for(|phase| *phase != Phase::Open) => {}
-                    () = accept(listener, desks, shared.limits.connections) => {}
+                    () = accept_all(listeners, desks, shared.limits.connections) => {}
                     () = watch_times(&shared) => {}
                 }
                 // Tokens run out while the last answers end, too.
@@ -188,15 +204,38 @@ struct Desk {
     open: Arc<AtomicUsize>,
 }
 
-async fn accept(listener: TcpListener, desks: Vec<Desk>, most: usize) {
+/// A listener, and what it leads to.
+type Listening = (std::net::TcpListener, Arc<Entrance>);
+
+/// Names that every listener may be dialled by, besides its own.
+struct Doors {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Doors {
+    fn listen(&self, listener: std::net::TcpListener, only: Option<ServerName>) -> io::Result<Listening> {
+        listener.set_nonblocking(true)?;
+        let door = Door::new(listener.local_addr()?, &self.hosts, &self.origins);
+        Ok((listener, Arc::new(Entrance::new(door, only))))
+    }
+}
+
+/// Takes the desks along: with them, the workers learn that nothing comes any more.
+async fn accept_all(listeners: Vec<(TcpListener, Arc<Entrance>)>, desks: Vec<Desk>, most: usize) {
     let room = Arc::new(Semaphore::new(most));
-    while let Ok(share) = Arc::clone(&room).acquire_owned().await {
+    let accepting = listeners.iter().map(|(listener, entrance)| accept(listener, entrance, &desks, &room));
+    futures_util::future::join_all(accepting).await;
+}
+
+async fn accept(listener: &TcpListener, entrance: &Arc<Entrance>, desks: &[Desk], room: &Arc<Semaphore>) {
+    while let Ok(share) = Arc::clone(room).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 // Small messages both ways: waiting to fill a packet only costs time.
                 let _ = stream.set_nodelay(true);
                 let Ok(stream) = stream.into_std() else { continue };
-                deal(&desks, Accepted { stream, peer, share });
+                deal(desks, Accepted { stream, peer, entrance: Arc::clone(entrance), share });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }

@@ -5,6 +5,7 @@ mod body;
 mod config;
 mod credential;
 mod door;
+mod entrance;
 mod failure;
 mod flight;
 mod forward;
@@ -12,6 +13,7 @@ mod framing;
 mod freshness;
 mod gateway;
 mod headers;
+mod known;
 mod line;
 mod message;
 mod mirror;
@@ -29,8 +31,11 @@ mod view;
 mod wants;
 mod watched;
 mod worker;
+mod ws;
 
-pub use config::{Clock, GatewayConfig, Limits, Upstream};
+pub use config::{
+    Clock, Entrance, GatewayConfig, LegacyToken, Limits, MessageLimits, Random, SocketLimits, Upstream,
+};
 pub use door::Door;
 pub use gateway::Gateway;
 pub use view::View;

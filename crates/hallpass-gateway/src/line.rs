@@ -2,7 +2,9 @@
 //! here, even while the client is not reading. Judges nothing of its own.
 
 use crate::credential::seconds_of;
+use crate::entrance::Entrance;
 use crate::worker::{Shared, Worker};
+use crate::ws::Opening;
 use futures_util::task::AtomicWaker;
 use hallpass_core::{
     Ask, Call, Denial, Permit, Policy, ServerName, Snapshot, UnixTime, Verified, authorize, narrowing,
@@ -24,6 +26,9 @@ pub(crate) enum Cut {
 /// One connection. HTTP/1.1 answers requests in order, so it carries at most one call at a time.
 pub(crate) struct Line {
     worker: Arc<Worker>,
+    entrance: Arc<Entrance>,
+    /// The WebSocket that comes after HTTP, once its 101 is on its way.
+    opening: Mutex<Option<Box<Opening>>>,
     address: String,
     call: Mutex<Option<Held>>,
     waker: AtomicWaker,
@@ -46,7 +51,7 @@ impl Asked {
         }
     }
 
-    fn as_ask(&self) -> Ask<'_> {
+    pub(crate) fn as_ask(&self) -> Ask<'_> {
         match self {
             Self::Protocol => Ask::Protocol,
             Self::Tool(tool) => Ask::Tool(tool),
@@ -70,9 +75,9 @@ struct Held {
 }
 
 impl Line {
-    pub(crate) fn new(worker: Arc<Worker>, peer: SocketAddr) -> Arc<Self> {
-        let (call, waker) = (Mutex::new(None), AtomicWaker::new());
-        let line = Arc::new(Self { worker, address: peer.to_string(), call, waker });
+    pub(crate) fn new(worker: Arc<Worker>, entrance: Arc<Entrance>, peer: SocketAddr) -> Arc<Self> {
+        let (call, opening, waker) = (Mutex::new(None), Mutex::new(None), AtomicWaker::new());
+        let line = Arc::new(Self { worker, entrance, opening, address: peer.to_string(), call, waker });
         line.shared().lines.add(&line);
         line
     }
@@ -83,6 +88,20 @@ impl Line {
 
     pub(crate) fn shared(&self) -> &Shared {
         self.worker.shared()
+    }
+
+    /// The listener by which it came.
+    pub(crate) fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    /// From here on it is a WebSocket, as soon as the answer is sent.
+    pub(crate) fn becomes(&self, opening: Opening) {
+        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(opening));
+    }
+
+    pub(crate) fn take_opening(&self) -> Option<Box<Opening>> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn address(&self) -> &str {

@@ -138,6 +138,13 @@ impl Events {
     }
 }
 
+/// What a message answers and how, if it is an answer: its id as it was spelt.
+pub(crate) fn answer_in(message: &[u8]) -> Option<(&str, Outcome)> {
+    let text = std::str::from_utf8(message).ok()?;
+    let answer: Answer<'_> = serde_json::from_str(text).ok()?;
+    Some((answer.id?.get(), answer.outcome(is_suspicious(text))?))
+}
+
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
@@ -157,19 +164,30 @@ struct ToolResult {
 fn message_outcome(message: &[u8], wanted: Option<&str>) -> Option<Outcome> {
     let text = std::str::from_utf8(message).ok()?;
     // Parsing a long list of tools costs more than everything else about it, so first the cheap look.
-    let suspicious = text.contains("\"error\"") || text.contains("\"isError\"");
+    let suspicious = is_suspicious(text);
     if wanted.is_none() && !suspicious {
         return None;
     }
     let answer: Answer<'_> = serde_json::from_str(text).ok()?;
     let is_wanted = wanted.is_none_or(|wanted| answer.id.is_some_and(|id| id.get() == wanted));
-    if !is_wanted || (answer.error.is_none() && answer.result.is_none()) {
-        return None;
+    answer.outcome(suspicious).filter(|_| is_wanted)
+}
+
+fn is_suspicious(text: &str) -> bool {
+    text.contains("\"error\"") || text.contains("\"isError\"")
+}
+
+impl Answer<'_> {
+    /// None if it is no answer.
+    fn outcome(&self, suspicious: bool) -> Option<Outcome> {
+        if self.error.is_none() && self.result.is_none() {
+            return None;
+        }
+        let result = self.result.filter(|_| suspicious);
+        let tool = result.and_then(|result| serde_json::from_str::<ToolResult>(result.get()).ok());
+        let failed = self.error.is_some() || tool.is_some_and(|tool| tool.is_error == Some(true));
+        Some(if failed { Outcome::Error } else { Outcome::Ok })
     }
-    let result = answer.result.filter(|_| suspicious);
-    let tool = result.and_then(|result| serde_json::from_str::<ToolResult>(result.get()).ok());
-    let failed = answer.error.is_some() || tool.is_some_and(|tool| tool.is_error == Some(true));
-    Some(if failed { Outcome::Error } else { Outcome::Ok })
 }
 
 #[cfg(test)]

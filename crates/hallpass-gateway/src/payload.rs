@@ -18,6 +18,10 @@ impl Payload {
     pub(crate) fn own(text: impl Into<Bytes>) -> Self {
         Self::Own(Some(text.into()))
     }
+
+    pub(crate) fn none() -> Self {
+        Self::Own(None)
+    }
 }
 
 impl Body for Payload {

@@ -1,10 +1,10 @@
 //! One request, from head to answer: the list of steps in the order in which they must come. Each step's rules live
 //! in its own module.
 
-use crate::credential::{Shown, seconds_of};
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::forward::{Outgoing, forward};
+use crate::known::verify;
 use crate::line::{Asked, Cut, Hold, Line};
 use crate::narrowed::{self, Narrowed};
 use crate::payload::Payload;
@@ -13,15 +13,14 @@ use crate::tally::{Excess, Tally};
 use crate::target::Target;
 use crate::wants::Wants;
 use crate::watched::{Ahead, Reading};
-use crate::{body, framing, headers, message, mirror, respond, session};
+use crate::{body, framing, headers, message, mirror, respond, session, ws};
 use futures_util::FutureExt as _;
 use hallpass_core::authorize::policy_of;
 use hallpass_core::{
-    Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, judge, judge_shared,
-    narrowing,
+    Ask, Call, ClientName, Denial, Envelope, Permit, ServerName, Verified, authorize, narrowing,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -65,24 +64,40 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
     if let Some(response) = open_answer(line, &head) {
         return response;
     }
-    let mut flight = match Flight::begin(line, &head.method, request_id).await {
+    let mut flight = match Flight::begin(line, head.method.as_str(), request_id).await {
         Ok(flight) => flight,
         Err(denial) => return respond::refusal(&denial, request_id, None),
     };
+    if ws::is_wanted(&head.headers) {
+        return opened(line, flight, head, request_id);
+    }
     match steps(line, &mut flight, head, body).await {
         Ok(ready) => ready.relay(flight),
         Err(stop) => stopped(&stop, flight, request_id),
     }
 }
 
+/// The connection becomes a WebSocket, whose first frame may still have to show a credential.
+fn opened(line: &Line, mut flight: Flight, head: Parts, request_id: &str) -> Response<Payload> {
+    match ws::open(line, &mut flight, head) {
+        Ok(door) => {
+            let opening = door.with_record(flight);
+            let answer = opening.answer();
+            line.becomes(opening);
+            answer
+        }
+        Err(denial) => stopped(&Stop::from(denial), flight, request_id),
+    }
+}
+
 /// The answers that need no token. They say nothing of clients and servers, so they are no calls and have no record.
 fn open_answer(line: &Line, head: &Parts) -> Option<Response<Payload>> {
-    if head.method != Method::GET {
+    if head.method != Method::GET || !line.entrance().is_open() {
         return None;
     }
     let target = Target::of(&head.uri).ok()?;
     let shared = line.shared();
-    framing::check(head).and_then(|()| shared.door.check(head)).ok()?;
+    framing::check(head).and_then(|()| line.entrance().door.check(head)).ok()?;
     match target {
         Target::Health => Some(respond::healthy()),
         Target::Ready => Some(respond::ready(shared.freshness.is_stale(&shared.limits))),
@@ -122,8 +137,10 @@ async fn steps(
     let bytes = body::read(body, &shared.limits).await?;
     flight.received(bytes.len());
     let Decided { permit, asked, wants } = permit(line, flight, &caller, &mut head, &bytes)?;
-    // Last of all that could refuse it: a refused call spends nothing.
-    spend(line, flight, &mut caller, &permit, &wants)?;
+    if wants.counts {
+        // Last of all that could refuse it: a refused call spends nothing.
+        spend(line, flight, &mut caller.tally, &permit)?;
+    }
     headers::strip_request(&mut head.headers);
     if narrowing(&caller.verified, &caller.server).is_some() {
         narrowed::ask_plainly(&mut head.headers);
@@ -139,23 +156,23 @@ async fn steps(
 }
 
 /// Takes what the call needs of what the caller's policy allows.
-fn spend(
+pub(crate) fn spend(
     line: &Line,
     flight: &mut Flight,
-    caller: &mut Admitted,
+    tally: &mut Tally,
     permit: &Permit,
-    wants: &Wants,
 ) -> Result<(), Denial> {
-    let Some(policy) = policy_of(&caller.verified).filter(|_| wants.counts) else { return Ok(()) };
+    let verified = permit.verified();
+    let Some(policy) = policy_of(verified) else { return Ok(()) };
     // Nor does one that would be refused if the policy did more than watch.
     if permit.would_refuse().is_some() {
         return Ok(());
     }
-    let denial = match caller.tally.spend(policy, line.shared().tallies.now_us()) {
+    let denial = match tally.spend(policy, line.shared().tallies.now_us()) {
         Ok(()) => return Ok(()),
         Err(Excess::InFlight) => Denial::TooManyInFlight,
         Err(Excess::Rate { wait_s }) => {
-            Denial::TooFast { client: caller.verified.client().map(|client| client.name.clone()), wait_s }
+            Denial::TooFast { client: verified.client().map(|client| client.name.clone()), wait_s }
         }
     };
     if policy.is_shadow() {
@@ -218,13 +235,9 @@ struct Admitted {
 fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Admitted, Denial> {
     let shared = line.shared();
     framing::check(head)?;
-    shared.door.check(head)?;
+    line.entrance().door.check(head)?;
     flight.agent(&head.headers);
-    let (server, path_client) = match Target::of(&head.uri)? {
-        Target::Server { server, path_client } => (server, path_client),
-        Target::OnlyServer => (shared.routes.only().cloned().ok_or(Denial::NoSuchPath)?, None),
-        Target::Health | Target::Ready | Target::Jwks => return Err(Denial::MethodNotAllowed),
-    };
+    let (server, path_client) = line.entrance().target(&head.uri, shared)?;
     flight.server(&server);
     // Before any credential counts: one that was revoked meanwhile could still be in force here.
     if shared.freshness.is_stale(&shared.limits) {
@@ -232,34 +245,14 @@ fn admit(line: &Line, flight: &mut Flight, head: &Parts) -> Result<Admitted, Den
     }
     let (verified, edition) = verify(line, flight, &head.headers, path_client.as_ref())?;
     // Only now: who has no token learns nothing about which servers there are.
+    if shared.sockets.contains(&server) {
+        return Err(Denial::UpgradeWanted);
+    }
     if !shared.routes.contains(&server) {
         return Err(Denial::UnknownServer);
     }
     let tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
     Ok(Admitted { verified, edition, server, path_client, tally })
-}
-
-fn verify(
-    line: &Line,
-    flight: &mut Flight,
-    headers: &HeaderMap,
-    path_client: Option<&ClientName>,
-) -> Result<(Verified, u64), Denial> {
-    let shared = line.shared();
-    let in_force = shared.gate.in_force();
-    let (snapshot, now) = (in_force.snapshot(), seconds_of(shared.now_ms()));
-    let verified = match in_force.shown(headers)? {
-        Shown::Token(signed) => {
-            flight.signed(&signed);
-            judge(&signed, snapshot, now)?
-        }
-        Shown::Shared(secret) => {
-            flight.legacy(path_client);
-            judge_shared(&secret, path_client.map(ClientName::as_str), snapshot, now)?
-        }
-    };
-    flight.verified(&verified);
-    Ok((verified, in_force.edition()))
 }
 
 /// What a request came to: the right to send it, what it asks for, what it waits for.
@@ -297,9 +290,7 @@ fn permit(
     let path_client = caller.path_client.as_ref().map(ClientName::as_str);
     let ask = ask_of(envelope.as_ref());
     let permit = authorize(verified, &Call { server, path_client, ask })?;
-    if let (Some(policy), Some(denial)) = (policy_of(verified), permit.would_refuse()) {
-        flight.would_refuse(policy.name(), denial.code());
-    }
+    flight.permitted(&permit);
     let wants = Wants::of(head, envelope.as_ref());
     if let Some(session) = session? {
         session.name_to_server(&mut head.headers);

@@ -23,18 +23,22 @@ use crate::config::Limits;
 pub(crate) type Pool = Client<Connector, Full<Bytes>>;
 
 /// A pool of connections, to be used by one thread.
-pub(crate) fn pool(tls: &ClientConfig, limits: &Limits) -> Pool {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    let https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http().enable_http1();
-    let connector = Connector { inner: https.wrap_connector(http), limit: limits.connect_timeout };
+pub(crate) fn pool(connector: Connector, limits: &Limits) -> Pool {
     // A request is sent again only if not a byte of it was sent: the library's own rule for closed connections.
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(limits.upstream_idle)
         .set_host(false)
         .build(connector)
+}
+
+/// What opens connections, TLS included where the address asks for it.
+pub(crate) fn connector(tls: &ClientConfig, limits: &Limits) -> Connector {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    let https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http().enable_http1();
+    Connector { inner: https.wrap_connector(http), limit: limits.connect_timeout }
 }
 
 /// Trust in the machine's own certificate authorities, looked up only if some server needs it.

@@ -36,7 +36,7 @@ impl Wants {
 
 /// Whether a message spends of a rate and takes a place in flight: whatever asks the server for something, whether it
 /// waits for the answer or not. Not notifications, not answers, not streams that only listen.
-fn counts(envelope: &Envelope<'_>) -> bool {
+pub(crate) fn counts(envelope: &Envelope<'_>) -> bool {
     match envelope.method.as_deref() {
         None | Some("subscriptions/listen") => false,
         Some(method) => envelope.id.is_some() || !method.starts_with("notifications/"),

@@ -1,19 +1,20 @@
 //! One thread that serves connections, with its own reactor and its own pool of connections to the servers. Nothing
 //! but the snapshot, the log's channel and a few counts is shared between workers.
 
-use crate::config::{Clock, Limits};
+use crate::config::{Clock, Limits, Random};
 use crate::credential::Gate;
-use crate::door::Door;
+use crate::entrance::Entrance;
 use crate::forward::Routes;
 use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
-use crate::serve;
 use crate::session::Introductions;
 use crate::tally::Tallies;
-use crate::upstream::Pool;
+use crate::upstream::{self, Connector, Pool};
+use crate::ws::SocketRoutes;
+use crate::{serve, ws};
 use futures_util::FutureExt as _;
-use hallpass_core::Event;
 use hallpass_core::session::SessionKey;
+use hallpass_core::{Event, ServerName};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -28,10 +29,11 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 /// What all workers look at.
 pub(crate) struct Shared {
-    pub(crate) door: Door,
     pub(crate) routes: Routes,
+    pub(crate) sockets: SocketRoutes,
     pub(crate) gate: Arc<Gate>,
     pub(crate) session_key: SessionKey,
+    pub(crate) random: Random,
     pub(crate) clock: Clock,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) limits: Limits,
@@ -44,6 +46,12 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn now_ms(&self) -> i64 {
         (self.clock)()
+    }
+
+    /// The server that `/mcp` means: there is one if there is just one.
+    pub(crate) fn only_server(&self) -> Option<&ServerName> {
+        let mut names = self.routes.names().chain(self.sockets.names());
+        names.next().filter(|_| names.next().is_none())
     }
 }
 
@@ -61,12 +69,14 @@ pub(crate) enum Phase {
 pub(crate) struct Accepted {
     pub(crate) stream: std::net::TcpStream,
     pub(crate) peer: SocketAddr,
+    pub(crate) entrance: Arc<Entrance>,
     pub(crate) share: OwnedSemaphorePermit,
 }
 
 /// What the connections of one thread have in common.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    connector: Connector,
     pool: Pool,
     request_prefix: String,
     requests: AtomicU64,
@@ -74,19 +84,24 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, pool: Pool, request_prefix: String) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, connector: Connector, request_prefix: String) -> Self {
         let limits = &shared.limits;
+        let pool = upstream::pool(connector.clone(), limits);
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
             .max_headers(limits.head_fields)
             .max_header_size(limits.head_bytes)
             .max_buf_size(limits.head_bytes.max(8 << 10) * 2);
-        Self { shared, pool, request_prefix, requests: AtomicU64::new(0), http }
+        Self { shared, connector, pool, request_prefix, requests: AtomicU64::new(0), http }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -124,9 +139,18 @@ pub(crate) async fn run(
 async fn connection(worker: Arc<Worker>, accepted: Accepted, mut phase: watch::Receiver<Phase>) {
     let _share = accepted.share;
     let Ok(stream) = TcpStream::from_std(accepted.stream) else { return };
-    let line = Line::new(Arc::clone(&worker), accepted.peer);
-    let service = service_fn(|request| serve::answer(Arc::clone(&line), request));
-    let mut serving = pin!(worker.http.serve_connection(TokioIo::new(stream), service));
+    let line = Line::new(Arc::clone(&worker), accepted.entrance, accepted.peer);
+    http(&worker, &line, stream, &mut phase).await;
+    if let Some(opening) = line.take_opening() {
+        // In a place of its own: a connection that stays with HTTP needs no room for it.
+        Box::pin(ws::serve(&line, *opening, phase)).await;
+    }
+}
+
+/// Serves HTTP until the connection ends, or becomes a WebSocket.
+async fn http(worker: &Worker, line: &Arc<Line>, stream: TcpStream, phase: &mut watch::Receiver<Phase>) {
+    let service = service_fn(|request| serve::answer(Arc::clone(line), request));
+    let mut serving = pin!(worker.http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let mut seen = Phase::Open;
     loop {
         // Looked at in the same task and before the connection itself, which does not ask for more of an answer
@@ -137,7 +161,7 @@ async fn connection(worker: Arc<Worker>, accepted: Accepted, mut phase: watch::R
         });
         tokio::select! {
             biased;
-            now = next_phase(&mut phase, seen) => seen = now,
+            now = next_phase(phase, seen) => seen = now,
             () = end => return,
         }
         match seen {
@@ -156,7 +180,8 @@ async fn connection(worker: Arc<Worker>, accepted: Accepted, mut phase: watch::R
     }
 }
 
-async fn next_phase(phase: &mut watch::Receiver<Phase>, seen: Phase) -> Phase {
+/// Waits until the phase is another one than was seen.
+pub(crate) async fn next_phase(phase: &mut watch::Receiver<Phase>, seen: Phase) -> Phase {
     // A gateway that was dropped without a word has ended.
     phase.wait_for(|phase| *phase != seen).await.map_or(Phase::Ended, |phase| *phase)
 }

@@ -8,7 +8,7 @@ use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
 use crate::plan::{ClientPlan, Known, Registration, TokenStep, Turn, is_same_file};
-use crate::target::{Shape, Target, is_bridge_of, utf8};
+use crate::target::{Shape, Target, is_bridge_of, is_shim_link, own_program, utf8};
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, Outcome, TokenDigest};
 use hallpass_store::{ClientRow, NewToken, Overlap, PlacementKind, PlacementRow};
@@ -232,7 +232,7 @@ impl Installation {
     async fn place(&self, plan: &ClientPlan, token: &Token) -> Result<(PlacementRow, bool)> {
         let edited = match &plan.only_token_file {
             Some(placement) => (placement.clone(), false),
-            None => self.edit_config(plan, token.expose()).await?,
+            None => self.edit_config(plan, Some(token.expose())).await?,
         };
         // After the configuration: if that is refused, the bridge goes on with the token it has.
         if let Shape::Bridge { token_file, .. } = &plan.target.shape {
@@ -242,19 +242,23 @@ impl Installation {
     }
 
     async fn put_right(&self, plan: &ClientPlan) -> Result<Done> {
-        if let Shape::Variable(_) = plan.target.shape {
+        if let Shape::Variable { shim: None, .. } = plan.target.shape {
             self.take_out_stale(plan).await?;
             return Ok(Done { issued: None, file_changed: true });
         }
-        let (placement, file_changed) = self.edit_config(plan, "").await?;
+        let (placement, file_changed) = self.edit_config(plan, None).await?;
         self.store.put_placement(&placement).await.doing("cannot note the placement")?;
         Ok(Done { issued: None, file_changed })
     }
 
     /// Writes the client's configuration. `token` is used by the shape that holds it.
-    async fn edit_config(&self, plan: &ClientPlan, token: &str) -> Result<(PlacementRow, bool)> {
+    async fn edit_config(&self, plan: &ClientPlan, token: Option<&str>) -> Result<(PlacementRow, bool)> {
         self.take_out_stale(plan).await?;
         let target = &plan.target;
+        if let Shape::Variable { shim: Some(_), .. } = &target.shape {
+            // Before the entry that names it.
+            self.home.link_shim(Path::new(&own_program()?))?;
+        }
         let known = self.known(&plan.client.name).await?.placement;
         let kept = match known {
             Some((file, placed)) if is_same_file(&file, &target.file)? => placed,
@@ -308,7 +312,7 @@ impl Installation {
         let digests: HashSet<TokenDigest> = tokens.iter().map(|token| token.digest).collect();
         let name = client.to_string();
         Ok(move |value: &Value| match value {
-            Value::String(text) => digests.contains(&TokenDigest::of(text)),
+            Value::String(text) => digests.contains(&TokenDigest::of(text)) || is_shim_link(text),
             entry => is_bridge_of(entry, &name),
         })
     }
@@ -327,7 +331,7 @@ impl Installation {
 
 fn placement_row(client: &ClientName, target: &Target) -> Result<PlacementRow> {
     let (kind, token_file) = match &target.shape {
-        Shape::Variable(_) => (PlacementKind::Env, None),
+        Shape::Variable { .. } => (PlacementKind::Env, None),
         Shape::Bridge { token_file, .. } => (PlacementKind::Bridge, Some(utf8(token_file)?.to_owned())),
     };
     let file = utf8(&target.file)?.to_owned();

@@ -3,11 +3,13 @@
 mod grace;
 mod policy;
 mod rotation;
+mod shim;
 mod status;
 
 pub use self::policy::PolicyCommand;
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use rotation::{Rotation, Wait};
+pub use shim::Shim;
 pub use status::Status;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -103,6 +105,10 @@ pub enum Command {
         /// Also remove the clients that the file does not name
         #[arg(long)]
         prune: bool,
+        /// Where an entry starts the Python shim of a former set-up, put `hallpass shim` in its place: only its `command`
+        /// changes
+        #[arg(long)]
+        shim: bool,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
@@ -256,6 +262,9 @@ pub enum Command {
         #[arg(long)]
         cleartext_ok: bool,
     },
+    /// A stand-in for the Python shim of a former WebSocket daemon: MCP over standard input and output, the daemon's dialect
+    /// to the daemon or the gateway; reads the same variables (`EXAI_WS_HOST`, `EXAI_JWT_TOKEN`, ...)
+    Shim(Shim),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -41,22 +41,22 @@ struct Draft {
 /// Whether the target's file could be edited, tried with a text of a token's form. Writes nothing.
 pub fn rehearse(target: &Target, file: &Path) -> Result<()> {
     let original = Original::read(file)?;
-    draft(target, &original.bytes, "a-token", &Earlier { placed: &[], is_ours: &|_| false })
+    draft(target, &original.bytes, Some("a-token"), &Earlier { placed: &[], is_ours: &|_| false })
         .map(drop)
         .map_err(|fault| edit_fault(&target.file, &fault))
 }
 
-/// Puts the token (or the bridge entries) into the file. `before_writing` keeps the undo first, so that a crash
+/// Puts the token (or the bridge entries) into the file. Without a token, the one that stands there stays. `before_writing` keeps the undo first, so that a crash
 /// after the write finds it. Returns whether the file changed.
 pub async fn put_in(
     target: &Target,
-    token: &str,
+    token: Option<&str>,
     earlier: &Earlier<'_>,
     tag: &str,
     mut before_writing: impl AsyncFnMut(&[Placed]) -> Result<()>,
 ) -> Result<bool> {
     let file = target_of(&target.file)?;
-    let secret = matches!(target.shape, Shape::Variable(_));
+    let secret = matches!(target.shape, Shape::Variable { .. });
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
         let draft = draft(target, &original.bytes, token, earlier)
@@ -144,12 +144,28 @@ fn without(
     Ok((text, outcome))
 }
 
-fn draft(target: &Target, text: &[u8], token: &str, earlier: &Earlier<'_>) -> Result<Draft, EditError> {
+fn draft(
+    target: &Target,
+    text: &[u8],
+    token: Option<&str>,
+    earlier: &Earlier<'_>,
+) -> Result<Draft, EditError> {
     let mut draft = Draft { text: text.to_vec(), changed: false, placed: Vec::new() };
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
-        Shape::Variable(path) => {
-            draft.put(target, path, &Value::from(token), path.segments().len() - 2, earlier)?;
+        Shape::Variable { path, shim } => {
+            let entry = path.segments().len() - 2;
+            match token {
+                Some(token) => draft.put(target, path, &Value::from(token), entry, earlier)?,
+                // One that we did not place is not ours to take out later.
+                None => {
+                    draft.placed.extend(earlier.placed.iter().find(|placed| placed.path == *path).cloned());
+                }
+            }
+            if let Some(shim) = shim {
+                let link = Value::from(shim.link.to_string_lossy());
+                draft.put(target, &shim.path, &link, entry, earlier)?;
+            }
         }
         Shape::Bridge { entries, .. } => {
             for entry in entries {

@@ -8,6 +8,9 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// The name by which this program is the shim, whatever arguments it is started with.
+pub const SHIM: &str = "hallpass-shim";
+
 /// An installation's folder. Its files' names are decided here and nowhere else.
 #[derive(Clone, Debug)]
 pub struct Home {
@@ -75,6 +78,24 @@ impl Home {
     /// `admin.token`: opens the admin listener, and nothing else.
     pub fn admin_token(&self) -> PathBuf {
         self.folder.join("admin.token")
+    }
+
+    /// `hallpass-shim`: a link to this program, for entries in which only the `command` is changed.
+    pub fn shim_link(&self) -> PathBuf {
+        self.folder.join(SHIM)
+    }
+
+    /// Sees to it that the link leads to `program`.
+    pub fn link_shim(&self, program: &Path) -> Result<()> {
+        let link = self.shim_link();
+        if fs::read_link(&link).is_ok_and(|leads_to| leads_to == program) {
+            return Ok(());
+        }
+        let fresh = self.folder.join(format!(".{SHIM}.{}", std::process::id()));
+        let _ = fs::remove_file(&fresh);
+        std::os::unix::fs::symlink(program, &fresh)
+            .and_then(|()| fs::rename(&fresh, &link))
+            .doing(format!("cannot make the link `{}`", link.display()))
     }
 
     /// Whether an installation is there.

@@ -3,11 +3,14 @@
 use clap::Parser;
 use hallpass::cli::{Cli, Command};
 use hallpass::fault::Fault;
+use hallpass::home::SHIM;
 use hallpass::{commands, output};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(typed(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let text = error.render().to_string();
@@ -45,6 +48,13 @@ fn main() -> ExitCode {
             ExitCode::from(fault.exit_code())
         }
     }
+}
+
+/// What was typed. By the shim's name this is the shim, whatever its predecessor was started with.
+fn typed(arguments: std::env::ArgsOs) -> Vec<OsString> {
+    let arguments: Vec<OsString> = arguments.collect();
+    let name = arguments.first().and_then(|program| Path::new(program).file_name());
+    if name.is_some_and(|name| name == SHIM) { vec!["hallpass".into(), "shim".into()] } else { arguments }
 }
 
 /// Keys and tokens are in memory: no core file may hold them.

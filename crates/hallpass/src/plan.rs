@@ -3,6 +3,7 @@
 use crate::atomic_file::target_of;
 use crate::edits::Placed;
 use crate::fault::{Fault, Result};
+use crate::former_shim;
 use crate::git::{self, GitView};
 use crate::standing::{Standing, look};
 use crate::target::{Shape, Surroundings, Target};
@@ -91,6 +92,8 @@ pub struct ClientPlan {
     pub was_revoked: bool,
     /// Only the token file of this placement is written: the client's configuration is left alone.
     pub only_token_file: Option<PlacementRow>,
+    /// A former set-up's shim is started there, and `hallpass shim` could stand in for it.
+    pub could_be_shim: bool,
 }
 
 /// What the store knows of a client before the plan.
@@ -134,14 +137,15 @@ impl ClientPlan {
         wish: Wish,
         now: UnixTime,
     ) -> Result<Self> {
-        let target = Target::of(&wanted, around)?;
+        let mut target = Target::of(&wanted, around)?;
+        let could_be_shim = former_shim::choose(&mut target, known, around)?;
         let registration = registration(&wanted, known.client.as_ref());
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
         let was_revoked = revoked_by_a_person(&tokens).is_some();
         if let Some(step) = left_alone(&tokens, live, wish, now) {
-            let standing = Standing::default();
+            let (step, standing) = former_shim::put_right(step, &target, &wanted, around)?;
             return Ok(Self {
                 client: wanted,
                 registration,
@@ -151,6 +155,7 @@ impl ClientPlan {
                 stale: Vec::new(),
                 was_revoked,
                 only_token_file: None,
+                could_be_shim,
             });
         }
         let mut standing = look(&target, &wanted.name, around.leaving)?;
@@ -167,7 +172,17 @@ impl ClientPlan {
             (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.is_empty()),
         };
         let only_token_file = None;
-        Ok(Self { client: wanted, registration, target, standing, step, stale, was_revoked, only_token_file })
+        Ok(Self {
+            client: wanted,
+            registration,
+            target,
+            standing,
+            step,
+            stale,
+            was_revoked,
+            only_token_file,
+            could_be_shim,
+        })
     }
 
     /// Whether anything would change.
@@ -195,7 +210,7 @@ impl ClientPlan {
         crate::edits::rehearse(&self.target, &file)?;
         crate::atomic_file::check_writable(&file)?;
         match &self.target.shape {
-            Shape::Variable(_) => check_git(&file, git_ok),
+            Shape::Variable { .. } => check_git(&file, git_ok),
             Shape::Bridge { .. } => Ok(()),
         }
     }

@@ -26,6 +26,27 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// How long to wait before a group that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How events are printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lines {
+    /// One JSON object a line instead of text.
+    pub json: bool,
+    /// The lines of a former daemon of the hello dialect beside our own.
+    pub origin: bool,
+}
+
+impl Lines {
+    fn of(self, event: &Event) -> String {
+        let mut lines = if self.json { event.json_line() } else { event.text_line() };
+        lines.push('\n');
+        if let Some(line) = event.origin_line().filter(|_| self.origin) {
+            lines += &line;
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
 /// Where the gateway's events go, and where the recorder takes them from.
 pub fn channel() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
     mpsc::channel(WAITING_MOST)
@@ -35,7 +56,7 @@ pub fn channel() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
 pub fn start(
     mut events: mpsc::Receiver<Event>,
     store: Store,
-    json: bool,
+    lines: Lines,
     mut lookout: Lookout,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -51,25 +72,31 @@ pub fn start(
                 Err(_) => lookout.act().await,
             }
             let begun = Instant::now();
-            record(&mut group, &store, &mut lookout, &printer, json).await;
+            record(&mut group, &store, &mut lookout, &printer, lines).await;
             // Whoever else writes looks for the lock now and then and stands in no queue: without a rest a command that
             // revokes finds it taken again and again while clients call without pause.
             tokio::time::sleep(begun.elapsed().clamp(REST_LEAST, REST_MOST)).await;
         }
         lookout.last_look();
-        record(&mut group, &store, &mut lookout, &printer, json).await;
+        record(&mut group, &store, &mut lookout, &printer, lines).await;
         lookout.end().await;
         printer.end().await;
     })
 }
 
 /// Prints and keeps a group, and what else has to be told.
-async fn record(group: &mut Vec<Event>, store: &Store, lookout: &mut Lookout, printer: &Printer, json: bool) {
+async fn record(
+    group: &mut Vec<Event>,
+    store: &Store,
+    lookout: &mut Lookout,
+    printer: &Printer,
+    lines: Lines,
+) {
     lookout.hand_over(group);
     if group.is_empty() {
         return;
     }
-    printer.print(group, json);
+    printer.print(group, lines);
     let last = keep(store, group).await;
     lookout.logged(last).await;
     group.clear();
@@ -77,7 +104,8 @@ async fn record(group: &mut Vec<Event>, store: &Store, lookout: &mut Lookout, pr
 
 /// What a caller says of itself may be a token, pasted into the wrong place.
 fn hide_tokens(event: &mut Event) {
-    let said = [&mut event.user_agent, &mut event.client_info, &mut event.tool, &mut event.method];
+    let Event { user_agent, client_info, session, tool, method, .. } = event;
+    let said = [user_agent, client_info, session, tool, method];
     for text in said.into_iter().flatten().filter(|text| text.contains("eyJ")) {
         *text = without_tokens(text);
     }
@@ -104,13 +132,8 @@ impl Printer {
         Self { lines, ended }
     }
 
-    fn print(&self, group: &[Event], json: bool) {
-        let mut lines = String::new();
-        for event in group {
-            lines += &if json { event.json_line() } else { event.text_line() };
-            lines.push('\n');
-        }
-        let _ = self.lines.try_send(lines);
+    fn print(&self, group: &[Event], lines: Lines) {
+        let _ = self.lines.try_send(group.iter().map(|event| lines.of(event)).collect());
     }
 
     /// Waits for what was taken to be printed, but not for a reader who stands still.

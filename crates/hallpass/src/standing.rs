@@ -2,8 +2,8 @@
 
 use crate::atomic_file::{Original, target_of};
 use crate::fault::{Fault, Result};
-use crate::target::{BridgeEntry, Shape, Target, is_bridge_of};
-use hallpass_clients::{EditError, Found};
+use crate::target::{BridgeEntry, Shape, ShimCommand, Target, is_bridge_of};
+use hallpass_clients::{EditError, Found, KeyPath};
 use hallpass_core::{ClientName, TokenDigest};
 use hallpass_store::TokenRow;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Res
     let file = target_of(&target.file)?;
     let original = Original::read(&file)?;
     match &target.shape {
-        Shape::Variable(path) => {
+        Shape::Variable { path, shim } => {
             let (token, foreign) = match read_text(target, &original, path)? {
                 Some(text) if text.is_empty() => (None, false),
                 Some(text) => (Some(TokenDigest::of(&text)), true),
@@ -47,7 +47,7 @@ pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Res
             Ok(Standing {
                 token,
                 foreign,
-                entries_in_place: true,
+                entries_in_place: shim.as_ref().is_none_or(|shim| starts(target, &original, shim)),
                 open_to_others: original.is_open_to_others(),
             })
         }
@@ -59,6 +59,26 @@ pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Res
             Ok(Standing { entries_in_place, ..look_at_token_file(token_file)? })
         }
     }
+}
+
+fn starts(target: &Target, original: &Original, shim: &ShimCommand) -> bool {
+    let command = value_at(target, original, &shim.path);
+    command.as_ref().and_then(|command| command.as_str()) == shim.link.to_str()
+        && std::fs::canonicalize(&shim.link).is_ok_and(|program| program.is_file())
+}
+
+/// What stands at a path of the target's file, if it can be read.
+fn value_at(target: &Target, original: &Original, path: &KeyPath) -> Option<serde_json::Value> {
+    match hallpass_clients::read(&original.bytes, target.app.dialect, path) {
+        Ok(Found::Present(present)) => present.value,
+        Ok(Found::Absent(_)) | Err(_) => None,
+    }
+}
+
+/// The entry in which the token's variable stands. What cannot be read is told by [`look`].
+pub fn entry_of(target: &Target) -> Option<serde_json::Value> {
+    let original = Original::read(&target_of(&target.file).ok()?).ok()?;
+    value_at(target, &original, &target.entry()?)
 }
 
 /// Looks at the file that a bridge reads, and not at the entries that start it.
@@ -107,11 +127,7 @@ fn look_at_entry(
     }
 }
 
-fn read_text(
-    target: &Target,
-    original: &Original,
-    path: &hallpass_clients::KeyPath,
-) -> Result<Option<String>> {
+fn read_text(target: &Target, original: &Original, path: &KeyPath) -> Result<Option<String>> {
     if !original.exists() {
         return Err(Fault::new(format!("there is no `{}`", target.file.display()))
             .hint("the token goes into an entry that is there already: add the MCP server in the client first, or name the right file"));

@@ -2,7 +2,7 @@
 
 use crate::environment;
 use crate::fault::{Fault, Result, did_you_mean};
-use crate::home::Home;
+use crate::home::{Home, SHIM};
 use hallpass_clients::{App, KeyPath, Os, Place, PlaceRoot};
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{ClientName, ServerName};
@@ -24,7 +24,12 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// The token itself, as a variable of an entry that is there already.
-    Variable(KeyPath),
+    Variable {
+        /// Where.
+        path: KeyPath,
+        /// What the entry starts, if that is ours to say.
+        shim: Option<ShimCommand>,
+    },
     /// Entries that start the bridge, and the token in a file of the home: no secret in the configuration.
     Bridge {
         /// One entry a server.
@@ -38,10 +43,19 @@ impl Shape {
     /// Whether the client's token is read from that file.
     pub fn reads(&self, file: &Path) -> bool {
         match self {
-            Self::Variable(_) => false,
+            Self::Variable { .. } => false,
             Self::Bridge { token_file, .. } => token_file == file,
         }
     }
+}
+
+/// The `command` of an entry that starts the shim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShimCommand {
+    /// Where it stands.
+    pub path: KeyPath,
+    /// The link by which this program is the shim, whatever its arguments.
+    pub link: PathBuf,
 }
 
 /// An entry that starts `hallpass connect`.
@@ -66,6 +80,8 @@ pub struct Surroundings<'a> {
     pub program: &'a str,
     /// Clients that are removed in the same run, before anything is written.
     pub leaving: &'a [ClientName],
+    /// A former set-up's shim is replaced where it is found.
+    pub shim: bool,
 }
 
 /// The `app` of a client that was taken over with a token and that no configuration describes: a person places its token.
@@ -88,7 +104,10 @@ impl Target {
             None => own_place(app, client)?,
         };
         let shape = match &client.env {
-            Some(variable) => Shape::Variable(app.env_path(&entry_of(client, around)?, variable)),
+            Some(variable) => {
+                let path = app.env_path(&entry_of(client, around)?, variable);
+                Shape::Variable { path, shim: None }
+            }
             None if app.bridge_by_default => bridge(client, app, around)?,
             None => {
                 return Err(Fault::new(format!("where the token of `{}` goes is not said", client.name))
@@ -101,6 +120,15 @@ impl Target {
         Ok(Self { app, file, shape })
     }
 
+    /// The entry that holds the token's variable, if the token stands in one.
+    pub fn entry(&self) -> Option<KeyPath> {
+        match &self.shape {
+            // `env` and the variable are its last two keys.
+            Shape::Variable { path, .. } => Some(path.prefix(path.segments().len() - 2)),
+            Shape::Bridge { .. } => None,
+        }
+    }
+
     /// The token file of a placement that was made before, and nothing else: the configuration is left alone.
     pub fn token_file_of(placement: &PlacementRow, token_file: PathBuf, app: &'static App) -> Self {
         let shape = Shape::Bridge { entries: Vec::new(), token_file };
@@ -110,7 +138,9 @@ impl Target {
     /// The places in the file that are written.
     pub fn paths(&self) -> Vec<&KeyPath> {
         match &self.shape {
-            Shape::Variable(path) => vec![path],
+            Shape::Variable { path, shim } => {
+                [path].into_iter().chain(shim.as_ref().map(|shim| &shim.path)).collect()
+            }
             Shape::Bridge { entries, .. } => entries.iter().map(|entry| &entry.path).collect(),
         }
     }
@@ -180,6 +210,18 @@ pub fn is_bridge_of(entry: &serde_json::Value, client: &str) -> bool {
     let first: Vec<&str> =
         arguments.into_iter().flatten().take(4).filter_map(|argument| argument.as_str()).collect();
     matches!(first[..], ["connect", _, "--client", name] if name == client)
+}
+
+/// Whether `entry` starts the Python shim of a former set-up, which `hallpass shim` can stand in for.
+pub fn is_former_shim(entry: &serde_json::Value) -> bool {
+    let arguments = entry.get("args").and_then(|arguments| arguments.as_array());
+    let mut names = arguments.into_iter().flatten().filter_map(|argument| argument.as_str());
+    names.any(|argument| argument.rsplit(['/', '\\']).next() == Some("run_ws_shim.py"))
+}
+
+/// Whether that `command` is the shim's link, in whichever home.
+pub fn is_shim_link(command: &str) -> bool {
+    Path::new(command).file_name().is_some_and(|name| name == SHIM)
 }
 
 fn own_place(app: &App, client: &ClientRow) -> Result<PathBuf> {

@@ -9,6 +9,7 @@ use crate::claims::LIFETIME_MOST;
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
 use crate::policy::{Policy, PolicySettings};
+use core::net::SocketAddr;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -186,13 +187,16 @@ fn check_max_stale(text: &str) -> Result<i64, RosterFault> {
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLog {
     format: Option<String>,
+    #[serde(default)]
+    origin_lines: bool,
 }
 
 impl RawLog {
     fn check(self) -> Result<LogSettings, RosterFault> {
+        let origin_lines = self.origin_lines;
         match self.format.as_deref() {
-            None | Some("text") => Ok(LogSettings { json: false }),
-            Some("json") => Ok(LogSettings { json: true }),
+            None | Some("text") => Ok(LogSettings { json: false, origin_lines }),
+            Some("json") => Ok(LogSettings { json: true, origin_lines }),
             Some(_) => Err(value("log.format", "it must be `text` or `json`")),
         }
     }
@@ -254,6 +258,7 @@ struct RawServer {
     command: Option<toml::Value>,
     token_env: Option<String>,
     legacy_token_env: Option<String>,
+    listen: Option<String>,
 }
 
 impl RawServer {
@@ -267,39 +272,54 @@ impl RawServer {
         if self.command.is_some() {
             return Err(kind("a command"));
         }
-        let key = format!("servers.{name}.url");
-        let url = self.url.ok_or_else(|| value(&key, "it is missing"))?;
-        if url.starts_with("ws://") || url.starts_with("wss://") {
-            return Err(kind("a WebSocket server"));
-        }
-        if self.legacy_token_env.is_some() {
+        let key = |key| format!("servers.{name}.{key}");
+        let url = self.url.ok_or_else(|| value(&key("url"), "it is missing"))?;
+        if !is_url(&url, &["http://", "https://", "ws://", "wss://"]) {
             return Err(value(
-                &format!("servers.{name}.legacy_token_env"),
-                "it is for WebSocket servers; use `token_env`",
+                &key("url"),
+                "it must be `http://HOST[:PORT]/PATH`, `https://...`, `ws://...` or `wss://...`, without user, query and fragment",
             ));
         }
-        if !is_http_url(&url) {
-            return Err(value(
-                &key,
-                "it must be `http://HOST[:PORT]/PATH` or `https://...`, without user, query and fragment",
-            ));
+        for (variable, env) in [("token_env", &self.token_env), ("legacy_token_env", &self.legacy_token_env)]
+        {
+            if env.as_deref().is_some_and(|env| env.is_empty() || !is_variable_name(env)) {
+                return Err(value(&key(variable), "it is not the name of an environment variable"));
+            }
         }
-        if self.token_env.as_deref().is_some_and(|env| env.is_empty() || !is_variable_name(env)) {
-            return Err(value(
-                &format!("servers.{name}.token_env"),
-                "it is not the name of an environment variable",
-            ));
+        let (token_env, legacy_token_env) = (self.token_env, self.legacy_token_env);
+        let listen = self.listen.map(|text| {
+            text.parse()
+                .map_err(|_| value(&key("listen"), "it must be an address and a port, like `127.0.0.1:8079`"))
+        });
+        let settings = ServerSettings { url, token_env, legacy_token_env, listen: listen.transpose()? };
+        if !settings.is_web_socket() && settings.legacy_token_env.is_some() {
+            return Err(value(&key("legacy_token_env"), "it is for WebSocket servers; use `token_env`"));
         }
-        Ok((server, ServerSettings { url, token_env: self.token_env }))
+        if !settings.is_web_socket() && settings.listen.is_some() {
+            return Err(value(&key("listen"), "it is for WebSocket servers; HTTP ones have a path"));
+        }
+        Ok((server, settings))
     }
 }
 
-fn is_http_url(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
-        return false;
-    };
+fn is_url(url: &str, schemes: &[&str]) -> bool {
+    let Some(rest) = schemes.iter().find_map(|scheme| url.strip_prefix(scheme)) else { return false };
     let host = rest.split('/').next().unwrap_or_default();
     !host.is_empty() && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"@?#\\\"<>`{}|^".contains(&byte))
+}
+
+/// Whether a server's URL leads to this listener, as far as its text says.
+pub(super) fn dials(url: &str, listener: SocketAddr) -> bool {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default().to_ascii_lowercase();
+    let port = listener.port();
+    let usual = if matches!(scheme, "https" | "wss") { 443 } else { 80 };
+    let has_port =
+        host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let dialled = if has_port { host } else { format!("{host}:{usual}") };
+    let here = listener.ip().is_loopback() || listener.ip().is_unspecified();
+    let loopback = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
+    port != 0 && (dialled == listener.to_string() || (here && loopback.contains(&dialled)))
 }
 
 fn checked<T, F: fmt::Display>(

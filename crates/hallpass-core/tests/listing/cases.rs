@@ -2,7 +2,7 @@
 
 use crate::document::{LIST, policy, sieved, sieved_events};
 use hallpass_core::policy::Effect;
-use hallpass_core::tool_sieve::{Expected, Unreadable};
+use hallpass_core::tool_sieve::{Expected, Form, ToolSieve, Unreadable};
 
 const OTHER: Expected = Expected { list: false, caches: false };
 const MODERN: Expected = Expected { list: true, caches: true };
@@ -35,6 +35,50 @@ fn commas_are_where_they_belong_whichever_tools_go() {
     ] {
         let answer = |list: &str| format!(r#"{{"id":1,"result":{{"tools":{list}}}}}"#);
         assert_eq!(only_a(LIST, &answer(&before)).unwrap(), answer(&after));
+    }
+}
+
+/// Only the tool `a` of a frame of the hello dialect.
+fn only_a_of_frame(text: &str) -> Result<String, Unreadable> {
+    let mut sieve = ToolSieve::new(policy(&["allow docs/a"], Effect::Deny), crate::document::docs(), LIST);
+    sieve.take_form(Form::Frame);
+    let mut out = Vec::new();
+    for byte in text.bytes() {
+        sieve.text(&[byte], &mut out)?;
+    }
+    sieve.end()?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn a_frame_of_the_hello_dialect_lists_its_tools_itself() {
+    let (a, b) = (r#"{"name":"a","x":{"tools":[1]}}"#, r#"{"name":"b"}"#);
+    for (before, after) in [
+        (
+            format!(r#"{{"op":"list_tools_res","request_id":1,"tools":[{b}, {a},{b}]}}"#),
+            format!(r#"{{"op":"list_tools_res","request_id":1,"tools":[ {a}]}}"#),
+        ),
+        (
+            format!(r#"{{"tools":[{b}],"op":"list_tools_res"}} "#),
+            r#"{"tools":[],"op":"list_tools_res"} "#.into(),
+        ),
+        // Not where this dialect lists any.
+        (format!(r#"{{"op":"call_tool_res","result":{{"tools":[{b}]}}}}"#), String::new()),
+        (format!(r#"{{"op":"call_tool_res","outputs":[{{"tools":[{b},7]}}]}}"#), String::new()),
+        ("not JSON".into(), String::new()),
+        (r#"{"op":"progress","cacheScope":"public"}"#.into(), String::new()),
+    ] {
+        let expect = if after.is_empty() { before.clone() } else { after };
+        assert_eq!(only_a_of_frame(&before), Ok(expect), "{before}");
+    }
+    for bad in [
+        r#"{"op":"list_tools_res","tools":["b"]}"#,
+        r#"{"op":"list_tools_res","tools":{"b":{}}}"#,
+        r#"{"op":"list_tools_res","Tools":[]}"#,
+        r#"{"op":"list_tools_res","tools":[],"tools":[{"name":"b"}]}"#,
+        r#"{"op":"list_tools_res","tools":[{"name":"a"}"#,
+    ] {
+        assert_eq!(only_a_of_frame(bad), Err(Unreadable), "{bad}");
     }
 }
 

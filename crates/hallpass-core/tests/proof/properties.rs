@@ -137,6 +137,19 @@ fn jwk() -> impl Strategy<Value = String> {
     prop_oneof![object(public, MEMBERS), object(secret, MEMBERS)]
 }
 
+/// A frame of the hello dialect, or nearly.
+fn frame() -> impl Strategy<Value = String> {
+    const MEMBERS: &[&str] =
+        &["op", "jwt", "token", "session_id", "request_id", "name", "jsonrpc", "id", "method", "JWT"];
+    let text =
+        prop_oneof!["\"(hello|call_tool|list_tools|initialize|a.b.c|2.0)\"".prop_map(String::from), value(),];
+    let member =
+        (prop::sample::select(MEMBERS), text).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+    let op = prop::sample::select(&["\"op\":\"hello\"", "\"op\":\"call_tool\"", "\"jsonrpc\":\"2.0\""][..]);
+    (op, proptest::collection::vec(member, 0..4))
+        .prop_map(|(op, members)| format!("{{{}}}", [vec![op.to_owned()], members].concat().join(",")))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -169,6 +182,11 @@ proptest! {
     }
 
     #[test]
+    fn a_frame_that_is_read_reads_the_same_for_everybody(frame in frame(), odd in some_noise()) {
+        property::first_frame(&noise(frame, &odd));
+    }
+
+    #[test]
     fn an_accepted_header_is_one_scheme_and_one_token(
         scheme in "[Bb][Ee]arer|Basic|bearer:|", blank in "[ \\t]{0,3}", token in "[A-Za-z0-9._~+/=-]{0,20}[ ,\"\u{e9}]?", odd in some_noise()
     ) {
@@ -192,5 +210,7 @@ fn the_properties_are_reached() {
     assert!(property::token(minted.as_bytes()));
     assert!(property::jwks(br#"{"keys":[{"kty":"oct","alg":"HS256","kid":"s","k":"WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo"}]}"#));
     assert!(property::authorization(b"Bearer a.b.c"));
+    assert!(property::first_frame(br#"{"op":"hello","jwt":"a.b.c"}"#));
+    assert!(property::first_frame(br#"{"op":"call_tool","name":"a","request_id":"r"}"#));
     assert!(!property::token(b"") && !property::jwks(b"") && !property::authorization(b""));
 }

@@ -11,7 +11,7 @@ use hallpass_core::jwks::parse_set;
 use hallpass_core::keys::{Algorithm, JtiRule, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::snapshot::{Authority, TokenType};
-use hallpass_core::{Bearer, Denial, Signed, TokenDigest, UnixTime, check_signature};
+use hallpass_core::{Bearer, Denial, FirstFrame, OpFrame, Signed, TokenDigest, UnixTime, check_signature};
 use serde_json::Value;
 
 /// The secret that signs whatever it is given: without it, next to nothing would be accepted.
@@ -199,4 +199,35 @@ pub(crate) fn authorization(data: &[u8]) -> bool {
     assert!(words.next().is_none() && (1..=8192).contains(&token.len()));
     assert!(TokenDigest::of(token).matches(&bearer.digest()));
     true
+}
+
+/// `data` as a WebSocket's first frame, and as a later one of the hello dialect: what is taken for a credential, a tool or
+/// an id is that for a careless reader too. One that reads nothing is asked nothing.
+pub(crate) fn first_frame(data: &[u8]) -> bool {
+    let careless: Option<Value> = serde_json::from_slice(data).ok();
+    let first = FirstFrame::read(data);
+    let later = OpFrame::parse(data);
+    let Some(careless) = careless else { return first.is_ok() || later.is_ok() };
+    let text = |name: &str| careless[name].as_str();
+    match &first {
+        Ok(FirstFrame::Hello(hello)) => {
+            assert_eq!(text("op"), Some("hello"));
+            assert!(careless.get("jsonrpc").is_none());
+            assert_eq!(hello.jwt.as_deref(), text("jwt").filter(|jwt| !jwt.is_empty()));
+            assert_eq!(hello.token.as_deref(), text("token").filter(|token| !token.is_empty()));
+        }
+        Ok(FirstFrame::JsonRpc { id, is_initialize }) => {
+            assert!(careless.get("jsonrpc").is_some() && text("op") != Some("hello"));
+            assert_eq!(id.map(|id| serde_json::from_str::<Value>(id).unwrap()).as_ref(), careless.get("id"));
+            assert_eq!(*is_initialize, text("method") == Some("initialize"));
+        }
+        Err(_) => {}
+    }
+    if let Ok(frame) = &later {
+        assert_eq!(Some(&*frame.op), text("op"));
+        assert_eq!(frame.name.as_deref(), text("name"));
+        let id = frame.request_id.map(|id| serde_json::from_str::<Value>(id).unwrap());
+        assert_eq!(id.as_ref(), careless.get("request_id").filter(|id| !id.is_null()));
+    }
+    first.is_ok() || later.is_ok()
 }

@@ -125,6 +125,32 @@ pub(crate) struct Case {
     pub(crate) reason_alt: Vec<String>,
     #[serde(default)]
     pub(crate) expect_claims: Map<String, Value>,
+    pub(crate) state: Option<State>,
+}
+
+/// What a server of the hello dialect is told beside its profile.
+#[derive(Clone, Deserialize)]
+pub(crate) struct State {
+    pub(crate) grace: GracePeriod,
+    #[serde(default)]
+    pub(crate) legacy_shared_token: String,
+    /// By which credential somebody is let in.
+    pub(crate) expect_mode: Option<Mode>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum GracePeriod {
+    Off,
+    Active,
+    Ended,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    Jwt,
+    Legacy,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -139,7 +165,11 @@ pub(crate) enum Expect {
 pub(crate) enum Input {
     Token(TokenText),
     Http(HttpRequest),
-    WsFirstFrame {},
+    WsFirstFrame {
+        value: String,
+    },
+    #[serde(other)]
+    Unknown,
 }
 
 /// A token: text, bytes in base64, or pieces to put together.

@@ -2,19 +2,22 @@
 //! Nothing about a case is built in: profiles, keys, clock, states and limits come from the files.
 //!
 //! A `token` case goes through the library, and, where a header can carry it, through the listener as well; an `http`
-//! case through the listener, over a raw socket. Besides outcome and reason it is checked that the server behind sees
+//! case through the listener, over a raw socket; a `ws_first_frame` case through the listener, by a WebSocket client, with
+//! a daemon of the hello dialect behind. Besides outcome and reason it is checked that the server behind sees
 //! what is accepted and nothing else, that no other connection is opened, that every case is quick and needs little
 //! memory, that nothing of a token is in the answer, in the record or before the server behind, and that all callers
 //! whose token no key signed get one and the same answer.
 
 mod failure;
 mod file;
+mod first_frame;
 mod library;
 mod limits;
 mod reason;
 mod report;
 mod request;
 mod run;
+mod socket;
 mod stage;
 mod upstream;
 mod watch;

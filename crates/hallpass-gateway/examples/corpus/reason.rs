@@ -1,6 +1,6 @@
 //! The corpus's classes of reasons, and which of them each of our refusals is: the one table for that.
 
-use hallpass_core::Denial;
+use hallpass_core::{ClientName, Denial, FirstFrameFault, UnixTime};
 
 /// A refusal in the corpus's words.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub(crate) fn class_of(denial: &Denial) -> Class {
         Denial::NotAdopted | Denial::GraceOver { .. } | Denial::HasMoved { .. } => {
             signed("legacy_not_allowed")
         }
+        Denial::JwtRequired => unsigned("jwt_required"),
+        Denial::WrongSharedSecret => unsigned("bad_legacy_token"),
+        Denial::FirstFrame(_) => unsigned("malformed_frame"),
         Denial::OtherClientsPath { .. }
         | Denial::PolicyDenied { .. }
         | Denial::TooFast { .. }
@@ -64,10 +67,49 @@ pub(crate) fn class_of(denial: &Denial) -> Class {
         | Denial::BodyCutShort
         | Denial::BodyTooSlow
         | Denial::Envelope(_)
+        | Denial::UpgradeWanted
         | Denial::HeaderMismatch { .. }
         | Denial::ForeignSession
         | Denial::TooManyInFlight
         | Denial::LogUnavailable
         | Denial::Internal => Class { name: None, vouched: true },
     }
+}
+
+/// The class of a reason that the log names, if a first frame can be its cause.
+pub(crate) fn class_of_code(code: &str) -> Option<&'static str> {
+    let (at, client) = (UnixTime::from_seconds(0), ClientName::new("any").ok()?);
+    let named = || client.clone();
+    let causes = [
+        Denial::NoCredential,
+        Denial::SeveralCredentials,
+        Denial::TokenTooLong,
+        Denial::MalformedToken,
+        Denial::HeaderMember { member: "any" },
+        Denial::WrongType,
+        Denial::UnknownKey,
+        Denial::WrongAlgorithm,
+        Denial::BadSignature,
+        Denial::WrongIssuer,
+        Denial::ClaimMissing { claim: "any" },
+        Denial::ClaimMalformed { claim: "any" },
+        Denial::ClaimValue { claim: "any" },
+        Denial::WrongAudience,
+        Denial::Expired { at, client: None },
+        Denial::NotYetValid,
+        Denial::IssuedInFuture,
+        Denial::LifetimeTooLong,
+        Denial::UnknownToken,
+        Denial::NotAdopted,
+        Denial::OtherTokenOfKnownId,
+        Denial::OtherSubject { client: named() },
+        Denial::Revoked { at, client: named() },
+        Denial::Replaced { at, client: named() },
+        Denial::ClientDisabled { client: named() },
+        Denial::JwtRequired,
+        Denial::WrongSharedSecret,
+        Denial::GraceOver { at },
+        Denial::FirstFrame(FirstFrameFault::NotJson),
+    ];
+    causes.iter().find(|denial| denial.code() == code).and_then(|denial| class_of(denial).name)
 }

@@ -56,7 +56,11 @@ pub(crate) fn authorization(case: &HttpRequest) -> Vec<&str> {
 
 /// Everything in the request that has the form of a token, headers first, each once.
 pub(crate) fn tokens(case: &HttpRequest) -> Vec<&str> {
-    let texts = case.headers.iter().map(|(_, value)| value.as_str()).chain([case.target.as_str()]);
+    tokens_in(case.headers.iter().map(|(_, value)| value.as_str()).chain([case.target.as_str()]))
+}
+
+/// Everything in these texts that has the form of a token, each once.
+pub(crate) fn tokens_in<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut tokens = Vec::new();
     for run in texts.flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c))) {
         if run.matches('.').count() == 2 && run.len() > 40 && !tokens.contains(&run) {

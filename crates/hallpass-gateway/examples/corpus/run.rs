@@ -6,6 +6,7 @@ use crate::library::{verdict, verdict_on_headers};
 use crate::reason::class_of;
 use crate::report::{Report, Result as CaseResult, note};
 use crate::request;
+use crate::socket::SocketWire;
 use crate::stage::{Stage, not_told};
 use crate::watch::{Canaries, Peak, foreign_sockets, leaves_trace};
 use crate::wire::{Exchange, Wire};
@@ -16,9 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// No case may take longer, whatever its size.
-const TIME_MOST: Duration = Duration::from_millis(50);
+pub(crate) const TIME_MOST: Duration = Duration::from_millis(50);
 /// A slow measurement is taken again before it is believed: the machine has other work.
-const TAKES: usize = 5;
+pub(crate) const TAKES: usize = 5;
 /// No case may make the process grow by more. Loose: it has other threads.
 const GROWTH_MOST_KIB: u64 = 4096;
 
@@ -26,12 +27,14 @@ type Verdict = Result<Arc<Signed>, Denial>;
 
 /// One file being run.
 pub(crate) struct Run<'a> {
-    corpus: &'a Corpus,
+    pub(crate) corpus: &'a Corpus,
     stages: BTreeMap<&'a str, Result<Stage, String>>,
     wire: Option<Wire>,
+    /// Started by the first case that needs it.
+    pub(crate) sockets: Option<SocketWire>,
     /// What the first caller saw whose token no key had signed.
     uniform: Option<String>,
-    accepted: usize,
+    pub(crate) accepted: usize,
     canaries: usize,
     not_carried: Vec<&'a str>,
 }
@@ -52,7 +55,16 @@ impl<'a> Run<'a> {
             }
             None => None,
         };
-        Ok(Self { corpus, stages, wire, uniform: None, accepted: 0, canaries: 0, not_carried: Vec::new() })
+        Ok(Self {
+            corpus,
+            stages,
+            wire,
+            sockets: None,
+            uniform: None,
+            accepted: 0,
+            canaries: 0,
+            not_carried: Vec::new(),
+        })
     }
 
     pub(crate) async fn all(mut self, report: &mut Report) {
@@ -77,10 +89,13 @@ impl<'a> Run<'a> {
         if let Some(finding) = self.foreign_sockets() {
             report.fault(finding);
         }
-        let late = match self.wire {
+        let mut late = match self.wire {
             Some(wire) => wire.end().await.len(),
             None => 0,
         };
+        if let Some(sockets) = self.sockets {
+            late += sockets.end().await.len();
+        }
         if late > 0 {
             report.fault(format!("the server behind saw {late} requests after their answers"));
         }
@@ -106,7 +121,8 @@ impl<'a> Run<'a> {
         let result = match &case.input {
             Input::Token(text) => self.token(case, &stage, text).await,
             Input::Http(request) => self.http(case, &stage, request).await,
-            Input::WsFirstFrame {} => CaseResult::Skipped("there is no WebSocket gate yet"),
+            Input::WsFirstFrame { value } => self.first_frame(case, &stage, value).await,
+            Input::Unknown => CaseResult::Skipped("their kind of input is not known here"),
         };
         self.stages.insert(name, Ok(stage));
         result
@@ -164,7 +180,9 @@ impl<'a> Run<'a> {
 
     fn foreign_sockets(&self) -> Option<String> {
         let wire = self.wire.as_ref()?;
-        match foreign_sockets(&[wire.address(), wire.upstream_address()]) {
+        let mut own = vec![wire.address(), wire.upstream_address()];
+        own.extend(self.sockets.iter().flat_map(SocketWire::addresses));
+        match foreign_sockets(&own) {
             Ok(foreign) if foreign.is_empty() => None,
             Ok(foreign) => Some(format!("the process has other sockets: {}", foreign.join(", "))),
             Err(error) => Some(format!("the process's sockets cannot be listed: {error}")),
@@ -215,7 +233,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn not(why: &str) -> CaseResult {
+pub(crate) fn not(why: &str) -> CaseResult {
     CaseResult::Not(vec![why.to_owned()])
 }
 
@@ -244,7 +262,7 @@ fn is_expected(case: &Case, denial: &Denial) -> bool {
     reasons.peek().is_none() || reasons.any(|reason| class == Some(reason))
 }
 
-fn expected(case: &Case) -> String {
+pub(crate) fn expected(case: &Case) -> String {
     match case.expect {
         Expect::Accept => "accept".to_owned(),
         Expect::Reject => {
@@ -312,7 +330,7 @@ fn same_reason(outcome: &Verdict, exchange: &Exchange) -> Option<String> {
     (wanted != got).then(|| format!("wire: the log says {got:?}, and the library said {wanted:?}"))
 }
 
-fn bounded(place: &str, took: Duration, peak: &Peak) -> Vec<String> {
+pub(crate) fn bounded(place: &str, took: Duration, peak: &Peak) -> Vec<String> {
     let slow = (took >= TIME_MOST).then(|| format!("{place}: it took {took:?}"));
     let growth = peak.growth_kib().filter(|growth| *growth > GROWTH_MOST_KIB);
     slow.into_iter()

@@ -5,10 +5,11 @@
 //! tokens are known by `legacy_fingerprints_sha256` and by nothing else, so that a leaked secret mints none. A profile
 //! without a `registry` has every token registered that one of its keys signed, whether the case expects it or not.
 
-use crate::file::{Corpus, Keys, Profile, Registry, Status};
+use crate::file::{Corpus, GracePeriod, Keys, Profile, Registry, State, Status};
+use hallpass_core::grace::{Grace, GraceTerms, TagKey};
 use hallpass_core::keys::{JtiRule, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
-use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenState, TokenType};
+use hallpass_core::snapshot::{Authority, Client, ServerScope, TokenRecord, TokenState, TokenType};
 use hallpass_core::strict_json::Json;
 use hallpass_core::{
     Bearer, ClientName, Denial, Signed, Snapshot, Subject, TokenDigest, TokenId, UnixTime, check_signature,
@@ -72,6 +73,27 @@ impl Stage {
         };
         let snapshot = Snapshot::new(1, self.authority.clone(), clients, tokens);
         Ok(snapshot.with_adopted_until(UnixTime::from_seconds(cut_off)))
+    }
+
+    /// The same with a former set-up's shared token in this state.
+    pub(crate) fn snapshot_with(&self, shown: &[&str], state: &State) -> Result<Snapshot, String> {
+        let snapshot = self.snapshot(shown)?;
+        let until = match state.grace {
+            GracePeriod::Off => return Ok(snapshot),
+            GracePeriod::Active => self.now.plus(1),
+            GracePeriod::Ended => self.now,
+        };
+        let key = TagKey::new(&[7; 32]);
+        let terms = GraceTerms {
+            period: 1,
+            tag: key.tag(state.legacy_shared_token.as_bytes()),
+            until,
+            ended_at: None,
+            servers: ServerScope::All,
+            policy: None,
+            strict_after_migration: false,
+        };
+        Ok(snapshot.with_grace(Grace::new(terms, key, UnixTime::from_seconds(0))))
     }
 
     fn signed(&self, token: &str) -> Result<Signed, Denial> {

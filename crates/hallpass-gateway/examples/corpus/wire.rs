@@ -3,7 +3,7 @@
 use crate::upstream::{Upstream, find, header, length_of};
 use hallpass_core::session::SessionKey;
 use hallpass_core::{Event, ServerName, Snapshot};
-use hallpass_gateway::{Gateway, GatewayConfig, Limits};
+use hallpass_gateway::{Gateway, GatewayConfig, Limits, Random};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -72,11 +72,15 @@ impl Wire {
         let upstream = Upstream::start().await?;
         let url = format!("http://{}/mcp", upstream.address).parse().map_err(io::Error::other)?;
         let server = ServerName::new("corpus").map_err(io::Error::other)?;
+        let behind = hallpass_gateway::Upstream { url, credential: None, legacy_token: None };
         let config = GatewayConfig {
             workers: 1,
             hosts,
             origins,
-            servers: BTreeMap::from([(server, hallpass_gateway::Upstream { url, credential: None })]),
+            servers: BTreeMap::from([(server, behind)]),
+            entrances: Vec::new(),
+            // It is for WebSockets, and here are none.
+            random: Random::new(|bytes| bytes.fill(7)),
             session_key: SessionKey::new(&[7; 32]),
             request_prefix: "corpus".into(),
             limits: Limits::default(),

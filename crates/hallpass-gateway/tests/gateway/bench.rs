@@ -1,6 +1,6 @@
 //! What every test needs: an authority that mints tokens, snapshots by hand, a recording server, a raw client.
 
-use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use hallpass_core::claims::Draft;
 use hallpass_core::encoding::base64url;
@@ -9,7 +9,7 @@ use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
 use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenState, TokenType};
 use hallpass_core::{ClientName, Event, ServerName, Snapshot, Subject, TokenDigest, UnixTime};
-use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Upstream};
+use hallpass_gateway::{Clock, Entrance, Gateway, GatewayConfig, Limits, Random, Upstream};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -92,6 +92,10 @@ pub(crate) fn name(text: &str) -> ClientName {
     ClientName::new(text).unwrap()
 }
 
+pub(crate) fn server(text: &str) -> ServerName {
+    ServerName::new(text).unwrap()
+}
+
 fn subject(client: &str) -> Subject {
     Subject::new(&format!("{client}@clients.test")).unwrap()
 }
@@ -121,6 +125,9 @@ pub(crate) struct Plan {
     pub(crate) origins: Vec<String>,
     pub(crate) credential: Option<&'static str>,
     pub(crate) event_places: usize,
+    /// More servers, and listeners of their own.
+    pub(crate) more: Vec<(&'static str, Upstream)>,
+    pub(crate) entrances: Vec<(&'static str, std::net::TcpListener)>,
 }
 
 impl Default for Plan {
@@ -133,6 +140,8 @@ impl Default for Plan {
             origins: Vec::new(),
             credential: None,
             event_places: 1000,
+            more: Vec::new(),
+            entrances: Vec::new(),
         }
     }
 }
@@ -144,20 +153,26 @@ impl Bench {
     }
 
     pub(crate) async fn with(plan: Plan) -> Self {
-        let server = Server::start().await;
+        let raw_server = Server::start().await;
         let mint = Mint::new("hp-test");
         let (ann, bob) = (mint.token("ann", "jti-ann"), mint.token("bob", "jti-bob"));
         let snapshot = snapshot(&mint, [client("ann"), client("bob")], [&ann, &bob].map(active));
-        let url = plan.url.unwrap_or_else(|| format!("http://{}/upstream/mcp", server.address));
+        let url = plan.url.unwrap_or_else(|| format!("http://{}/upstream/mcp", raw_server.address));
         let servers = plan.servers.iter().map(|name| {
             let credential = plan.credential.map(HeaderValue::from_static);
-            (ServerName::new(name).unwrap(), Upstream { url: url.parse().unwrap(), credential })
+            (server(name), Upstream { url: url.parse().unwrap(), credential, legacy_token: None })
         });
+        let more = plan.more.into_iter().map(|(name, upstream)| (server(name), upstream));
+        let entrances = plan.entrances.into_iter();
         let config = GatewayConfig {
             workers: 2,
             hosts: plan.hosts,
             origins: plan.origins,
-            servers: servers.collect::<BTreeMap<_, _>>(),
+            servers: servers.chain(more).collect::<BTreeMap<_, _>>(),
+            entrances: entrances
+                .map(|(name, listener)| Entrance { listener, server: server(name) })
+                .collect(),
+            random: Random::new(|bytes| SystemRandom::new().fill(bytes).unwrap()),
             session_key: SessionKey::new(&[9; 32]),
             request_prefix: "run1".into(),
             limits: plan.limits,
@@ -177,7 +192,7 @@ impl Bench {
         let (sender, events) = mpsc::channel(plan.event_places);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let gateway = Gateway::start(listener, config, Arc::new(snapshot), clock, sender).unwrap();
-        Self { gateway, mint, ann, bob, events, server, now_ms }
+        Self { gateway, mint, ann, bob, events, server: raw_server, now_ms }
     }
 
     pub(crate) fn publish(&self, clients: impl IntoIterator<Item = Client>, tokens: Vec<Record>) {
@@ -373,6 +388,11 @@ impl Wire {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
+    /// Sends to somebody who may have hung up already.
+    pub(crate) async fn try_send(&mut self, text: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(text.as_ref()).await;
+    }
+
     /// Sends, and takes the whole answer.
     pub(crate) async fn ask(&mut self, text: impl AsRef<[u8]>) -> Reply {
         self.send(text).await;
@@ -381,6 +401,11 @@ impl Wire {
 
     pub(crate) async fn reply(&mut self) -> Reply {
         let head = self.reply_head().await;
+        self.reply_after(head).await
+    }
+
+    /// The rest of an answer whose head is here.
+    pub(crate) async fn reply_after(&mut self, head: String) -> Reply {
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let body = soon(self.body(&head)).await;
         Reply { status, head, body }
@@ -427,7 +452,7 @@ impl Wire {
         body
     }
 
-    async fn until(&mut self, end: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) async fn until(&mut self, end: &[u8]) -> Option<Vec<u8>> {
         loop {
             if let Some(at) = self.seen.windows(end.len()).position(|window| window == end) {
                 return Some(self.seen.drain(..at + end.len()).collect());
@@ -438,7 +463,7 @@ impl Wire {
         }
     }
 
-    async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
+    pub(crate) async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.seen.len() < length {
             if !self.more().await {
                 return None;

@@ -16,3 +16,4 @@ mod shown;
 mod smuggled;
 mod stale;
 mod streamed;
+mod ws;

@@ -10,7 +10,7 @@ use super::message::Id;
 
 /// A line of standard input that is not one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Garbage {
+pub(crate) enum Garbage {
     TooLong,
     NotUtf8,
     NotJson,
@@ -56,7 +56,7 @@ pub(super) enum Failure {
 
 /// What is wrong with the place the token is read from.
 #[derive(Clone, Debug)]
-pub(super) enum TokenProblem {
+pub(crate) enum TokenProblem {
     Missing(PathBuf),
     Unreadable(PathBuf, String),
     NotAFile(PathBuf),
@@ -68,7 +68,7 @@ pub(super) enum TokenProblem {
 
 /// Where the token is read from.
 #[derive(Clone, Debug)]
-pub(super) enum TokenPlace {
+pub(crate) enum TokenPlace {
     File(PathBuf),
     Environment,
 }
@@ -139,11 +139,11 @@ impl Refusal {
 
 impl Garbage {
     /// The JSON-RPC answer, to `null` because the line's id cannot be known for sure.
-    pub(super) fn answer(self) -> Bytes {
+    pub(crate) fn answer(self) -> Bytes {
         answer("null", &error_object(self.code(), &self.to_string()))
     }
 
-    pub(super) fn answer_to(self, id: &Id) -> Bytes {
+    pub(crate) fn answer_to(self, id: &Id) -> Bytes {
         answer(&id.raw, &error_object(self.code(), &self.to_string()))
     }
 

@@ -8,13 +8,13 @@ const LIMIT: usize = 16 * 1024 * 1024;
 
 /// A line of input, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Text(Vec<u8>),
     TooLong,
 }
 
 /// The lines of a reader.
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: R,
     // What was read of a line stays here, so that a dropped `next` loses nothing.
     line: Vec<u8>,
@@ -22,12 +22,12 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self { input, line: Vec::new(), is_too_long: false }
     }
 
     /// The next line; a last one needs no line end. `None` at the end.
-    pub(super) async fn next(&mut self) -> io::Result<Option<Line>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             let ready = self.input.fill_buf().await?;
             if ready.is_empty() {

@@ -14,9 +14,9 @@ const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// A request id: the bytes the client wrote, and a form in which equal ids are equal text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Id {
-    pub(super) raw: Box<str>,
-    pub(super) key: Box<str>,
+pub(crate) struct Id {
+    pub(crate) raw: Box<str>,
+    pub(crate) key: Box<str>,
 }
 
 impl Id {
@@ -42,7 +42,7 @@ fn number_key(text: &str) -> Option<String> {
 
 /// What a message is in the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Request(Id),
     Notification,
     Response,
@@ -50,14 +50,14 @@ pub(super) enum Kind {
 
 /// One message of the client, with what the bridge must know of it.
 #[derive(Debug)]
-pub(super) struct Message {
-    pub(super) bytes: Bytes,
-    pub(super) kind: Kind,
-    pub(super) method: Box<str>,
+pub(crate) struct Message {
+    pub(crate) bytes: Bytes,
+    pub(crate) kind: Kind,
+    pub(crate) method: Box<str>,
     /// The revision in `_meta`: present in the modern era only.
-    pub(super) version: Option<Box<str>>,
+    pub(crate) version: Option<Box<str>>,
     /// For `notifications/cancelled`: what is cancelled.
-    pub(super) cancels: Option<Id>,
+    pub(crate) cancels: Option<Id>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +93,7 @@ pub(super) struct Params<'a> {
 
 impl Message {
     /// Parses one line of standard input.
-    pub(super) fn parse(line: Vec<u8>) -> Result<Self, Garbage> {
+    pub(crate) fn parse(line: Vec<u8>) -> Result<Self, Garbage> {
         let text = std::str::from_utf8(&line).map_err(|_| Garbage::NotUtf8)?;
         let envelope = envelope(text)?;
         let id = match envelope.id {
@@ -116,14 +116,14 @@ impl Message {
         Ok(Self { kind, method, version, cancels, bytes: Bytes::from(line) })
     }
 
-    pub(super) fn id(&self) -> Option<&Id> {
+    pub(crate) fn id(&self) -> Option<&Id> {
         match &self.kind {
             Kind::Request(id) => Some(id),
             Kind::Notification | Kind::Response => None,
         }
     }
 
-    pub(super) fn is_modern(&self) -> bool {
+    pub(crate) fn is_modern(&self) -> bool {
         self.version.is_some() && &*self.method != "initialize"
     }
 
@@ -211,7 +211,7 @@ fn is_error(raw: &RawValue) -> bool {
 }
 
 /// The same JSON on one line: in valid JSON a line break stands only between tokens.
-pub(super) fn one_line(text: Bytes) -> Bytes {
+pub(crate) fn one_line(text: Bytes) -> Bytes {
     if !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return text;
     }

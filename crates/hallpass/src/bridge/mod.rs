@@ -9,18 +9,18 @@
 
 mod call;
 mod delivery;
-mod failure;
+pub(crate) mod failure;
 mod gateway;
-mod lines;
+pub(crate) mod lines;
 mod listener;
-mod message;
+pub(crate) mod message;
 mod modern;
-mod output;
+pub(crate) mod output;
 mod pending;
 mod session;
 mod sse;
 mod stream;
-mod token;
+pub(crate) mod token;
 mod tool_headers;
 mod traffic;
 

@@ -8,15 +8,15 @@ use tokio::task::JoinHandle;
 const WAITING_LINES: usize = 64;
 
 /// The way to standard output. A call that is dropped while it waits has written nothing of its line.
-pub(super) struct Output {
+pub(crate) struct Output {
     lines: mpsc::Sender<Bytes>,
     /// Rings for each line.
-    pub(super) progress: Notify,
+    pub(crate) progress: Notify,
 }
 
 impl Output {
     /// Starts the writer; it ends when the output is dropped or nobody reads any more.
-    pub(super) fn start(writer: impl AsyncWrite + Unpin + Send + 'static) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(writer: impl AsyncWrite + Unpin + Send + 'static) -> (Self, JoinHandle<()>) {
         let (lines, waiting) = mpsc::channel(WAITING_LINES);
         let writer = tokio::spawn(async move {
             // An error means that the reader is gone: the closed channel tells the bridge.
@@ -26,13 +26,13 @@ impl Output {
     }
 
     /// Nothing is said when the reader is gone: the bridge ends by itself then.
-    pub(super) async fn line(&self, line: Bytes) {
+    pub(crate) async fn line(&self, line: Bytes) {
         self.progress.notify_one();
         let _ = self.lines.send(line).await;
     }
 
     /// Waits until nobody reads standard output any more.
-    pub(super) async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.lines.closed().await;
     }
 }

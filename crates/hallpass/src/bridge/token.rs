@@ -39,7 +39,7 @@ impl TokenSource {
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenProblem> {
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenProblem> {
     let problem = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => TokenProblem::Missing(path.to_owned()),
         _ => TokenProblem::Unreadable(path.to_owned(), error.to_string()),
@@ -63,7 +63,8 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenProblem> {
     Ok(bytes)
 }
 
-fn bearer(bytes: &[u8], place: impl FnOnce() -> TokenPlace) -> Result<HeaderValue, TokenProblem> {
+/// The token in what was read: one line of visible ASCII, without its end.
+pub(crate) fn token_in(bytes: &[u8], place: impl FnOnce() -> TokenPlace) -> Result<&[u8], TokenProblem> {
     let token = bytes.strip_suffix(b"\n").map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     if token.is_empty() {
         return Err(TokenProblem::Empty(place()));
@@ -71,6 +72,11 @@ fn bearer(bytes: &[u8], place: impl FnOnce() -> TokenPlace) -> Result<HeaderValu
     if !token.iter().all(u8::is_ascii_graphic) {
         return Err(TokenProblem::Malformed(place()));
     }
+    Ok(token)
+}
+
+fn bearer(bytes: &[u8], place: impl Fn() -> TokenPlace) -> Result<HeaderValue, TokenProblem> {
+    let token = token_in(bytes, &place)?;
     let mut header = Zeroizing::new(Vec::with_capacity(token.len() + 7));
     header.extend_from_slice(b"Bearer ");
     header.extend_from_slice(token);

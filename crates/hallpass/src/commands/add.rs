@@ -36,7 +36,8 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
     let client = wanted(add, name, &settings, known.client.as_ref(), policy)?;
     let program = own_program()?;
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings { home: &context.home, servers: &servers, program: &program, leaving: &[] };
+    let around =
+        Surroundings { home: &context.home, servers: &servers, program: &program, leaving: &[], shim: false };
     let plan = ClientPlan::make(client, &known, &around, Wish::WhatIsMissing, clock::now())?;
     let mut all = super::roster::plans(
         &context.home,

@@ -2,7 +2,7 @@
 
 use super::policies::PolicyPlan;
 use super::remove::Removal;
-use super::roster::{Chosen, plans};
+use super::roster::{Asked, Chosen, plans, plans_with};
 use super::{Context, changes};
 use crate::cli::Consent;
 use crate::fault::{Doing, Fault, Result};
@@ -12,8 +12,22 @@ use crate::settings::Settings;
 use hallpass_core::ClientName;
 use std::path::Path;
 
+/// What an `apply` does besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Besides {
+    /// Clients that the file does not name are removed.
+    pub(super) prune: bool,
+    /// A former set-up's shim is replaced.
+    pub(super) shim: bool,
+}
+
 /// Makes the store and the clients' files match the configuration.
-pub(super) async fn run(context: &Context, file: Option<&Path>, prune: bool, consent: Consent) -> Result<()> {
+pub(super) async fn run(
+    context: &Context,
+    file: Option<&Path>,
+    besides: Besides,
+    consent: Consent,
+) -> Result<()> {
     let settings = context.settings(file)?;
     if settings.file.is_none() {
         return Err(Fault::new("there is no hallpass.toml, here or in the home")
@@ -25,8 +39,18 @@ pub(super) async fn run(context: &Context, file: Option<&Path>, prune: bool, con
     if !consent.dry_run {
         installation.mend().await?;
     }
-    let removals = if prune { unnamed(&installation, &settings).await? } else { Vec::new() };
-    apply(context, &installation, &settings, removals, consent).await
+    let removals = if besides.prune { unnamed(&installation, &settings).await? } else { Vec::new() };
+    let change = Change { removals, shim: besides.shim };
+    apply(context, &installation, &settings, change, consent).await
+}
+
+/// What changes besides what is missing.
+#[derive(Default)]
+pub(super) struct Change {
+    /// Who goes.
+    removals: Vec<Removal>,
+    /// A former set-up's shim is replaced.
+    shim: bool,
 }
 
 /// Plan, show, ask, do. The home is locked and mended by the caller.
@@ -34,12 +58,14 @@ pub(super) async fn apply(
     context: &Context,
     installation: &Installation,
     settings: &Settings,
-    removals: Vec<Removal>,
+    change: Change,
     consent: Consent,
 ) -> Result<()> {
+    let Change { removals, shim } = change;
     let leaving: Vec<ClientName> = removals.iter().map(|removal| removal.client.name.clone()).collect();
     let chosen = Chosen::Without(&leaving);
-    let plans = plans(&context.home, Some(installation), settings, chosen, Wish::WhatIsMissing).await?;
+    let asked = Asked { chosen, wish: Wish::WhatIsMissing, shim };
+    let plans = plans_with(&context.home, Some(installation), settings, asked).await?;
     let policies = PolicyPlan::make(Some(installation), settings, &plans, &leaving).await?;
     if changes::agree_with(context, &policies, &plans, &removals, consent)? {
         changes::carry_out_with(context, installation, settings, &policies, &plans, &removals).await?;

@@ -46,6 +46,9 @@ pub(super) fn agree_with(
     for plan in plans {
         context.output.line(describe(plan));
     }
+    if let Some(offer) = shim_offer(plans) {
+        context.output.line(offer);
+    }
     let changes = policies.changes_something()
         || !removals.is_empty()
         || plans.iter().any(ClientPlan::changes_something);
@@ -182,6 +185,18 @@ fn describe(plan: &ClientPlan) -> String {
     }
 }
 
+/// What a person may want who takes over a former set-up.
+fn shim_offer(plans: &[ClientPlan]) -> Option<String> {
+    let names: Vec<&str> =
+        plans.iter().filter(|plan| plan.could_be_shim).map(|plan| plan.client.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "offer: `hallpass apply --shim` puts `hallpass shim` in the place of the Python shim of {}; only `command` changes",
+            names.join(", ")
+        )
+    })
+}
+
 /// The turn of a plan after which two tokens are good for a while.
 fn overlapping(plan: &ClientPlan) -> Option<&Turn> {
     let TokenStep::Rotate(turn) = &plan.step else { return None };
@@ -223,10 +238,11 @@ fn place(plan: &ClientPlan) -> String {
     };
     let paths: Vec<String> = plan.target.paths().iter().map(ToString::to_string).collect();
     let how = match &plan.target.shape {
-        Shape::Variable(_) => {
+        Shape::Variable { shim, .. } => {
             let replaced =
                 if plan.standing.foreign { ", in place of what stands there (kept sealed)" } else { "" };
-            format!("the token itself{replaced}; the file becomes 0600")
+            let shim = shim.as_ref().map_or("", |_| ", and `hallpass shim` as its `command`");
+            format!("the token itself{replaced}{shim}; the file becomes 0600")
         }
         Shape::Bridge { token_file, .. } => {
             format!("a bridge without a secret; the token in {}", token_file.display())

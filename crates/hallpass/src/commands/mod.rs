@@ -20,6 +20,7 @@ mod roster;
 mod rotate;
 mod scan;
 mod serve;
+mod shim;
 mod status;
 mod switch;
 mod take_over;
@@ -98,6 +99,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         }
         Command::Man { dir } => return manual::pages(dir.as_deref()),
         Command::Tour { keep } => return crate::tour::run(keep.as_deref(), output).await,
+        Command::Shim(shim) => return shim::run(shim).await,
         _ => {}
     }
     let home = Home::locate(cli.global.home.as_deref())?;
@@ -109,7 +111,7 @@ pub async fn run(cli: Cli) -> Result<()> {
 
 async fn dispatch(context: &Context, command: Command) -> Result<()> {
     match command {
-        Command::Completions { .. } | Command::Man { .. } | Command::Tour { .. } => Ok(()),
+        Command::Completions { .. } | Command::Man { .. } | Command::Tour { .. } | Command::Shim(_) => Ok(()),
         Command::Up { consent, listen, roster } => {
             up::run(context, consent, &listen, roster.config.as_deref()).await
         }
@@ -121,8 +123,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         }
         Command::Keys { command } => keys::run(context, &command).await,
         Command::Add(add) => add::run(context, &add).await,
-        Command::Apply { file, prune, consent, roster } => {
-            apply::run(context, file.as_deref().or(roster.config.as_deref()), prune, consent).await
+        Command::Apply { file, prune, shim, consent, roster } => {
+            let besides = apply::Besides { prune, shim };
+            apply::run(context, file.as_deref().or(roster.config.as_deref()), besides, consent).await
         }
         Command::Issue { who, print, consent, roster } => {
             issue::run(context, &who, print, consent, roster.config.as_deref()).await

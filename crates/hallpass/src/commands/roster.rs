@@ -97,9 +97,31 @@ pub(super) async fn plans(
     chosen: Chosen<'_>,
     wish: Wish,
 ) -> Result<Vec<ClientPlan>> {
+    plans_with(home, installation, settings, Asked { chosen, wish, shim: false }).await
+}
+
+/// What is planned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    /// For whom.
+    pub(super) chosen: Chosen<'a>,
+    /// What.
+    pub(super) wish: Wish,
+    /// Whether a former set-up's shim is replaced.
+    pub(super) shim: bool,
+}
+
+/// The same, and perhaps a former set-up's shim is replaced.
+pub(super) async fn plans_with(
+    home: &Home,
+    installation: Option<&Installation>,
+    settings: &Settings,
+    asked: Asked<'_>,
+) -> Result<Vec<ClientPlan>> {
+    let Asked { chosen, wish, shim } = asked;
     let program = own_program()?;
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings { home, servers: &servers, program: &program, leaving: chosen.leaving() };
+    let around = Surroundings { home, servers: &servers, program: &program, leaving: chosen.leaving(), shim };
     let mut plans = Vec::new();
     for (client, known) in clients(installation, settings, chosen.leaving()).await? {
         if client.app == UNPLACED {

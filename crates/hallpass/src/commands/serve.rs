@@ -14,15 +14,18 @@ use crate::installation::Installation;
 use crate::lookout::Lookout;
 use crate::output::note;
 use crate::presence;
+use crate::randomness;
 use crate::recorder;
 use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
-use hallpass_gateway::{Gateway, GatewayConfig, Limits, Upstream};
+use hallpass_core::roster::ServerSettings;
+use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, Random, Upstream};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use zeroize::Zeroizing;
 
 /// How long answers under way may take to end when the gateway stops.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -56,12 +59,13 @@ pub(super) async fn serve(
     }
     let config = gateway_config(&installation, settings)?;
     let address = listen.listen.unwrap_or_else(|| settings.listen());
-    if !address.ip().is_loopback() {
-        note(
-            "note: this listens beyond this machine without TLS, where tokens can be read on the way: put a TLS proxy in front",
-        );
-    }
-    let listener = bind(address)?;
+    warn_of(address);
+    let listener = bind(address, "gateway.listen")?;
+    let entrances: Vec<_> = config
+        .entrances
+        .iter()
+        .map(|entrance| Ok((entrance.server.clone(), entrance.listener.local_addr().doing("a listener")?)))
+        .collect::<Result<_>>()?;
     let mut watch = installation.watch().await?;
     let snapshot = Arc::clone(watch.snapshot());
     let admin = Admin::bind(settings, &installation)?;
@@ -76,8 +80,9 @@ pub(super) async fn serve(
         settings.roster.warnings.disable.clone(),
         Arc::clone(&counts),
     );
-    let json = listen.log_json || settings.roster.log.json;
-    let recorder = recorder::start(waiting, installation.store.clone(), json, lookout);
+    let log = settings.roster.log;
+    let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
+    let recorder = recorder::start(waiting, installation.store.clone(), lines, lookout);
     let _admin = admin
         .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
         .transpose()?;
@@ -85,6 +90,9 @@ pub(super) async fn serve(
     serving.describe(&format!("pid {}, {address}", std::process::id()))?;
     publish_endpoint(&installation, &address)?;
     note(&format!("listening on {address}"));
+    for (server, address) in entrances {
+        note(&format!("listening on ws://{address} for `{server}`"));
+    }
     let _rotating = SelfRotation::start(Arc::clone(&installation), settings)?;
     let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
@@ -116,12 +124,14 @@ async fn lock_unless_stopped(home: &Home, stop: &mut Stop) -> Result<Option<Lock
 }
 
 fn gateway_config(installation: &Installation, settings: &Settings) -> Result<GatewayConfig> {
-    let mut servers = std::collections::BTreeMap::new();
+    let (mut servers, mut entrances) = (std::collections::BTreeMap::new(), Vec::new());
     for (name, server) in &settings.roster.servers {
-        let url = server.url.parse().doing(format!("`servers.{name}.url`"))?;
-        let credential =
-            server.token_env.as_deref().map(|variable| credential(name.as_str(), variable)).transpose()?;
-        servers.insert(name.clone(), Upstream { url, credential });
+        servers.insert(name.clone(), upstream(name.as_str(), server)?);
+        if let Some(address) = server.listen {
+            warn_of(address);
+            let listener = bind(address, &format!("servers.{name}.listen"))?;
+            entrances.push(Entrance { listener, server: name.clone() });
+        }
     }
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(GatewayConfig {
@@ -129,6 +139,8 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
         hosts: settings.roster.gateway.hosts.clone(),
         origins: settings.roster.gateway.origins.clone(),
         servers,
+        entrances,
+        random: Random::new(randomness::fill),
         session_key: installation.session_key(),
         request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
         limits: limits(settings),
@@ -141,28 +153,56 @@ fn limits(settings: &Settings) -> Limits {
     Limits { stale_after: stale_after.map_or(default.stale_after, Duration::from_secs), ..default }
 }
 
-/// A server's own credential. One that is missing or empty stops the start: it never means "none".
-fn credential(server: &str, variable: &str) -> Result<http::HeaderValue> {
-    let token = environment::text(variable).ok_or_else(|| {
-        Fault::new(format!("`servers.{server}.token_env` names `{variable}`, which is empty or not set"))
-            .hint("set it for this process, or take `token_env` out if the server asks for no token")
-    })?;
-    let mut value = http::HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-        Fault::new(format!("the variable `{variable}` holds characters that no header may have"))
-    })?;
+fn upstream(name: &str, server: &ServerSettings) -> Result<Upstream> {
+    let secret = |key: &str, variable: &Option<String>| {
+        variable.as_deref().map(|variable| secret(&format!("servers.{name}.{key}"), variable)).transpose()
+    };
+    let credential = secret("token_env", &server.token_env)?;
+    let legacy_token = secret("legacy_token_env", &server.legacy_token_env)?;
+    Ok(Upstream {
+        url: server.url.parse().doing(format!("`servers.{name}.url`"))?,
+        credential: credential.map(|token| bearer(&token)).transpose()?,
+        legacy_token: legacy_token.and_then(|token| LegacyToken::new(&token)),
+    })
+}
+
+/// A credential that a server asks for. One that is missing or empty stops the start: it never means "none".
+fn secret(key: &str, variable: &str) -> Result<Zeroizing<String>> {
+    environment::text(variable).map(Zeroizing::new).ok_or_else(|| {
+        let taken_out = key.rsplit('.').next().unwrap_or_default();
+        Fault::new(format!("`{key}` names `{variable}`, which is empty or not set")).hint(format!(
+            "set it for this process, or take `{taken_out}` out if the server asks for no token"
+        ))
+    })
+}
+
+fn bearer(token: &str) -> Result<http::HeaderValue> {
+    let mut value = http::HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| Fault::new("a server's token holds characters that no header may have"))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener> {
+fn warn_of(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        note(
+            "note: this listens beyond this machine without TLS, where tokens can be read on the way: put a TLS proxy in front",
+        );
+    }
+}
+
+fn bind(address: SocketAddr, key: &str) -> Result<TcpListener> {
     TcpListener::bind(address).map_err(|error| {
         let fault = Fault::new(format!("cannot listen on {address}: {error}"));
-        match error.kind() {
-            std::io::ErrorKind::AddrInUse => fault.hint(format!(
+        match (error.kind(), key) {
+            (std::io::ErrorKind::AddrInUse, "gateway.listen") => fault.hint(format!(
                 "another program has that port: stop it, or set `gateway.listen` (`--listen {}:0` takes any free port)",
                 address.ip()
             )),
-            _ => fault.hint("set `gateway.listen` in hallpass.toml to an address of this machine"),
+            (std::io::ErrorKind::AddrInUse, key) => fault.hint(format!(
+                "another program has that port: if it is the server itself, let it listen on another one and change its `url`, else change `{key}`"
+            )),
+            (_, key) => fault.hint(format!("set `{key}` in hallpass.toml to an address of this machine")),
         }
     })
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(
             if !consent.dry_run {
                 installation.mend().await?;
             }
-            apply::apply(context, &installation, &settings, Vec::new(), consent).await?;
+            apply::apply(context, &installation, &settings, apply::Change::default(), consent).await?;
         }
     }
     if consent.dry_run {

@@ -191,6 +191,7 @@ async fn plan(installation: &Installation, token: &AgeingToken, now: UnixTime) -
         stale: Vec::new(),
         was_revoked: false,
         only_token_file: Some(placement),
+        could_be_shim: false,
     }))
 }
 

@@ -119,7 +119,7 @@ async fn names_and_values_in_the_configuration() {
     let long = "a".repeat(64);
     let tail = "hint: nothing was changed; mend the file and run the command again\n";
     let url = "url = \"http://127.0.0.1:9000/mcp\"";
-    let only = "which this version does not serve yet: only `http://` and `https://` URLs";
+    let only = "which this version does not serve yet: only URLs";
     let bad = [
         ("\"augment-vscode\"", "\"augment-vscod\"", "error: unknown app `augment-vscod`\nhint: did you mean `augment-vscode`?\n".into()),
         (
@@ -150,7 +150,7 @@ async fn names_and_values_in_the_configuration() {
              hint: every token carries it: put it back, or use another `--home`\n"
                 .into(),
         ),
-        (url, "url = \"ws://127.0.0.1:9000\"", format!("error: `hallpass.toml` is refused: `servers.sample` is a WebSocket server, {only}\n{tail}")),
+        (url, "url = \"wss:127.0.0.1:9000\"", format!("error: `hallpass.toml` is refused: `servers.sample.url`: it must be `http://HOST[:PORT]/PATH`, `https://...`, `ws://...` or `wss://...`, without user, query and fragment\n{tail}")),
         (url, "command = [\"npx\"]", format!("error: `hallpass.toml` is refused: `servers.sample` is a command, {only}\n{tail}")),
         (
             "[servers.sample]",

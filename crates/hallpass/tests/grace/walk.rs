@@ -4,12 +4,13 @@
 use crate::callers::{CALL, Caller};
 use crate::house::House;
 use hallpass::grace_keeper::GraceKeeper;
+use hallpass::randomness;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::grace::TagKey;
 use hallpass_core::session::SessionKey;
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{Event, Outcome, UnixTime};
-use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Upstream};
+use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Random, Upstream};
 use hallpass_store::{EventFilter, GraceRow, SHARED_SECRETS, SealKey, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -82,12 +83,15 @@ impl Machine {
             let now = Arc::clone(&self.now);
             Arc::new(move || now.load(Ordering::SeqCst) * 1000)
         };
-        let upstream = Upstream { url: server(&self.house).parse().expect("a URL"), credential: None };
+        let url = server(&self.house).parse().expect("a URL");
+        let upstream = Upstream { url, credential: None, legacy_token: None };
         let config = GatewayConfig {
             workers: 1,
             hosts: Vec::new(),
             origins: Vec::new(),
             servers: [("docs".parse().expect("a name"), upstream)].into(),
+            entrances: Vec::new(),
+            random: Random::new(randomness::fill),
             session_key: SessionKey::new(&[9; 32]),
             request_prefix: "walk".into(),
             // Nobody but this test looks at the clock.
