@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &[&str]) -> ExitCode {
 }
 
 /// The runner starts in the workspace's folder, and a path means the one from here.
-fn from_here(argument: &str) -> String {
+pub(crate) fn from_here(argument: &str) -> String {
     let path = Path::new(argument);
     match env::current_dir() {
         Ok(here) if !argument.starts_with('-') => here.join(path).display().to_string(),

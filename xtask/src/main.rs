@@ -2,6 +2,7 @@
 //! Nothing here is part of the program, and nothing here decides what is right: the steps do.
 
 mod command;
+mod configs;
 mod corpus;
 mod design;
 mod failure;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["test", names @ ..] => steps::test(names),
         ["bench", what @ ..] => bench(what),
         ["corpus", files @ ..] => corpus::run(files),
+        ["configs", folder @ ..] => configs::run(folder),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -62,6 +64,7 @@ cargo xtask bench tokens    what verifying a token costs, beside others in the s
 cargo xtask bench revoke    how soon a revocation by another process binds, with 1,000 open streams (ROUNDS: another number than 100)
 cargo xtask corpus FILE...  token cases through the verifier and a real listener; without FILE ours;
                             `--keys FILE` if their keys are not in `keys.json` beside them
+cargo xtask configs DIR     samples of clients' files through the editors; without DIR ours
 cargo xtask help            this text
 
 Steps:

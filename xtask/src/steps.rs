@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     command::{self, cargo, root},
-    corpus, design,
+    configs, corpus, design,
     failure::Failure,
     faketime, policy, python, typescript,
 };
@@ -19,7 +19,7 @@ pub(crate) struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-pub(crate) const STEPS: [Step; 12] = [
+pub(crate) const STEPS: [Step; 13] = [
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "design", about: "the core does no I/O, the gateway has no store and no key", run: design },
     Step { name: "policy", about: "licences and bans of `deny.toml`", run: policy },
@@ -36,6 +36,11 @@ pub(crate) const STEPS: [Step; 12] = [
     // Before the tests: it is quick, and the first thing a stranger runs.
     Step { name: "tour", about: "the tour holds what it shows", run: tour },
     Step { name: "corpus", about: "every token case of the corpus ends as it should", run: corpus::own },
+    Step {
+        name: "configs",
+        about: "every sample of a client's file is edited as it should be",
+        run: configs::own,
+    },
     Step { name: "test", about: "every test, end-to-end and documentation included", run: test_all },
 ];
 

@@ -1,11 +1,15 @@
-//! The MCP clients we can place a token for, as data. Resolves no folder and reads no environment.
+//! The MCP clients that the program places tokens for, taken from the table. Resolves no folder and reads no environment.
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::client::{Client, client};
 use crate::{Dialect, KeyPath};
 
 /// An MCP client program, as far as its configuration file goes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct App {
     /// The name in commands and in the roster.
     pub id: &'static str,
@@ -17,17 +21,16 @@ pub struct App {
     pub container: &'static str,
     /// The key in an entry that holds environment variables.
     pub env_field: &'static str,
-    /// Whether an entry of a local program has to say `"type": "stdio"`.
-    pub stdio_type_field: bool,
     /// What a person has to do before a change is seen.
     pub reload: Reload,
     /// Whether a bridge entry is placed when nothing else is asked for.
     pub bridge_by_default: bool,
-    places: &'static [(Os, Place)],
+    client: Option<&'static Client>,
 }
 
 /// What makes a client see a changed file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reload {
     /// It watches the file.
     Live,
@@ -62,18 +65,23 @@ pub enum PlaceRoot {
 }
 
 /// Where a client keeps its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The folder to start from.
     pub root: PlaceRoot,
     /// Folder names and the file name; a `*` in one stands for any run of characters.
-    pub segments: &'static [&'static str],
+    pub segments: Vec<String>,
 }
 
 impl App {
     /// The user's configuration file, best candidate first; empty if the file must be named.
     pub fn places(&self, os: Os) -> impl Iterator<Item = Place> + use<> {
-        self.places.iter().filter(move |(on, _)| *on == os).map(|(_, place)| *place)
+        let paths = self.client.map_or(&[][..], |client| match os {
+            Os::Linux => &client.linux,
+            Os::Macos => &client.macos,
+            Os::Windows => &client.windows,
+        });
+        paths.iter().filter_map(|path| Place::of(path))
     }
 
     /// The path of a server entry.
@@ -89,54 +97,35 @@ impl App {
 
 /// The app of that id.
 pub fn app(id: &str) -> Option<&'static App> {
-    APPS.iter().find(|app| app.id == id)
+    apps().iter().find(|app| app.id == id)
 }
 
 /// All apps, in the order of their ids.
 pub fn apps() -> &'static [App] {
-    APPS
+    &APPS
 }
 
 /// An entry that makes `app` start `program` with `args`, to be put at [`App::entry_path`].
 pub fn bridge_entry(app: &App, program: &str, args: &[String]) -> Value {
-    let mut entry = Map::new();
-    if app.stdio_type_field {
-        entry.insert("type".into(), "stdio".into());
-    }
-    entry.insert("command".into(), program.into());
-    entry.insert("args".into(), args.into());
-    Value::Object(entry)
+    let known = app.client.and_then(|client| client.stdio_entry("", program, args));
+    known.unwrap_or_else(|| {
+        let entry = [("command".to_owned(), Value::from(program)), ("args".to_owned(), Value::from(args))];
+        Value::Object(Map::from_iter(entry))
+    })
 }
 
-const APPS: &[App] = &[
-    App {
-        id: "augment-vscode",
-        name: "Augment for VS Code",
-        dialect: Dialect::Json,
-        container: "mcpServers",
-        env_field: "env",
-        stdio_type_field: false,
-        reload: Reload::Unknown,
-        bridge_by_default: false,
-        places: &[],
-    },
-    App {
-        id: "claude-desktop",
-        name: "Claude Desktop",
-        dialect: Dialect::Json,
-        container: "mcpServers",
-        env_field: "env",
-        stdio_type_field: false,
-        reload: Reload::Restart,
-        bridge_by_default: true,
-        places: &[
-            (Os::Linux, CLAUDE_DESKTOP),
-            (Os::Macos, CLAUDE_DESKTOP),
-            // First, because where the package is installed the classic file is not read.
-            (Os::Windows, CLAUDE_DESKTOP_PACKAGE),
-            (Os::Windows, CLAUDE_DESKTOP),
-        ],
-    },
+/// The clients of the table that tokens are placed for, and whether by a bridge if nothing else is asked for.
+const PLACED: [(&str, bool); 3] = [("augment-vscode", false), ("claude-desktop", true), ("vscode", true)];
+
+static APPS: LazyLock<Vec<App>> = LazyLock::new(|| {
+    let of_table = PLACED.iter().filter_map(|(id, bridge)| App::of(client(id)?, *bridge));
+    let mut apps: Vec<_> = of_table.chain([any_json()]).collect();
+    apps.sort_by_key(|app| app.id);
+    apps
+});
+
+/// A file of which only the format is known.
+fn any_json() -> App {
     App {
         id: "json",
         name: "a JSON file",
@@ -144,30 +133,40 @@ const APPS: &[App] = &[
         dialect: Dialect::Jsonc,
         container: "mcpServers",
         env_field: "env",
-        stdio_type_field: false,
         reload: Reload::Unknown,
         bridge_by_default: false,
-        places: &[],
-    },
-    App {
-        id: "vscode",
-        name: "Visual Studio Code",
-        dialect: Dialect::Jsonc,
-        container: "servers",
-        env_field: "env",
-        stdio_type_field: true,
-        reload: Reload::Live,
-        bridge_by_default: true,
-        places: &[(Os::Linux, VSCODE), (Os::Macos, VSCODE), (Os::Windows, VSCODE)],
-    },
-];
+        client: None,
+    }
+}
 
-const CLAUDE_DESKTOP: Place =
-    Place { root: PlaceRoot::Config, segments: &["Claude", "claude_desktop_config.json"] };
+impl App {
+    fn of(client: &'static Client, bridge_by_default: bool) -> Option<Self> {
+        Some(Self {
+            id: &client.id,
+            name: &client.name,
+            dialect: client.dialect()?,
+            container: client.container().first()?,
+            env_field: client.env_field(),
+            reload: client.reload,
+            bridge_by_default,
+            client: Some(client),
+        })
+    }
+}
 
-const CLAUDE_DESKTOP_PACKAGE: Place = Place {
-    root: PlaceRoot::LocalAppData,
-    segments: &["Packages", "Claude_*", "LocalCache", "Roaming", "Claude", "claude_desktop_config.json"],
-};
-
-const VSCODE: Place = Place { root: PlaceRoot::Config, segments: &["Code", "User", "mcp.json"] };
+impl Place {
+    /// A path of the table as a folder and what is below it.
+    fn of(path: &str) -> Option<Self> {
+        let roots = [
+            ("~/Library/Application Support/", PlaceRoot::Config),
+            ("$XDG_CONFIG_HOME/", PlaceRoot::Config),
+            ("%APPDATA%/", PlaceRoot::Config),
+            ("%LOCALAPPDATA%/", PlaceRoot::LocalAppData),
+            ("~/", PlaceRoot::Home),
+        ];
+        roots.into_iter().find_map(|(prefix, root)| {
+            let segments = path.strip_prefix(prefix)?.split('/').map(str::to_owned).collect();
+            Some(Self { root, segments })
+        })
+    }
+}

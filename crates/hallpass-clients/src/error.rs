@@ -92,6 +92,10 @@ pub enum SyntaxFault {
     CommentNotAllowed,
     /// A comma before a closing bracket where the client reads strict JSON.
     TrailingComma,
+    /// Something that TOML does not know.
+    NotToml,
+    /// Something that YAML does not know.
+    NotYaml,
 }
 
 impl fmt::Display for SyntaxFault {
@@ -109,6 +113,41 @@ impl fmt::Display for SyntaxFault {
             Self::BadNumber => "malformed number",
             Self::CommentNotAllowed => "this client reads strict JSON, which has no comments",
             Self::TrailingComma => "this client reads strict JSON, which has no trailing comma",
+            Self::NotToml => "this is not TOML",
+            Self::NotYaml => "this is not YAML",
+        })
+    }
+}
+
+/// What stands in the way of an edit that would leave everything else as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// An anchor: what stands here is used in other places too.
+    Anchor,
+    /// An alias: what it names stands somewhere else, and is used by others.
+    Alias,
+    /// A tag that says how to read what follows.
+    Tag,
+    /// `<<`, which takes members over from somewhere else.
+    Merge,
+    /// A key that is not plain text.
+    OddKey,
+    /// A layout that cannot be added to: an object spread over several places, say.
+    Layout,
+    /// The format has no way to write what was asked for.
+    NoSuchValue,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anchor => "an anchor stands here, so that other places would change too",
+            Self::Alias => "this is an alias of something that other places use too",
+            Self::Tag => "a tag stands here",
+            Self::Merge => "`<<` takes members over from somewhere else",
+            Self::OddKey => "this key is not plain text",
+            Self::Layout => "this layout cannot be edited without touching what is not ours",
+            Self::NoSuchValue => "this format cannot hold what should be written here",
         })
     }
 }
@@ -195,6 +234,13 @@ pub enum EditError {
         /// The keys that are there instead.
         siblings: Vec<String>,
     },
+    /// It can be read, but not edited without changing something that is not ours.
+    NotSafe {
+        /// What stands in the way.
+        obstacle: Obstacle,
+        /// Where.
+        at: Position,
+    },
     /// The edited text does not read back as the old one plus (or less) our entry.
     Guard,
 }
@@ -225,6 +271,7 @@ impl fmt::Display for EditError {
             Self::MissingEntry { path, siblings } => {
                 write!(f, "there is no `{path}` ({})", Siblings(siblings))
             }
+            Self::NotSafe { obstacle, at } => write!(f, "{obstacle}, at {at}"),
             Self::Guard => {
                 f.write_str("the edited text would not read back as the old one with only our entry changed")
             }

@@ -1,16 +1,24 @@
 //! Edits one entry in an MCP client's configuration text and leaves every other byte as it was.
-//! Text in, text out: no files, no clock, no environment, no randomness.
+//! Text in, text out: no files, no clock, no environment, no randomness. Knows the clients, as a table.
 
 mod app;
+mod candidates;
+mod client;
+mod encoding;
 mod error;
 mod json;
+mod outline;
 mod path;
+mod toml;
 mod undo;
+mod yaml;
 
 use serde_json::Value;
 
 pub use app::{App, Os, Place, PlaceRoot, Reload, app, apps, bridge_entry};
-pub use error::{EditError, JsonType, Position, SyntaxFault};
+pub use candidates::{Candidate, Machine, Scope};
+pub use client::{Client, Evidence, Format, Reference, ReferenceKind, client, clients};
+pub use error::{EditError, JsonType, Obstacle, Position, SyntaxFault};
 pub use path::KeyPath;
 pub use undo::Undo;
 
@@ -27,6 +35,10 @@ pub enum Dialect {
     Json,
     /// JSON with `//` and `/* */` comments and trailing commas.
     Jsonc,
+    /// TOML 1.0, and what 1.1 adds to it.
+    Toml,
+    /// One YAML document, for readers of 1.1 and of 1.2.
+    Yaml,
 }
 
 /// What [`read`] met at a path.
@@ -86,6 +98,8 @@ pub enum Removal {
 pub fn read(text: &[u8], dialect: Dialect, path: &KeyPath) -> Result<Found, EditError> {
     match dialect {
         Dialect::Json | Dialect::Jsonc => json::read(text, dialect, path),
+        Dialect::Toml => toml::read(unmarked(text).1, path),
+        Dialect::Yaml => yaml::read(unmarked(text).1, path),
     }
 }
 
@@ -102,6 +116,8 @@ pub fn upsert(
 ) -> Result<Edit, EditError> {
     match dialect {
         Dialect::Json | Dialect::Jsonc => json::upsert(text, dialect, path, value, must_exist),
+        Dialect::Toml => marked(text, |text| toml::upsert(text, path, value, must_exist)),
+        Dialect::Yaml => marked(text, |text| yaml::upsert(text, path, value, must_exist)),
     }
 }
 
@@ -119,5 +135,65 @@ pub fn remove(
 ) -> Result<Removal, EditError> {
     match dialect {
         Dialect::Json | Dialect::Jsonc => json::remove(text, dialect, path, undo, is_ours),
+        Dialect::Toml => {
+            let (mark, text) = unmarked(text);
+            Ok(remarked(mark, toml::remove(text, path, undo, is_ours)?))
+        }
+        Dialect::Yaml => {
+            let (mark, text) = unmarked(text);
+            Ok(remarked(mark, yaml::remove(text, path, undo, is_ours)?))
+        }
+    }
+}
+
+/// Puts `value` into the list at `list`, in place of the element that has the same `id` member, else behind the last one.
+/// A list that is not there is created. Lists are edited in JSON only.
+pub fn upsert_item(
+    text: &[u8],
+    dialect: Dialect,
+    list: &KeyPath,
+    id: &str,
+    value: &Value,
+) -> Result<Edit, EditError> {
+    match dialect {
+        Dialect::Json | Dialect::Jsonc => json::upsert_item(text, dialect, list, id, value),
+        Dialect::Toml | Dialect::Yaml => Err(no_lists()),
+    }
+}
+
+/// Takes back what [`upsert_item`] did: the element that `is_ours` knows.
+pub fn remove_item(
+    text: &[u8],
+    dialect: Dialect,
+    list: &KeyPath,
+    undo: &Undo,
+    is_ours: impl Fn(&Value) -> bool,
+) -> Result<Removal, EditError> {
+    match dialect {
+        Dialect::Json | Dialect::Jsonc => json::remove_item(text, dialect, list, undo, is_ours),
+        Dialect::Toml | Dialect::Yaml => Err(no_lists()),
+    }
+}
+
+fn no_lists() -> EditError {
+    EditError::NotSafe { obstacle: Obstacle::Layout, at: Position { line: 1, column: 1 } }
+}
+
+/// The byte order mark, and what follows it. Clients of TOML and YAML read over it, those of JSON do not.
+fn unmarked(text: &[u8]) -> (&[u8], &[u8]) {
+    let mark = if text.starts_with(encoding::MARK) { encoding::MARK.len() } else { 0 };
+    text.split_at(mark)
+}
+
+fn marked(text: &[u8], edit: impl FnOnce(&[u8]) -> Result<Edit, EditError>) -> Result<Edit, EditError> {
+    let (mark, text) = unmarked(text);
+    let edit = edit(text)?;
+    Ok(Edit { text: [mark, &edit.text].concat(), ..edit })
+}
+
+fn remarked(mark: &[u8], removal: Removal) -> Removal {
+    match removal {
+        Removal::Done(text) => Removal::Done([mark, &text].concat()),
+        Removal::Nothing | Removal::Foreign { .. } => removal,
     }
 }

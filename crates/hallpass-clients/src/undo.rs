@@ -17,6 +17,8 @@ pub(crate) enum Inverse {
     Replaced { raw: String },
     /// Nothing stood there.
     Added(Added),
+    /// An element was added to a list.
+    Item(Added),
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

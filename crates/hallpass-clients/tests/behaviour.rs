@@ -315,6 +315,9 @@ fn spelled(id: &str, os: Os) -> Vec<String> {
         (PlaceRoot::Config, Os::Windows) => "%APPDATA%",
     };
     let slash = if os == Os::Windows { "\\" } else { "/" };
-    let spell = |place: hallpass_clients::Place| [&[root(place.root)], place.segments].concat().join(slash);
+    let spell = |place: hallpass_clients::Place| {
+        let segments = place.segments.iter().map(String::as_str);
+        std::iter::once(root(place.root)).chain(segments).collect::<Vec<_>>().join(slash)
+    };
     app(id).unwrap().places(os).map(spell).collect()
 }

@@ -82,11 +82,11 @@ pub(crate) fn upsert(
     }
 }
 
-fn missing(path: &KeyPath, depth: usize, siblings: Vec<String>) -> EditError {
+pub(crate) fn missing(path: &KeyPath, depth: usize, siblings: Vec<String>) -> EditError {
     EditError::MissingEntry { path: path.prefix(depth + 1), siblings }
 }
 
-fn unchanged(text: &[u8]) -> Edit {
+pub(crate) fn unchanged(text: &[u8]) -> Edit {
     Edit { text: text.to_vec(), changed: false, undo: Undo(Inverse::Nothing) }
 }
 
@@ -170,7 +170,7 @@ impl<'r, 't> Request<'r, 't> {
     }
 }
 
-fn json_type(value: &Value) -> JsonType {
+pub(crate) fn json_type(value: &Value) -> JsonType {
     match value {
         Value::Null => JsonType::Null,
         Value::Bool(_) => JsonType::Bool,

@@ -1,14 +1,16 @@
 //! JSON and JSONC: finds the bytes of one entry and edits only those. Never prints a document anew.
 
-mod edit;
+pub(crate) mod edit;
 mod guard;
+mod items;
 mod name;
-mod render;
+pub(crate) mod render;
 mod scan;
 mod slot;
-mod style;
-mod take_back;
+pub(crate) mod style;
+pub(crate) mod take_back;
 mod tree;
 
 pub(crate) use edit::{read, upsert};
+pub(crate) use items::{remove_item, upsert_item};
 pub(crate) use take_back::remove;

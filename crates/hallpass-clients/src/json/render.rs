@@ -3,7 +3,22 @@
 use serde_json::{Map, Value};
 
 /// The order of an entry's fields as people write them; other fields follow in the order of the map.
-const FIELD_ORDER: [&str; 6] = ["type", "command", "args", "url", "headers", "env"];
+const FIELD_ORDER: [&str; 14] = [
+    "name",
+    "type",
+    "transport",
+    "command",
+    "cmd",
+    "args",
+    "url",
+    "uri",
+    "serverUrl",
+    "httpUrl",
+    "headers",
+    "http_headers",
+    "requestInit",
+    "env",
+];
 
 /// How new text is laid out.
 #[derive(Clone)]
@@ -81,7 +96,8 @@ fn object(map: &Map<String, Value>, layout: &Layout<'_>) -> String {
     format!("{{{}{}{}}}", layout.after_open(), members.join(&layout.between()), layout.before_close())
 }
 
-fn in_order(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+/// The members of an entry in the order in which people write them.
+pub(crate) fn in_order(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     let mut members: Vec<_> = map.iter().collect();
     members.sort_by_key(|(key, _)| {
         FIELD_ORDER.iter().position(|field| field == key).unwrap_or(FIELD_ORDER.len())

@@ -86,14 +86,14 @@ pub(super) fn opening_pad<'t>(text: &'t str, object: &Node) -> Option<&'t str> {
 }
 
 /// The blanks that the line of an offset begins with.
-pub(super) fn line_indent(text: &str, offset: usize) -> &str {
+pub(crate) fn line_indent(text: &str, offset: usize) -> &str {
     let start = text[..offset].rfind(['\n', '\r']).map_or(0, |at| at + 1);
     let line = &text[start..offset];
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
 /// The line end in use near an offset: the one before it, else the first after it.
-pub(super) fn line_end(text: &str, offset: usize) -> &'static str {
+pub(crate) fn line_end(text: &str, offset: usize) -> &'static str {
     let (before, after) = text.split_at(offset);
     let at = match before.rfind(['\n', '\r']) {
         Some(at) => at,

@@ -32,7 +32,7 @@ pub(crate) fn remove(
     match &undo.0 {
         Inverse::Nothing => Ok(Removal::Nothing),
         Inverse::Replaced { raw } => ours.restore(raw),
-        Inverse::Added(added) => match ours.exact(added) {
+        Inverse::Added(added) | Inverse::Item(added) => match ours.exact(added) {
             Some(before) => Ok(Removal::Done(before.into_bytes())),
             None => ours.cut_out(added.created),
         },
@@ -141,7 +141,7 @@ fn member_cuts(text: &str, object: &Node, index: usize) -> Vec<Range<usize>> {
 }
 
 /// A span widened to its whole line if it stands there alone, else by the blanks on one side.
-fn with_blanks(text: &str, span: Range<usize>) -> Range<usize> {
+pub(crate) fn with_blanks(text: &str, span: Range<usize>) -> Range<usize> {
     let indent = text[..span.start].trim_end_matches([' ', '\t']).len();
     let begins_line = indent == 0 || text[..indent].ends_with(['\n', '\r']);
     let rest = text[span.end..].trim_start_matches([' ', '\t']);
@@ -156,7 +156,7 @@ fn with_blanks(text: &str, span: Range<usize>) -> Range<usize> {
 }
 
 /// A text without some spans, which are in order and apart.
-fn without(text: &str, cuts: &[Range<usize>]) -> String {
+pub(crate) fn without(text: &str, cuts: &[Range<usize>]) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut at = 0;
     for cut in cuts {

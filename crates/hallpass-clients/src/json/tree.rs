@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::name::{decode, decode_text};
 use super::scan::Scanner;
-use crate::{Dialect, EditError, JsonType, MAX_BYTES, MAX_DEPTH, Position, SyntaxFault};
+use crate::{Dialect, EditError, JsonType, MAX_DEPTH, SyntaxFault, encoding};
 
 /// A text that was read.
 pub(super) struct Document<'t> {
@@ -113,7 +113,7 @@ impl Member<'_> {
 
 /// Reads a whole text.
 pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> Result<Document<'_>, EditError> {
-    let text = check_encoding(bytes)?;
+    let text = encoding::text(bytes)?;
     let mut reader = Reader { scan: Scanner::new(text, dialect) };
     reader.scan.gap()?;
     let root = match reader.scan.peek() {
@@ -125,30 +125,6 @@ pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> Result<Document<'_>, Edit
         None => Ok(Document { text, root }),
         Some(_) => Err(EditError::TrailingData { at: reader.scan.position(reader.scan.at()) }),
     }
-}
-
-fn check_encoding(bytes: &[u8]) -> Result<&str, EditError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(EditError::TooLarge { bytes: bytes.len() });
-    }
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        return Err(EditError::ByteOrderMark);
-    }
-    // Any ASCII text in UTF-16 or UTF-32 has a NUL among its first two bytes, or begins with a byte order mark.
-    let marked = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
-    if marked || matches!(bytes, [0, _, ..] | [_, 0, ..]) {
-        return Err(EditError::Utf16);
-    }
-    let text = str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
-    match text.find('\0') {
-        None => Ok(text),
-        Some(offset) => Err(EditError::NulByte { at: Position::of(text, offset) }),
-    }
-}
-
-fn not_utf8(bytes: &[u8], valid: usize) -> EditError {
-    let good = str::from_utf8(&bytes[..valid]).unwrap_or_default();
-    EditError::NotUtf8 { at: Position::of(good, good.len()) }
 }
 
 struct Reader<'t> {

@@ -1,0 +1,231 @@
+//! The table of MCP clients: parsed once from the file that is compiled in. Resolves no folder and reads no environment.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{Dialect, KeyPath, Reload};
+
+/// An MCP client, as far as its configuration goes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The name in commands.
+    pub id: String,
+    /// The name for people.
+    pub name: String,
+    /// Whether path, container and header are confirmed by the vendor or by the client's own code.
+    pub verified: bool,
+    /// The strongest kind of source.
+    pub evidence: Evidence,
+    /// Where it is said.
+    pub source: String,
+    /// How its file is written.
+    pub format: Format,
+    container: Vec<String>,
+    /// Whether servers stand in a list, by their `name`, and not under keys: those files are not edited.
+    #[serde(default)]
+    pub list: bool,
+    /// What makes it see a changed file.
+    pub reload: Reload,
+    #[serde(default)]
+    pub(crate) linux: Vec<String>,
+    #[serde(default)]
+    pub(crate) macos: Vec<String>,
+    #[serde(default)]
+    pub(crate) windows: Vec<String>,
+    #[serde(default)]
+    pub(crate) project: Vec<String>,
+    #[serde(default)]
+    pub(crate) profiles: Vec<String>,
+    #[serde(default)]
+    pub(crate) remote: Vec<String>,
+    #[serde(default)]
+    pub(crate) variables: Vec<Variable>,
+    stdio: Option<Value>,
+    http: Option<Value>,
+    env: Option<String>,
+    headers: Option<Vec<String>>,
+    /// How a value names a secret that stands somewhere else.
+    #[serde(default)]
+    pub references: Vec<Reference>,
+    /// The field of an HTTP entry that names the environment variable with the token.
+    pub token_variable: Option<String>,
+    /// The field of an HTTP entry that names a command which prints headers.
+    pub headers_command: Option<String>,
+}
+
+/// How sure the table is of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The client's own code.
+    SourceCode,
+    /// The vendor's documentation.
+    OfficialDocs,
+    /// A guide of a vendor of servers.
+    VendorGuide,
+    /// Other people's tools.
+    ThirdParty,
+}
+
+/// How a client's file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Strict JSON.
+    Json,
+    /// JSON that may have comments, or of which it is not known; none are added.
+    Jsonc,
+    /// JSON5, which is not edited.
+    Json5,
+    /// TOML.
+    Toml,
+    /// YAML.
+    Yaml,
+}
+
+/// An environment variable that moves the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Variable {
+    pub(crate) name: String,
+    /// What follows its value.
+    pub(crate) rest: String,
+    /// Whether the usual file is read too.
+    #[serde(default)]
+    pub(crate) adds: bool,
+}
+
+/// A spelling that the client puts a value in place of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// Where the value comes from.
+    pub kind: ReferenceKind,
+    spelling: String,
+}
+
+/// Where a reference gets its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReferenceKind {
+    /// The client's environment.
+    Environment,
+    /// A file.
+    File,
+    /// A question to the person, whose answer the client keeps.
+    Input,
+    /// What a command prints.
+    Command,
+    /// The client's own store of secrets.
+    Secret,
+}
+
+impl Reference {
+    /// The reference to `name`: a variable, a path, an id or a command.
+    pub fn to(&self, name: &str) -> String {
+        self.spelling.replace("NAME", name)
+    }
+}
+
+impl Client {
+    /// What its file is edited as, if it can be.
+    pub fn dialect(&self) -> Option<Dialect> {
+        match self.format {
+            Format::Json => Some(Dialect::Json),
+            Format::Jsonc => Some(Dialect::Jsonc),
+            Format::Toml => Some(Dialect::Toml),
+            Format::Yaml => Some(Dialect::Yaml),
+            Format::Json5 => None,
+        }
+    }
+
+    /// The path of the entry called `name`, unless entries stand in a list.
+    pub fn entry_path(&self, name: &str) -> Option<KeyPath> {
+        let container = KeyPath::try_from(self.container.clone()).ok()?;
+        (!self.list).then(|| container.join(name))
+    }
+
+    /// The path of an environment variable of an entry.
+    pub fn env_path(&self, name: &str, variable: &str) -> Option<KeyPath> {
+        Some(self.entry_path(name)?.join(self.env.as_deref()?).join(variable))
+    }
+
+    /// The path of a header of an HTTP entry.
+    pub fn header_path(&self, name: &str, header: &str) -> Option<KeyPath> {
+        let headers = self.headers.as_ref()?;
+        Some(headers.iter().fold(self.entry_path(name)?, KeyPath::join).join(header))
+    }
+
+    /// The entry that starts `program` with `args`.
+    pub fn stdio_entry(&self, name: &str, program: &str, args: &[String]) -> Option<Value> {
+        let command: Vec<&str> = std::iter::once(program).chain(args.iter().map(String::as_str)).collect();
+        let words = [
+            ("{name}", Value::from(name)),
+            ("{program}", Value::from(program)),
+            ("{args}", Value::from(args)),
+            ("{command}", Value::from(command)),
+        ];
+        Some(filled(self.stdio.as_ref()?, &words))
+    }
+
+    /// The entry that calls `url` with the header `Authorization`.
+    pub fn http_entry(&self, name: &str, url: &str, authorization: &str) -> Option<Value> {
+        let words = [
+            ("{name}", Value::from(name)),
+            ("{url}", Value::from(url)),
+            ("{authorization}", Value::from(authorization)),
+        ];
+        Some(filled(self.http.as_ref()?, &words))
+    }
+
+    /// The first reference of a kind that the client resolves.
+    pub fn reference(&self, kind: ReferenceKind) -> Option<&Reference> {
+        self.references.iter().find(|reference| reference.kind == kind)
+    }
+
+    pub(crate) fn container(&self) -> &[String] {
+        &self.container
+    }
+
+    pub(crate) fn env_field(&self) -> &str {
+        self.env.as_deref().unwrap_or("env")
+    }
+}
+
+fn filled(template: &Value, words: &[(&str, Value)]) -> Value {
+    match template {
+        Value::String(text) => {
+            let word = words.iter().find(|(word, _)| word == text);
+            word.map_or_else(|| template.clone(), |(_, value)| value.clone())
+        }
+        Value::Array(items) => items.iter().map(|item| filled(item, words)).collect(),
+        Value::Object(map) => Value::Object(
+            map.iter().map(|(key, value)| (key.clone(), filled(value, words))).collect::<Map<_, _>>(),
+        ),
+        Value::Null | Value::Bool(_) | Value::Number(_) => template.clone(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    client: Vec<Client>,
+}
+
+static CLIENTS: LazyLock<Vec<Client>> = LazyLock::new(|| {
+    let table: Result<Table, _> = toml::from_str(include_str!("clients.toml"));
+    table.expect("the table is compiled in, and a test reads it").client
+});
+
+/// All clients, in the order of their ids.
+pub fn clients() -> &'static [Client] {
+    &CLIENTS
+}
+
+/// The client of that id.
+pub fn client(id: &str) -> Option<&'static Client> {
+    clients().iter().find(|client| client.id == id)
+}

@@ -1,0 +1,132 @@
+//! The table of clients: complete, in order, and what it gives on a machine.
+
+use hallpass_clients::{Client, Machine, Os, ReferenceKind, Scope, client, clients};
+use serde_json::json;
+
+fn on<'a>(os: Os, home: &'a str, variable: &'a dyn Fn(&str) -> Option<String>) -> Machine<'a> {
+    Machine { os, home, variable, project: Some("/work/site") }
+}
+
+fn paths(client: &Client, machine: &Machine<'_>, scope: Scope) -> Vec<String> {
+    let candidates = client.candidates(machine).into_iter();
+    candidates.filter(|candidate| candidate.scope == scope).map(|candidate| candidate.path).collect()
+}
+
+fn known(id: &str) -> &'static Client {
+    client(id).unwrap_or_else(|| panic!("{id} is not in the table"))
+}
+
+#[test]
+fn the_table_is_in_order_and_says_where_each_fact_is_from() {
+    let ids: Vec<_> = clients().iter().map(|client| client.id.as_str()).collect();
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(ids, sorted);
+    for client in clients() {
+        assert!(!client.source.is_empty() && !client.name.is_empty(), "{}", client.id);
+        assert!(client.entry_path("x").is_some() != client.list, "{}", client.id);
+    }
+}
+
+#[test]
+fn every_verified_client_has_a_file_a_format_and_an_entry() {
+    for client in clients().iter().filter(|client| client.verified) {
+        let found = [Os::Linux, Os::Macos, Os::Windows]
+            .into_iter()
+            .any(|os| !paths(client, &on(os, "/home/u", &|_| None), Scope::User).is_empty());
+        assert!(found && client.dialect().is_some(), "{}", client.id);
+        let entry = client.stdio_entry("x", "/opt/hallpass", &["connect".into()]).expect("starts a program");
+        let text = entry.to_string();
+        assert!(text.contains("/opt/hallpass") && text.contains("connect"), "{}", client.id);
+        assert!(!text.contains("\"{"), "{}: {text}", client.id);
+        if let Some(entry) = client.http_entry("x", "https://gw", "Bearer t") {
+            let text = entry.to_string();
+            assert!(
+                text.contains("https://gw") && text.contains("Bearer t") && !text.contains("\"{"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn variables_move_the_file_they_are_for() {
+    let moved = |name: &'static str| move |asked: &str| (asked == name).then(|| "/else".to_owned());
+    let user = |id, variable: &dyn Fn(&str) -> Option<String>| {
+        paths(known(id), &on(Os::Linux, "/home/u", variable), Scope::User)
+    };
+    assert_eq!(user("codex", &|_| None), ["/home/u/.codex/config.toml"]);
+    assert_eq!(user("codex", &moved("CODEX_HOME")), ["/else/config.toml"]);
+    assert_eq!(user("claude-code", &moved("CLAUDE_CONFIG_DIR")), ["/else/.claude.json"]);
+    assert_eq!(user("zed", &moved("XDG_CONFIG_HOME"))[0], "/else/zed/settings.json");
+    assert_eq!(
+        user("opencode", &moved("OPENCODE_CONFIG")),
+        ["/else", "/home/u/.config/opencode/opencode.jsonc", "/home/u/.config/opencode/opencode.json"],
+        "this one is read besides the usual ones"
+    );
+}
+
+#[test]
+fn instances_of_one_client_are_told_apart() {
+    let machine = on(Os::Linux, "/home/u", &|_| None);
+    for (id, folder, server) in [
+        ("vscode", "Code", ".vscode-server"),
+        ("vscode-insiders", "Code - Insiders", ".vscode-server-insiders"),
+    ] {
+        let of = |scope| paths(known(id), &machine, scope);
+        assert_eq!(of(Scope::User), [format!("/home/u/.config/{folder}/User/mcp.json")]);
+        assert_eq!(of(Scope::Profile), [format!("/home/u/.config/{folder}/User/profiles/*/mcp.json")]);
+        assert_eq!(of(Scope::Remote), [format!("/home/u/{server}/data/User/mcp.json")]);
+        assert_eq!(of(Scope::Project), ["/work/site/.vscode/mcp.json"]);
+    }
+    let windows = on(Os::Windows, r"C:\Users\u", &|_| None);
+    assert_eq!(
+        paths(known("vscode"), &windows, Scope::Profile),
+        [r"C:\Users\u\AppData\Roaming\Code\User\profiles\*\mcp.json"]
+    );
+    assert_eq!(
+        paths(known("claude-desktop"), &windows, Scope::User)[0],
+        r"C:\Users\u\AppData\Local\Packages\Claude_*\LocalCache\Roaming\Claude\claude_desktop_config.json"
+    );
+    let mac = on(Os::Macos, "/Users/u", &|_| None);
+    assert_eq!(
+        paths(known("vscode"), &mac, Scope::Profile),
+        ["/Users/u/Library/Application Support/Code/User/profiles/*/mcp.json"]
+    );
+}
+
+#[test]
+fn entries_have_the_shape_that_their_client_reads() {
+    let args = ["connect".to_owned(), "docs".to_owned()];
+    let stdio = |id| known(id).stdio_entry("docs", "/opt/hallpass", &args);
+    let http = |id| known(id).http_entry("docs", "https://gw/docs", "Bearer t");
+    assert_eq!(
+        stdio("opencode"),
+        Some(json!({"type": "local", "command": ["/opt/hallpass", "connect", "docs"], "enabled": true}))
+    );
+    assert_eq!(
+        stdio("goose"),
+        Some(json!({"enabled": true, "name": "docs", "type": "stdio", "cmd": "/opt/hallpass", "args": args}))
+    );
+    assert_eq!(
+        http("codex"),
+        Some(json!({"url": "https://gw/docs", "http_headers": {"Authorization": "Bearer t"}}))
+    );
+    assert_eq!(http("claude-desktop"), None, "it reads no server with an address");
+    let header = known("copilot-jetbrains").header_path("docs", "Authorization").map(|path| path.to_string());
+    assert_eq!(header.as_deref(), Some("servers.docs.requestInit.headers.Authorization"));
+}
+
+#[test]
+fn references_are_spelt_as_their_client_resolves_them() {
+    let spelt = |id, kind, name| known(id).reference(kind).map(|reference| reference.to(name));
+    let variable = |id| spelt(id, ReferenceKind::Environment, "TOKEN");
+    assert_eq!(variable("cursor").as_deref(), Some("${env:TOKEN}"));
+    assert_eq!(variable("claude-code").as_deref(), Some("${TOKEN}"));
+    assert_eq!(variable("codex"), None);
+    assert_eq!(known("codex").token_variable.as_deref(), Some("bearer_token_env_var"));
+    assert_eq!(known("claude-code").headers_command.as_deref(), Some("headersHelper"));
+    assert_eq!(spelt("opencode", ReferenceKind::File, "/t").as_deref(), Some("{file:/t}"));
+    assert_eq!(spelt("vscode", ReferenceKind::Input, "t").as_deref(), Some("${input:t}"));
+}

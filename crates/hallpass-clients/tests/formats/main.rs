@@ -1,0 +1,6 @@
+//! All formats by the same property, with generated documents of each.
+
+mod json;
+mod property;
+mod toml;
+mod yaml;
