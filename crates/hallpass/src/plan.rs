@@ -138,7 +138,8 @@ impl ClientPlan {
         now: UnixTime,
     ) -> Result<Self> {
         let mut target = Target::of(&wanted, around)?;
-        let could_be_shim = former_shim::choose(&mut target, known, around)?;
+        // Told where a set-up is put in order, not at each rotation.
+        let could_be_shim = former_shim::choose(&mut target, known, around)? && wish == Wish::WhatIsMissing;
         let registration = registration(&wanted, known.client.as_ref());
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
