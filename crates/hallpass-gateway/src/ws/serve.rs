@@ -55,7 +55,11 @@ enum Stop {
 
 /// Serves a connection whose 101 is sent, until both sides have heard why it ended.
 pub(crate) async fn serve(line: &Arc<Line>, mut opening: Opening, mut phase: watch::Receiver<Phase>) {
-    let Some(mut client) = client_end(line, &mut opening).await else { return };
+    let Some(mut client) = client_end(line, &mut opening).await else {
+        // Gone before its 101: it has a record all the same, if there is a place.
+        let _ = opening.flight.take_place_again(line.shared()).await;
+        return;
+    };
     match begin(line, &mut opening, &mut client, &mut phase).await {
         Ok(begun) => {
             let (tunnel, sources) = Tunnel::new(line, opening, begun, client);
@@ -99,9 +103,13 @@ async fn begin(
     let shared = line.shared();
     let frame = tokio::select! {
         biased;
-        () = stopping(phase) => return Err(Stop::Cut(Cut::Shutdown, Dialect::Mcp)),
-        frame = first_frame(line, opening, client) => frame?,
+        () = stopping(phase) => Err(Stop::Cut(Cut::Shutdown, Dialect::Mcp)),
+        frame = first_frame(line, opening, client) => frame,
     };
+    // Before anything is judged: who cannot be recorded is not let in.
+    let place = opening.flight.take_place_again(shared).await;
+    let frame = frame?;
+    place.map_err(|denial| Stop::Refused(denial, Said::Nothing { for_mcp: opening.for_mcp }))?;
     opening.flight.received(frame.len());
     let (said, guest) = admit(line, opening, &frame);
     let guest = guest.map_err(|denial| Stop::Refused(denial, said.clone()))?;

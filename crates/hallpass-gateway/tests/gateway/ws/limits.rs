@@ -234,3 +234,25 @@ async fn a_call_that_the_log_cannot_take_is_not_made() {
     client.say(r#"{"op":"call_tool","request_id":3,"name":"a"}"#).await;
     assert!(server.heard().await.contains(":3"));
 }
+
+#[tokio::test]
+async fn who_opens_connections_and_says_nothing_takes_no_place_in_the_log() {
+    let mut plan = Plan { event_places: 2, ..Plan::default() };
+    plan.limits.log_patience = Duration::from_millis(50);
+    let mut stage = Stage::with(plan).await;
+    let ann = stage.bench.ann.clone();
+    let mut silent = Vec::new();
+    for _ in 0..5 {
+        silent.push(stage.dial().await);
+    }
+    let (mut client, mut server) = stage.greeted(&hello(Some(&ann), None)).await;
+    client.say(r#"{"op":"call_tool","request_id":1,"name":"a"}"#).await;
+    assert!(server.heard().await.contains(":1"));
+    assert_eq!(stage.event().await.client.as_deref(), Some("ann"));
+    // Each has its record in the end.
+    for _ in 0..2 {
+        silent.pop();
+        let event = stage.event().await;
+        assert_eq!((event.outcome.as_str(), event.client), ("gone", None));
+    }
+}
