@@ -213,6 +213,13 @@ async fn calls_and_connections_of_one_client_are_counted_together() {
     second.say(&hello(Some(&ann), None)).await;
     assert!(second.heard().await.contains("too_many_in_flight"));
     assert_eq!(second.closed().await.0, 1013);
+    let event = stage.event().await;
+    assert_eq!(
+        (event.client.as_deref(), event.reason.as_deref()),
+        (Some("ann"), Some("too_many_in_flight")),
+        "whose connection it was is known"
+    );
+    assert_eq!(event.origin_line(), None, "her token was good");
     server.say(r#"{"op":"call_tool_res","request_id":1}"#).await;
     client.heard().await;
     client.say(r#"{"op":"call_tool","request_id":4,"name":"a"}"#).await;
