@@ -17,8 +17,9 @@ use crate::ws::upgrade::Opening;
 use crate::ws::words::{self, LastWord, Said};
 use bytes::BytesMut;
 use hallpass_core::encoding::hex;
-use hallpass_core::{Denial, FirstFrameFault, Outcome};
+use hallpass_core::{Ask, Call, ClientName, Denial, FirstFrameFault, Outcome, authorize};
 use hyper_util::rt::TokioIo;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -101,11 +102,18 @@ async fn begin(
     phase: &mut watch::Receiver<Phase>,
 ) -> Result<Begun, Stop> {
     let shared = line.shared();
+    let waiting = hold_of_known(line, opening);
     let frame = tokio::select! {
         biased;
+        cut = cut_while_waiting(waiting.as_ref()) => {
+            let dialect = if opening.for_mcp { Dialect::Mcp } else { Dialect::Hello };
+            Err(Stop::Cut(cut, dialect))
+        }
         () = stopping(phase) => Err(Stop::Cut(Cut::Shutdown, Dialect::Mcp)),
         frame = first_frame(line, opening, client) => frame,
     };
+    // Before the hold of what follows: dropping this one later would end that one.
+    drop(waiting);
     // Before anything is judged: who cannot be recorded is not let in.
     let place = opening.flight.take_place_again(shared).await;
     let frame = frame?;
@@ -148,6 +156,26 @@ async fn begin(
         Dialect::Mcp => Some(frame),
     };
     Ok(Begun { guest, hold, server, server_pulse, first })
+}
+
+/// Who showed a credential with the request is under watch before saying anything, too.
+fn hold_of_known(line: &Arc<Line>, opening: &Opening) -> Option<Hold> {
+    let known = opening.known.as_ref()?;
+    let path_client = opening.path_client.as_ref().map(ClientName::as_str);
+    let call = Call { server: &opening.server, path_client, ask: Ask::Protocol };
+    let permit = authorize(&known.verified, &call).ok()?;
+    let hold = line.hold(&permit, Asked::Protocol, true);
+    if line.shared().gate.edition() != known.edition {
+        hold.examine();
+    }
+    Some(hold)
+}
+
+async fn cut_while_waiting(hold: Option<&Hold>) -> Cut {
+    match hold {
+        Some(hold) => hold.cut().await,
+        None => pending().await,
+    }
 }
 
 /// The first frame that is a message. Nothing is answered before it, no ping either.
