@@ -18,6 +18,8 @@ pub struct OpFrame<'a> {
     pub name: Option<Cow<'a, str>>,
     /// It carries an `error`.
     pub has_error: bool,
+    /// It says that it is a JSON-RPC message too.
+    pub is_json_rpc: bool,
 }
 
 impl<'a> OpFrame<'a> {
@@ -42,12 +44,14 @@ impl<'a> OpFrame<'a> {
     }
 
     fn read(text: &'a str) -> Result<Self, EnvelopeFault> {
-        let [op, request_id, name, error] = members(text, ["op", "request_id", "name", "error"])?;
+        let [op, request_id, name, error, jsonrpc] =
+            members(text, ["op", "request_id", "name", "error", "jsonrpc"])?;
         Ok(Self {
             op: text_of(op, "op")?.ok_or(EnvelopeFault::NoMessage)?,
             request_id: request_id.map(RawValue::get).filter(|id| *id != "null"),
             name: text_of(name, "name")?,
             has_error: error.is_some_and(|error| error.get() != "null"),
+            is_json_rpc: jsonrpc.is_some(),
         })
     }
 

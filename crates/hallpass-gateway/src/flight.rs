@@ -1,9 +1,10 @@
 //! One request's record, from its first step to its last byte. Sent exactly once, whatever happens, and never blocks
-//! at the end: its place in the log is taken at the start.
+//! at the end: its place in the log is taken at the start, and where a WebSocket's first frame is waited for, after that.
 
 use crate::config::Limits;
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
+use crate::worker::Shared;
 use hallpass_core::authorize::policy_of;
 use hallpass_core::event::HelloNote;
 use hallpass_core::hello::SessionLabel;
@@ -35,6 +36,17 @@ impl Flight {
         event.address = Some(line.address().to_owned());
         event.request_id = Some(request_id.to_owned());
         Ok(Self { place: Some(place), event, started: Instant::now() })
+    }
+
+    /// Gives the place back while somebody is waited for of whom nothing is known: places are few, and everybody's.
+    pub(crate) fn give_place_back(&mut self) {
+        self.place = None;
+    }
+
+    /// Takes a place again.
+    pub(crate) async fn take_place_again(&mut self, shared: &Shared) -> Result<(), Denial> {
+        self.place = Some(take_place(&shared.events, &shared.limits).await?);
+        Ok(())
     }
 
     pub(crate) fn server(&mut self, server: &ServerName) {

@@ -121,6 +121,10 @@ fn read_op(text: &[u8]) -> Result<Message, Denial> {
     if frame.op.eq_ignore_ascii_case("hello") {
         return Err(Denial::AmbiguousRequest { what: "a second `hello`" });
     }
+    // As with a first frame: who reads it decides what it is, and the policy would have judged the other one.
+    if frame.is_json_rpc {
+        return Err(Denial::AmbiguousRequest { what: "a frame that is a JSON-RPC message too" });
+    }
     // What nobody here knows is recorded, and waits for no answer: who knows whether it gets one.
     let is_light = !frame.is_call() && frame.ask() == Ask::Protocol;
     Ok(Message {

@@ -61,6 +61,8 @@ fn by_hello(line: &Line, opening: &mut Opening, hello: Hello<'_>) -> Result<Gues
             let signed = in_force.signed(&Bearer::new(jwt)?)?;
             opening.flight.signed(&signed);
             let verified = judge(&signed, snapshot, now)?;
+            // Before it is counted: one connection too many is refused to somebody who is known.
+            opening.flight.caller(&verified);
             Known::count(line, verified, in_force.edition())?
         }
         (None, None) => {

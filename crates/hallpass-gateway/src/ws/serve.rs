@@ -17,8 +17,9 @@ use crate::ws::upgrade::Opening;
 use crate::ws::words::{self, LastWord, Said};
 use bytes::BytesMut;
 use hallpass_core::encoding::hex;
-use hallpass_core::{Denial, FirstFrameFault, Outcome};
+use hallpass_core::{Ask, Call, ClientName, Denial, FirstFrameFault, Outcome, authorize};
 use hyper_util::rt::TokioIo;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -55,7 +56,11 @@ enum Stop {
 
 /// Serves a connection whose 101 is sent, until both sides have heard why it ended.
 pub(crate) async fn serve(line: &Arc<Line>, mut opening: Opening, mut phase: watch::Receiver<Phase>) {
-    let Some(mut client) = client_end(line, &mut opening).await else { return };
+    let Some(mut client) = client_end(line, &mut opening).await else {
+        // Gone before its 101: it has a record all the same, if there is a place.
+        let _ = opening.flight.take_place_again(line.shared()).await;
+        return;
+    };
     match begin(line, &mut opening, &mut client, &mut phase).await {
         Ok(begun) => {
             let (tunnel, sources) = Tunnel::new(line, opening, begun, client);
@@ -97,11 +102,22 @@ async fn begin(
     phase: &mut watch::Receiver<Phase>,
 ) -> Result<Begun, Stop> {
     let shared = line.shared();
+    let waiting = hold_of_known(line, opening);
     let frame = tokio::select! {
         biased;
-        () = stopping(phase) => return Err(Stop::Cut(Cut::Shutdown, Dialect::Mcp)),
-        frame = first_frame(line, opening, client) => frame?,
+        cut = cut_while_waiting(waiting.as_ref()) => {
+            let dialect = if opening.for_mcp { Dialect::Mcp } else { Dialect::Hello };
+            Err(Stop::Cut(cut, dialect))
+        }
+        () = stopping(phase) => Err(Stop::Cut(Cut::Shutdown, Dialect::Mcp)),
+        frame = first_frame(line, opening, client) => frame,
     };
+    // Before the hold of what follows: dropping this one later would end that one.
+    drop(waiting);
+    // Before anything is judged: who cannot be recorded is not let in.
+    let place = opening.flight.take_place_again(shared).await;
+    let frame = frame?;
+    place.map_err(|denial| Stop::Refused(denial, Said::Nothing { for_mcp: opening.for_mcp }))?;
     opening.flight.received(frame.len());
     let (said, guest) = admit(line, opening, &frame);
     let guest = guest.map_err(|denial| Stop::Refused(denial, said.clone()))?;
@@ -140,6 +156,26 @@ async fn begin(
         Dialect::Mcp => Some(frame),
     };
     Ok(Begun { guest, hold, server, server_pulse, first })
+}
+
+/// Who showed a credential with the request is under watch before saying anything, too.
+fn hold_of_known(line: &Arc<Line>, opening: &Opening) -> Option<Hold> {
+    let known = opening.known.as_ref()?;
+    let path_client = opening.path_client.as_ref().map(ClientName::as_str);
+    let call = Call { server: &opening.server, path_client, ask: Ask::Protocol };
+    let permit = authorize(&known.verified, &call).ok()?;
+    let hold = line.hold(&permit, Asked::Protocol, true);
+    if line.shared().gate.edition() != known.edition {
+        hold.examine();
+    }
+    Some(hold)
+}
+
+async fn cut_while_waiting(hold: Option<&Hold>) -> Cut {
+    match hold {
+        Some(hold) => hold.cut().await,
+        None => pending().await,
+    }
 }
 
 /// The first frame that is a message. Nothing is answered before it, no ping either.

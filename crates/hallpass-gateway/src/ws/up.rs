@@ -14,6 +14,7 @@ use crate::ws::receive::{Fault, Item, Receiver};
 use crate::ws::tunnel::Tunnel;
 use crate::ws::words;
 use bytes::BytesMut;
+use hallpass_core::authorize::policy_of;
 use hallpass_core::policy::Ask;
 use hallpass_core::rate::{Rate, Step};
 use hallpass_core::{Denial, Outcome, Permit, Verified, authorize};
@@ -127,6 +128,9 @@ impl Tunnel {
         if message.weight != Weight::Counted {
             return Ok((permit, None));
         }
+        if !message.waits && calls_tool(message) && limits_calls_in_flight(verified) {
+            return Err(Denial::AmbiguousRequest { what: "a call without an id" }.into());
+        }
         let mut tally = shared.tallies.take(verified.principal(), shared.limits.calls_per_client)?;
         // Last of all that could refuse it: a refused call spends nothing.
         serve::spend(&self.line, flight, &mut tally, &permit)?;
@@ -186,9 +190,8 @@ impl Tunnel {
     }
 
     async fn answer(&self, message: &Message, denial: &Denial, request_id: &str) -> Result<(), Ending> {
-        let calls_tool = matches!(message.asked.as_ask(), Ask::Tool(_));
         let id = message.id.as_deref();
-        let text = words::refused_message(self.dialect, id, calls_tool, denial, request_id);
+        let text = words::refused_message(self.dialect, id, calls_tool(message), denial, request_id);
         let Some(text) = text else { return Ok(()) };
         let sent = self.to_client.lock().await.text(BytesMut::from(text.as_bytes())).await;
         sent.map_err(|_| Ending::ClientFault(Fault::Gone))
@@ -199,6 +202,15 @@ impl Tunnel {
         sleep(self.line.shared().limits.sockets.farewell).await;
         Ending::ServerFailed(Failure::BrokeOff)
     }
+}
+
+fn calls_tool(message: &Message) -> bool {
+    matches!(message.asked.as_ask(), Ask::Tool(_))
+}
+
+/// Under such a policy a call needs an id: no answer ends one without, so it could not be counted until then.
+fn limits_calls_in_flight(verified: &Verified) -> bool {
+    policy_of(verified).is_some_and(|policy| policy.in_flight().is_some() && !policy.is_shadow())
 }
 
 /// How many pings and pongs may come.

@@ -79,8 +79,10 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub(crate) fn with_record(self, flight: Flight) -> Opening {
+    pub(crate) fn with_record(self, mut flight: Flight) -> Opening {
         let Self { upgrade, server, path_client, known, for_mcp, accept } = self;
+        // Whoever opens connections and says nothing on them would fill the log's places, and nobody could call.
+        flight.give_place_back();
         let user_agent = flight.user_agent();
         Opening { upgrade, server, path_client, known, for_mcp, user_agent, flight, accept }
     }

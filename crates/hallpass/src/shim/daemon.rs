@@ -200,10 +200,15 @@ impl Talk {
                     Message::Ping(Vec::new().into())
                 }
             };
-            if let Err(error) = sink.send(message).await {
-                // What the daemon said last tells more than a broken pipe, and `listen` hears it.
-                tokio::time::sleep(REASON).await;
-                return broken(&error);
+            // A daemon that takes nothing any more gets no ping either: without an end, every call would wait for ever.
+            match timeout(self.ping_interval.saturating_add(self.ping_timeout), sink.send(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    // What the daemon said last tells more than a broken pipe, and `listen` hears it.
+                    tokio::time::sleep(REASON).await;
+                    return broken(&error);
+                }
+                Err(_) => return End::Silent,
             }
         }
     }
@@ -265,4 +270,39 @@ fn closed(frame: Option<tokio_tungstenite::tungstenite::protocol::CloseFrame>) -
 
 fn broken(error: &Error) -> End {
     End::Broken { detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Daemon, End, Heard};
+    use crate::shim::settings::ShimSettings;
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use std::time::Duration;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::tungstenite::Message;
+
+    #[tokio::test]
+    async fn a_daemon_that_takes_nothing_any_more_ends_the_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let settings = ShimSettings::read(
+            |name| match name {
+                "EXAI_WS_PORT" => Some(port.clone()),
+                "EXAI_WS_PING_INTERVAL" | "EXAI_WS_PING_TIMEOUT" => Some("0.2".to_owned()),
+                _ => None,
+            },
+            None,
+        )
+        .unwrap();
+        let mut daemon = Daemon::start(&settings, None);
+        let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+        socket.next().await.unwrap().unwrap();
+        socket.send(Message::text(r#"{"op":"hello_ack","ok":true}"#)).await.unwrap();
+        // More than any buffer on the way holds, and nobody reads it.
+        daemon.to.send("x".repeat(64 << 20)).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(20), daemon.from.recv()).await;
+        assert!(matches!(heard, Ok(Some(Heard::Ended(End::Silent)))), "{heard:?}");
+        drop(socket);
+    }
 }

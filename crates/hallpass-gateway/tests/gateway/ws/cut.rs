@@ -66,6 +66,25 @@ async fn a_connection_is_closed_for_every_reason_for_which_it_would_not_be_opene
 }
 
 #[tokio::test]
+async fn a_revocation_closes_a_connection_on_which_nothing_was_said_yet() {
+    let mut stage = Stage::new().await;
+    let (ann, bob) = (stage.bench.ann.clone(), stage.bench.bob.clone());
+    let shown = format!("Authorization: Bearer {}\r\n", ann.text);
+    let mut for_hello = stage.dial_with(&shown).await;
+    let mut for_mcp = stage.dial_with(&format!("{shown}Sec-WebSocket-Protocol: mcp\r\n")).await;
+    let began = now();
+    stage.publish(Period::Never, [client("ann"), client("bob")], vec![revoked(&ann), active(&bob)]);
+    assert_eq!(for_hello.closed().await.0, 4003);
+    assert_eq!(for_mcp.closed().await.0, 4401);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    for _ in 0..2 {
+        let event = stage.event().await;
+        assert_eq!((event.outcome.as_str(), event.reason.as_deref()), ("cut", Some("revoked")));
+    }
+    assert!(stage.daemon.saw_nobody());
+}
+
+#[tokio::test]
 async fn an_mcp_connection_is_closed_with_that_dialects_codes() {
     let elsewhere = Client { servers: ServerScope::Only([].into()), ..client("ann") };
     for (change, revoke, code) in [(client("ann"), true, 4401), (elsewhere, false, 4403)] {

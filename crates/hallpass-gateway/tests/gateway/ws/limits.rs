@@ -213,6 +213,13 @@ async fn calls_and_connections_of_one_client_are_counted_together() {
     second.say(&hello(Some(&ann), None)).await;
     assert!(second.heard().await.contains("too_many_in_flight"));
     assert_eq!(second.closed().await.0, 1013);
+    let event = stage.event().await;
+    assert_eq!(
+        (event.client.as_deref(), event.reason.as_deref()),
+        (Some("ann"), Some("too_many_in_flight")),
+        "whose connection it was is known"
+    );
+    assert_eq!(event.origin_line(), None, "her token was good");
     server.say(r#"{"op":"call_tool_res","request_id":1}"#).await;
     client.heard().await;
     client.say(r#"{"op":"call_tool","request_id":4,"name":"a"}"#).await;
@@ -233,4 +240,26 @@ async fn a_call_that_the_log_cannot_take_is_not_made() {
     assert_eq!(stage.event().await.method.as_deref(), Some("hello"));
     client.say(r#"{"op":"call_tool","request_id":3,"name":"a"}"#).await;
     assert!(server.heard().await.contains(":3"));
+}
+
+#[tokio::test]
+async fn who_opens_connections_and_says_nothing_takes_no_place_in_the_log() {
+    let mut plan = Plan { event_places: 2, ..Plan::default() };
+    plan.limits.log_patience = Duration::from_millis(50);
+    let mut stage = Stage::with(plan).await;
+    let ann = stage.bench.ann.clone();
+    let mut silent = Vec::new();
+    for _ in 0..5 {
+        silent.push(stage.dial().await);
+    }
+    let (mut client, mut server) = stage.greeted(&hello(Some(&ann), None)).await;
+    client.say(r#"{"op":"call_tool","request_id":1,"name":"a"}"#).await;
+    assert!(server.heard().await.contains(":1"));
+    assert_eq!(stage.event().await.client.as_deref(), Some("ann"));
+    // Each has its record in the end.
+    for _ in 0..2 {
+        silent.pop();
+        let event = stage.event().await;
+        assert_eq!((event.outcome.as_str(), event.client), ("gone", None));
+    }
 }

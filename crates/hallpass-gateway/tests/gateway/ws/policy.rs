@@ -202,6 +202,27 @@ async fn calls_in_flight_are_limited_until_they_are_answered() {
 }
 
 #[tokio::test]
+async fn where_calls_in_flight_are_limited_a_call_needs_an_id_by_which_it_ends() {
+    let mut stage = under(json!({ "in_flight": 1 })).await;
+    let (mut client, mut server) = shim(&mut stage).await;
+    for call in [r#"{"op":"call_tool","name":"a"}"#, r#"{"op":"tool_call","name":"a","request_id":null}"#] {
+        client.say(call).await;
+        let refused = answer(&mut client).await;
+        assert_eq!(
+            (&refused["op"], &refused["error"]["code"]),
+            (&json!("call_tool_res"), &json!("ambiguous_request"))
+        );
+        assert_eq!(stage.event().await.reason.as_deref(), Some("ambiguous_request"));
+    }
+    client.say(r#"{"op":"call_tool","request_id":1,"name":"a"}"#).await;
+    assert!(server.heard().await.contains(":1"), "nothing came before it");
+
+    put_under(&mut stage, json!({ "rate": "5/h" }));
+    client.say(r#"{"op":"call_tool","name":"b"}"#).await;
+    assert!(server.heard().await.contains("\"b\""));
+}
+
+#[tokio::test]
 async fn a_policy_that_only_watches_refuses_nothing_and_is_noted() {
     let mut stage = under(json!({ "rules": ["deny exai/delete"], "shadow": true })).await;
     let (mut client, mut server) = shim(&mut stage).await;

@@ -97,6 +97,11 @@ async fn what_cannot_be_read_in_one_way_is_answered_and_not_sent() {
         (r#"{"op":"call_tool","request_id":1}"#, "error", "envelope"),
         (r#"{"op":"hello","jwt":"a.b.c","token":"t"}"#, "error", "ambiguous_request"),
         (r#"{"op":"Hello","jwt":"a.b.c","token":"t"}"#, "error", "ambiguous_request"),
+        (
+            r#"{"op":"ping","jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#,
+            "error",
+            "ambiguous_request",
+        ),
     ] {
         client.say(message).await;
         let answer: serde_json::Value = serde_json::from_str(&client.heard().await).unwrap();
