@@ -226,14 +226,14 @@ pub fn is_shim_link(command: &str) -> bool {
 
 fn own_place(app: &App, client: &ClientRow) -> Result<PathBuf> {
     let os = if cfg!(target_os = "macos") { Os::Macos } else { Os::Linux };
-    let place = app.places(os).find_map(resolve);
+    let place = app.places(os).find_map(|place| resolve(&place));
     place.ok_or_else(|| {
         Fault::new(format!("{} has no configuration file of its own that is known", app.name))
             .hint(format!("name the file: `config = \"...\"` in [clients.{}], or `--config`", client.name))
     })
 }
 
-fn resolve(place: Place) -> Option<PathBuf> {
+fn resolve(place: &Place) -> Option<PathBuf> {
     let home = PathBuf::from(environment::variable("HOME")?);
     let root = match place.root {
         PlaceRoot::Home => home,
