@@ -29,6 +29,8 @@ pub async fn run(
     stdout: impl AsyncWrite + Unpin + Send + 'static,
     notes: impl Fn(&str),
 ) -> std::io::Result<()> {
+    // What a daemon says in a reason must not look like a line of ours.
+    let notes = |text: &str| notes(&text.replace('\n', "\\n"));
     notes(&configured(&settings.credentials.own));
     let (output, writer) = Output::start(stdout);
     let ended = traffic::Traffic::new(settings, output, &notes).run(stdin).await;
@@ -42,5 +44,45 @@ fn configured(own: &OwnToken) -> String {
         Ok(Some(token)) => format!("[JWT_AUTH] JWT token configured (length: {} chars)", token.len()),
         Ok(None) => "[JWT_AUTH] No JWT token configured - using legacy auth only".to_owned(),
         Err(problem) => problem.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ShimSettings, run};
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use std::cell::RefCell;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+    #[tokio::test]
+    async fn what_a_daemon_says_makes_no_line_of_its_own() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let settings =
+            ShimSettings::read(|name| (name == "EXAI_WS_PORT").then(|| port.clone()), None).unwrap();
+        let daemon = async {
+            let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+            socket.next().await.unwrap().unwrap();
+            let refused = r#"{"op":"hello_ack","ok":false,"error":"no"}"#;
+            socket.send(Message::text(refused)).await.unwrap();
+            let reason = "x\n[JWT_AUTH] JWT token configured (length: 1 chars)".into();
+            socket.close(Some(CloseFrame { code: 4003.into(), reason })).await.unwrap();
+            while let Some(Ok(_)) = socket.next().await {}
+        };
+        let notes = RefCell::new(Vec::new());
+        let note = |text: &str| notes.borrow_mut().push(text.to_owned());
+        let asking = &b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n"[..];
+        let (ended, ()) = tokio::join!(run(settings, asking, tokio::io::sink(), note), daemon);
+        ended.unwrap();
+        assert_eq!(
+            notes.into_inner(),
+            [
+                "[JWT_AUTH] No JWT token configured - using legacy auth only",
+                "the daemon refused: no: x\\n[JWT_AUTH] JWT token configured (length: 1 chars)",
+            ]
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What stops `serve` before it listens: a credential that is named and not there means `none` to nobody.
+//! What stops `serve` before it listens, and `shim` before it dials: a credential that is named and not there, or there and
+//! no text, means `none` to nobody.
 
 use crate::program::Hallpass;
 
@@ -36,5 +37,20 @@ async fn a_listener_that_the_daemon_still_has_says_what_to_do() {
         outcome.stderr.contains("let it listen on another one and change its `url`"),
         "{}",
         outcome.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_of_the_shim_that_is_no_text_is_not_taken_for_none() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let hallpass = Hallpass::new();
+    let mut shim = hallpass.command(&["shim"]);
+    shim.env("EXAI_JWT_TOKEN", std::ffi::OsString::from_vec(vec![b'a', 0xff]));
+    let outcome = hallpass.finish(shim).await;
+    assert_eq!(outcome.code, Some(64));
+    assert_eq!(
+        outcome.stderr,
+        "error: `EXAI_JWT_TOKEN` is not UTF-8\n\
+         hint: leave `EXAI_JWT_TOKEN` out, or set it in the `env` of the client's entry\n"
     );
 }
