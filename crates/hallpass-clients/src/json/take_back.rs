@@ -9,7 +9,7 @@ use super::edit::{End, Way, walk};
 use super::guard;
 use super::style;
 use super::tree::{Document, Member, Node, parse};
-use crate::undo::{Added, Inverse};
+use crate::undo::{Added, TakeBack};
 use crate::{Dialect, EditError, KeyPath, Position, Removal, Undo};
 
 pub(crate) fn remove(
@@ -29,14 +29,7 @@ pub(crate) fn remove(
         return Ok(Removal::Foreign { at: Position::of(document.text, node.start) });
     }
     let ours = Ours { document: &document, dialect, path, root, steps, node };
-    match &undo.0 {
-        Inverse::Nothing => Ok(Removal::Nothing),
-        Inverse::Replaced { raw } => ours.restore(raw),
-        Inverse::Added(added) | Inverse::Item(added) => match ours.exact(added) {
-            Some(before) => Ok(Removal::Done(before.into_bytes())),
-            None => ours.cut_out(added.created),
-        },
-    }
+    ours.take_back(undo)
 }
 
 /// Our value and the way to it.
@@ -49,8 +42,7 @@ struct Ours<'a, 't> {
     node: &'a Node<'t>,
 }
 
-impl Ours<'_, '_> {
-    /// Puts back what stood there.
+impl TakeBack for Ours<'_, '_> {
     fn restore(&self, raw: &str) -> Result<Removal, EditError> {
         let text = self.document.text;
         let before = [&text[..self.node.start], raw, &text[self.node.end()..]].concat();
@@ -63,7 +55,6 @@ impl Ours<'_, '_> {
         }
     }
 
-    /// The text before our edit, if what we wrote around the value still stands as we wrote it.
     fn exact(&self, added: &Added) -> Option<String> {
         let (text, top) =
             (self.document.text, self.steps.len().checked_sub(added.created.saturating_add(1))?);
@@ -85,13 +76,6 @@ impl Ours<'_, '_> {
         })
     }
 
-    /// The member before ours in the object that was entered at `level`.
-    fn previous(&self, level: usize) -> Option<&Member<'_>> {
-        let (object, index) = self.steps[level];
-        object.members()?.get(index.checked_sub(1)?)
-    }
-
-    /// Removes our member, and up to `created` objects around it that hold nothing else.
     fn cut_out(&self, created: usize) -> Result<Removal, EditError> {
         let text = self.document.text;
         let alone = |level: &usize| holds_only_one(text, self.steps[*level].0);
@@ -104,6 +88,14 @@ impl Ours<'_, '_> {
         } else {
             Err(EditError::Guard)
         }
+    }
+}
+
+impl Ours<'_, '_> {
+    /// The member before ours in the object that was entered at `level`.
+    fn previous(&self, level: usize) -> Option<&Member<'_>> {
+        let (object, index) = self.steps[level];
+        object.members()?.get(index.checked_sub(1)?)
     }
 
     /// Whether `before` reads as the document without the member at `level`.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::scan::{Document, Member, parse, to_json};
 use super::site::{Site, Walk};
 use crate::json::take_back::{with_blanks, without};
-use crate::undo::{Added, Inverse};
+use crate::undo::{Added, TakeBack};
 use crate::{EditError, KeyPath, Position, Removal, Undo};
 
 pub(crate) fn remove(
@@ -23,14 +23,7 @@ pub(crate) fn remove(
         return Ok(Removal::Foreign { at });
     }
     let ours = Ours { document: &document, keys: path.segments() };
-    match &undo.0 {
-        Inverse::Nothing => Ok(Removal::Nothing),
-        Inverse::Replaced { raw } => ours.restore(raw),
-        Inverse::Added(added) | Inverse::Item(added) => match ours.exact(added) {
-            Some(before) => Ok(Removal::Done(before.into_bytes())),
-            None => ours.cut_out(added.created),
-        },
-    }
+    ours.take_back(undo)
 }
 
 struct Ours<'a, 't> {
@@ -38,8 +31,7 @@ struct Ours<'a, 't> {
     keys: &'a [String],
 }
 
-impl Ours<'_, '_> {
-    /// Puts back what stood there.
+impl TakeBack for Ours<'_, '_> {
     fn restore(&self, raw: &str) -> Result<Removal, EditError> {
         let (document, text) = (self.document, self.document.text);
         let span = match document.site(self.keys) {
@@ -54,7 +46,6 @@ impl Ours<'_, '_> {
         }
     }
 
-    /// The text before our edit, if what we wrote around our lines still stands as we wrote it.
     fn exact(&self, added: &Added) -> Option<String> {
         let level = self.keys.len().checked_sub(added.created)?;
         let keys = &self.keys[..level];
@@ -68,18 +59,6 @@ impl Ours<'_, '_> {
         [site, section].into_iter().flatten().find_map(|item| self.without(&item, added))
     }
 
-    fn without(&self, item: &Range<usize>, added: &Added) -> Option<String> {
-        let text = self.document.text;
-        let start = item.start.checked_sub(added.prefix.len())?;
-        let end = item.end + added.suffix.len();
-        let stands = text.get(start..item.start) == Some(&*added.prefix)
-            && text.get(item.end..end) == Some(&*added.suffix)
-            && !(added.prefix.is_empty() && added.suffix.is_empty());
-        let before = stands.then(|| [&text[..start], &text[end..]].concat())?;
-        self.lost(&before).then_some(before)
-    }
-
-    /// Removes our member, and the objects that were created for it and hold nothing else.
     fn cut_out(&self, created: usize) -> Result<Removal, EditError> {
         let levels = (self.keys.len().saturating_sub(created)..=self.keys.len()).filter(|level| *level > 0);
         for level in levels {
@@ -89,6 +68,13 @@ impl Ours<'_, '_> {
             }
         }
         Err(EditError::Guard)
+    }
+}
+
+impl Ours<'_, '_> {
+    fn without(&self, item: &Range<usize>, added: &Added) -> Option<String> {
+        let before = added.taken_out(self.document.text, item)?;
+        self.lost(&before).then_some(before)
     }
 
     fn cuts(&self, keys: &[String]) -> Vec<Range<usize>> {

@@ -8,7 +8,7 @@ use super::edit::{End, Way, walk};
 use super::scan::{Document, Node, parse};
 use crate::json::take_back::{with_blanks, without};
 use crate::outline::{gained, lost};
-use crate::undo::{Added, Inverse};
+use crate::undo::{Added, TakeBack};
 use crate::{EditError, KeyPath, Position, Removal, Undo};
 
 pub(crate) fn remove(
@@ -26,14 +26,7 @@ pub(crate) fn remove(
         return Ok(Removal::Foreign { at: Position::of(document.text, node.span.start) });
     }
     let ours = Ours { document: &document, path, root, steps, node };
-    match &undo.0 {
-        Inverse::Nothing => Ok(Removal::Nothing),
-        Inverse::Replaced { raw } => ours.restore(raw),
-        Inverse::Added(added) | Inverse::Item(added) => match ours.exact(added) {
-            Some(before) => Ok(Removal::Done(before.into_bytes())),
-            None => ours.cut_out(added.created),
-        },
-    }
+    ours.take_back(undo)
 }
 
 struct Ours<'a, 't> {
@@ -44,8 +37,7 @@ struct Ours<'a, 't> {
     node: &'a Node,
 }
 
-impl Ours<'_, '_> {
-    /// Puts back what stood there.
+impl TakeBack for Ours<'_, '_> {
     fn restore(&self, raw: &str) -> Result<Removal, EditError> {
         let text = self.document.text;
         let before = [&text[..self.node.span.start], raw, &text[self.node.end()..]].concat();
@@ -57,31 +49,15 @@ impl Ours<'_, '_> {
         if holds { Ok(Removal::Done(before.into_bytes())) } else { Err(EditError::Guard) }
     }
 
-    /// Key and value of the member that was taken at `level`.
-    fn item(&self, level: usize) -> Option<Range<usize>> {
-        let (object, index) = self.steps.get(level)?;
-        let member = object.members()?.get(*index)?;
-        Some(member.key.span.start..member.end)
-    }
-
-    /// The text before our edit, if what we wrote around the member still stands as we wrote it.
     fn exact(&self, added: &Added) -> Option<String> {
-        let text = self.document.text;
         let level = self.steps.len().checked_sub(added.created.saturating_add(1))?;
-        let item = self.item(level)?;
-        let start = item.start.checked_sub(added.prefix.len())?;
-        let end = item.end + added.suffix.len();
-        let stands = text.get(start..item.start) == Some(&*added.prefix)
-            && text.get(item.end..end) == Some(&*added.suffix)
-            && !(added.prefix.is_empty() && added.suffix.is_empty());
-        let before = stands.then(|| [&text[..start], &text[end..]].concat())?;
+        let before = added.taken_out(self.document.text, &self.item(level)?)?;
         self.lost(&before, level).then(|| match &added.blank {
             Some(blank) if before.is_empty() => blank.clone(),
             Some(_) | None => before,
         })
     }
 
-    /// Removes our member, and up to `created` objects around it that hold nothing else.
     fn cut_out(&self, created: usize) -> Result<Removal, EditError> {
         let last = self.steps.len() - 1;
         let alone = |level: &usize| self.steps[*level].0.members().is_some_and(|members| members.len() == 1);
@@ -94,6 +70,15 @@ impl Ours<'_, '_> {
         let emptied = [&text[..item.start], "{}", &text[item.end..]].concat();
         let before = [cut, emptied].into_iter().find(|before| self.lost(before, level));
         before.map(|before| Removal::Done(before.into_bytes())).ok_or(EditError::Guard)
+    }
+}
+
+impl Ours<'_, '_> {
+    /// Key and value of the member that was taken at `level`.
+    fn item(&self, level: usize) -> Option<Range<usize>> {
+        let (object, index) = self.steps.get(level)?;
+        let member = object.members()?.get(*index)?;
+        Some(member.key.span.start..member.end)
     }
 
     fn cut(&self, level: usize, item: Range<usize>) -> Range<usize> {
