@@ -2,14 +2,14 @@
 
 use crate::config::Upstream;
 use crate::failure::Failure;
+use crate::routes::{self, Route, Routes};
 use crate::upstream::Pool;
 use bytes::Bytes;
-use hallpass_core::{Permit, ServerName};
+use hallpass_core::Permit;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 
@@ -21,9 +21,7 @@ pub(crate) struct Outgoing {
 }
 
 /// Where calls go. Nobody but [`forward`] can look inside.
-pub(crate) struct Routes(BTreeMap<ServerName, Route>);
-
-struct Route {
+pub(crate) struct HttpRoute {
     uri: Uri,
     host: HeaderValue,
     credential: Option<HeaderValue>,
@@ -33,10 +31,10 @@ struct Route {
 pub(crate) async fn forward(
     permit: Permit,
     outgoing: Outgoing,
-    routes: &Routes,
+    routes: &Routes<HttpRoute>,
     pool: &Pool,
 ) -> Result<Response<Incoming>, Failure> {
-    let Some(route) = routes.0.get(permit.server()) else { return Err(Failure::Unreachable) };
+    let Some(route) = routes.of(&permit) else { return Err(Failure::Unreachable) };
     let mut request = Request::new(Full::new(outgoing.body));
     *request.method_mut() = outgoing.method;
     *request.uri_mut() = route.uri.clone();
@@ -75,44 +73,18 @@ fn failure_of(error: &legacy::Error) -> Failure {
     Failure::Unreachable
 }
 
-impl Routes {
-    /// Checks the servers' addresses.
-    pub(crate) fn new(servers: BTreeMap<ServerName, Upstream>) -> io::Result<Self> {
-        let routes = servers.into_iter().map(|(name, upstream)| Ok((name, Route::new(upstream)?)));
-        routes.collect::<io::Result<_>>().map(Self)
-    }
-
-    pub(crate) fn contains(&self, server: &ServerName) -> bool {
-        self.0.contains_key(server)
-    }
-
-    pub(crate) fn names(&self) -> impl Iterator<Item = &ServerName> {
-        self.0.keys()
-    }
-
-    pub(crate) fn need_tls(&self) -> bool {
-        self.0.values().any(|route| route.uri.scheme_str() == Some("https"))
-    }
-}
-
-impl Route {
+impl Route for HttpRoute {
     fn new(upstream: Upstream) -> io::Result<Self> {
         let refused = |why| io::Error::new(io::ErrorKind::InvalidInput, format!("`{}`: {why}", upstream.url));
         let Some(authority) = upstream.url.authority() else { return Err(refused("it names no host")) };
         if !matches!(upstream.url.scheme_str(), Some("http" | "https")) {
             return Err(refused("only `http://` and `https://` servers are served"));
         }
-        if authority.as_str().contains('@') {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a server's URL must not hold a password",
-            ));
-        }
-        let host = HeaderValue::from_str(authority.as_str()).map_err(io::Error::other)?;
-        let credential = upstream.credential.map(|mut credential| {
-            credential.set_sensitive(true);
-            credential
-        });
-        Ok(Self { uri: upstream.url, host, credential })
+        let host = routes::host(authority)?;
+        Ok(Self { uri: upstream.url, host, credential: upstream.credential.map(routes::secret) })
+    }
+
+    fn uri(&self) -> &Uri {
+        &self.uri
     }
 }

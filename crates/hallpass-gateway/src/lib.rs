@@ -22,6 +22,7 @@ mod outcome;
 mod payload;
 mod relay;
 mod respond;
+mod routes;
 mod serve;
 mod session;
 mod tally;

@@ -4,13 +4,14 @@
 use crate::config::{Clock, Limits, Random};
 use crate::credential::Gate;
 use crate::entrance::Entrance;
-use crate::forward::Routes;
+use crate::forward::HttpRoute;
 use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
+use crate::routes::Routes;
 use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream::{self, Connector, Pool};
-use crate::ws::SocketRoutes;
+use crate::ws::SocketRoute;
 use crate::{serve, ws};
 use futures_util::FutureExt as _;
 use hallpass_core::session::SessionKey;
@@ -29,8 +30,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 /// What all workers look at.
 pub(crate) struct Shared {
-    pub(crate) routes: Routes,
-    pub(crate) sockets: SocketRoutes,
+    pub(crate) routes: Routes<HttpRoute>,
+    pub(crate) sockets: Routes<SocketRoute>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) session_key: SessionKey,
     pub(crate) random: Random,

@@ -3,6 +3,7 @@
 
 use crate::config::{LegacyToken, Upstream};
 use crate::failure::Failure;
+use crate::routes;
 use crate::upstream::Connector;
 use crate::worker::Worker;
 use crate::ws::close::Close;
@@ -11,7 +12,7 @@ use crate::ws::receive::{From, Item, Receiver};
 use crate::ws::send::Sender;
 use crate::ws::upgrade::{MCP, has_token};
 use bytes::{Bytes, BytesMut};
-use hallpass_core::{Permit, ServerName};
+use hallpass_core::Permit;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -20,7 +21,6 @@ use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
@@ -34,10 +34,8 @@ use tungstenite::handshake::derive_accept_key;
 type Plain = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Io = TokioIo<Plain>;
 
-/// Where WebSocket servers are. Nobody but [`dial`] can look inside.
-pub(crate) struct SocketRoutes(BTreeMap<ServerName, Route>);
-
-struct Route {
+/// Where a WebSocket server is. Nobody but [`dial`] can look inside.
+pub(crate) struct SocketRoute {
     /// As the connector knows it: `http` for `ws`, `https` for `wss`.
     uri: Uri,
     host: HeaderValue,
@@ -98,7 +96,7 @@ pub(crate) async fn dial(
     pulse: Arc<Pulse>,
 ) -> Result<Link, Failure> {
     let shared = worker.shared();
-    let Some(route) = shared.sockets.0.get(permit.server()) else { return Err(Failure::Unreachable) };
+    let Some(route) = shared.sockets.of(permit) else { return Err(Failure::Unreachable) };
     let io = connect(worker.connector().clone(), route.uri.clone()).await?;
     let limit = shared.limits.connect_timeout;
     let opening = timeout(limit, open(io, route, greeting, worker.shared().random.bytes()));
@@ -123,7 +121,7 @@ async fn connect(mut connector: Connector, uri: Uri) -> Result<Plain, Failure> {
 /// The handshake of RFC 6455 section 4.1. Returns the connection, and what the server said on it already.
 async fn open(
     io: Plain,
-    route: &Route,
+    route: &SocketRoute,
     greeting: Greeting<'_>,
     random: [u8; 16],
 ) -> Result<(Plain, Bytes), Failure> {
@@ -148,7 +146,7 @@ async fn open(
     Ok((parts.io, parts.read_buf))
 }
 
-fn request(route: &Route, greeting: Greeting<'_>, key: &str) -> Request<Empty<Bytes>> {
+fn request(route: &SocketRoute, greeting: Greeting<'_>, key: &str) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = Uri::from(
         route.uri.path().parse::<uri::PathAndQuery>().unwrap_or(uri::PathAndQuery::from_static("/")),
@@ -201,7 +199,7 @@ fn check(answer: &Response<Incoming>, greeting: Greeting<'_>, key: &str) -> Resu
 async fn hello(
     from: &mut FromServer,
     to: &mut ToServer,
-    route: &Route,
+    route: &SocketRoute,
     session: &str,
 ) -> Result<(), Failure> {
     let said = hello_text(route, session);
@@ -217,7 +215,7 @@ async fn hello(
     }
 }
 
-fn hello_text(route: &Route, session: &str) -> Vec<u8> {
+fn hello_text(route: &SocketRoute, session: &str) -> Vec<u8> {
     let token = route.legacy_token.as_ref().map_or("", LegacyToken::expose);
     let jwt = route.credential.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let mut hello = serde_json::json!({ "op": "hello", "session_id": session, "token": token });
@@ -253,45 +251,23 @@ fn base64(bytes: &[u8; 16]) -> String {
     format!("{}==", text.replace('-', "+").replace('_', "/"))
 }
 
-impl SocketRoutes {
-    /// Checks the servers' addresses.
-    pub(crate) fn new(servers: BTreeMap<ServerName, Upstream>) -> io::Result<Self> {
-        let routes = servers.into_iter().map(|(name, upstream)| Ok((name, Route::new(upstream)?)));
-        routes.collect::<io::Result<_>>().map(Self)
-    }
-
-    pub(crate) fn contains(&self, server: &ServerName) -> bool {
-        self.0.contains_key(server)
-    }
-
-    pub(crate) fn names(&self) -> impl Iterator<Item = &ServerName> {
-        self.0.keys()
-    }
-
-    pub(crate) fn need_tls(&self) -> bool {
-        self.0.values().any(|route| route.uri.scheme_str() == Some("https"))
-    }
-}
-
-impl Route {
+impl routes::Route for SocketRoute {
     fn new(upstream: Upstream) -> io::Result<Self> {
         let refused = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
         let mut parts = upstream.url.into_parts();
         let authority = parts.authority.as_ref().ok_or_else(|| refused("a server's URL names no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(refused("a server's URL must not hold a password"));
-        }
-        let host = HeaderValue::from_str(authority.as_str()).map_err(io::Error::other)?;
+        let host = routes::host(authority)?;
         parts.scheme = match parts.scheme.as_ref().map(uri::Scheme::as_str) {
             Some("ws") => Some(uri::Scheme::HTTP),
             Some("wss") => Some(uri::Scheme::HTTPS),
             Some(_) | None => return Err(refused("a WebSocket server's URL is `ws://` or `wss://`")),
         };
         let uri = Uri::from_parts(parts).map_err(io::Error::other)?;
-        let credential = upstream.credential.map(|mut credential| {
-            credential.set_sensitive(true);
-            credential
-        });
+        let credential = upstream.credential.map(routes::secret);
         Ok(Self { uri, host, credential, legacy_token: upstream.legacy_token })
+    }
+
+    fn uri(&self) -> &Uri {
+        &self.uri
     }
 }

@@ -19,6 +19,6 @@ mod up;
 mod upgrade;
 mod words;
 
-pub(crate) use dial::SocketRoutes;
+pub(crate) use dial::SocketRoute;
 pub(crate) use serve::serve;
 pub(crate) use upgrade::{Opening, is_wanted, open};
