@@ -1,6 +1,7 @@
 //! A first frame through the real listener: a WebSocket client, the gateway, a daemon of the hello dialect behind it,
 //! both by another implementation. Knows nothing of what is expected.
 
+use crate::wire::event_of;
 use hallpass_core::session::SessionKey;
 use hallpass_core::{Event, ServerName, Snapshot};
 use hallpass_gateway::{Gateway, GatewayConfig, LegacyToken, Limits, Random, Upstream};
@@ -90,16 +91,6 @@ impl SocketWire {
     pub(crate) async fn end(self) -> Vec<String> {
         self.gateway.shutdown(PATIENCE).await;
         self.daemon.take()
-    }
-}
-
-async fn event_of(events: &mut mpsc::Receiver<Event>, request_id: &str) -> Event {
-    loop {
-        match events.recv().await {
-            Some(event) if event.request_id.as_deref() == Some(request_id) => return event,
-            Some(_) => {}
-            None => std::future::pending().await,
-        }
     }
 }
 

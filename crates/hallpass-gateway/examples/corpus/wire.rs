@@ -122,7 +122,8 @@ impl Wire {
     }
 }
 
-async fn event_of(events: &mut mpsc::Receiver<Event>, request_id: &str) -> Event {
+/// The record of one request, whatever else is recorded.
+pub(crate) async fn event_of(events: &mut mpsc::Receiver<Event>, request_id: &str) -> Event {
     loop {
         match events.recv().await {
             Some(event) if event.request_id.as_deref() == Some(request_id) => return event,
