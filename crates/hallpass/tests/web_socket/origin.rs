@@ -74,17 +74,7 @@ impl Origin {
     pub(crate) async fn served(adopted: &[&str]) -> Self {
         let Founded { hallpass, daemon } = Self::founded(adopted).await;
         hallpass.must(&["apply", "--shim", "--yes"]).await;
-        let mut serve = hallpass.command(&["serve", "--listen", "127.0.0.1:0"]);
-        serve.env("DAEMONS_TOKEN", SHARED);
-        let gateway = hallpass.start(serve).await;
-        let address = until(|| {
-            let said = gateway.stderr();
-            let line = said
-                .lines()
-                .find_map(|line| line.strip_prefix("listening on ws://")?.strip_suffix(" for `exai`"))?;
-            Some(format!("ws://{line}"))
-        })
-        .await;
+        let (gateway, address) = serve_exai(&hallpass).await;
         Self { hallpass, gateway, address, daemon }
     }
 
@@ -213,4 +203,20 @@ impl SdkClient {
 fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "how long a cut takes is what is promised")]
     Instant::now()
+}
+
+/// A gateway in front of the daemon, and the address of the daemon's own listener there.
+pub(crate) async fn serve_exai(hallpass: &Hallpass) -> (Serving, String) {
+    let mut serve = hallpass.command(&["serve", "--listen", "127.0.0.1:0"]);
+    serve.env("DAEMONS_TOKEN", SHARED);
+    let gateway = hallpass.start(serve).await;
+    let address = until(|| {
+        let said = gateway.stderr();
+        let line = said
+            .lines()
+            .find_map(|line| line.strip_prefix("listening on ws://")?.strip_suffix(" for `exai`"))?;
+        Some(format!("ws://{line}"))
+    })
+    .await;
+    (gateway, address)
 }

@@ -1,5 +1,6 @@
 //! The former set-up's clients dial the address they always dialled, where the gateway listens now.
 
+use crate::origin::serve_exai;
 use crate::program::{Hallpass, Serving};
 use crate::python::{Daemon, SHARED, Talker, until};
 use serde_json::{Value, json};
@@ -31,17 +32,7 @@ impl Heir {
         hallpass.write("env.docker", FORMER);
         hallpass.must(&["init", "--from-env", "env.docker"]).await;
         hallpass.must(&["apply", "--yes"]).await;
-        let mut serve = hallpass.command(&["serve", "--listen", "127.0.0.1:0"]);
-        serve.env("DAEMONS_TOKEN", SHARED);
-        let gateway = hallpass.start(serve).await;
-        let address = until(|| {
-            let said = gateway.stderr();
-            let line = said
-                .lines()
-                .find_map(|line| line.strip_prefix("listening on ws://")?.strip_suffix(" for `exai`"))?;
-            Some(format!("ws://{line}"))
-        })
-        .await;
+        let (gateway, address) = serve_exai(&hallpass).await;
         Self { hallpass, gateway, daemon, address }
     }
 
