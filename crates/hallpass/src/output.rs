@@ -162,6 +162,11 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
         .collect()
 }
 
+/// `1 token`, `2 tokens`.
+pub fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A table without frames, columns aligned.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = comfy_table::Table::new();

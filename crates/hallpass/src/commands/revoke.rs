@@ -7,6 +7,7 @@ use crate::cli::{Consent, Wait};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
+use crate::output::counted;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{Event, UnixTime};
 use hallpass_store::TokenRow;
@@ -70,9 +71,12 @@ async fn revoke_client(
     let count = if consent.dry_run { live } else { usize::try_from(revoked).unwrap_or(live) };
     context.output.line(match (consent.dry_run, count) {
         (_, 0) => format!("{name}: it has no token in force, nothing to change"),
-        (true, _) => format!("{name}: would be cut off ({})", plural(count)),
+        (true, _) => format!("{name}: would be cut off ({})", counted(count as u64, "token")),
         (false, _) => {
-            format!("{name}: cut off ({}). `hallpass issue {name}` gives it a new one", plural(count))
+            format!(
+                "{name}: cut off ({}). `hallpass issue {name}` gives it a new one",
+                counted(count as u64, "token")
+            )
         }
     });
     context.output.document(
@@ -137,10 +141,9 @@ async fn others(installation: &Installation, revoked: &TokenRow) -> Result<Strin
     let good = tokens.iter().filter(|token| token.jti != revoked.jti && token.is_good(now)).count();
     Ok(match good {
         0 => String::new(),
-        _ => format!(". It has {} that is good: `hallpass revoke {client}` ends all", plural(good)),
+        _ => format!(
+            ". It has {} that is good: `hallpass revoke {client}` ends all",
+            counted(good as u64, "token")
+        ),
     })
-}
-
-fn plural(count: usize) -> String {
-    format!("{count} token{}", if count == 1 { "" } else { "s" })
 }

@@ -2,13 +2,13 @@
 
 use super::Context;
 use super::list::state_word;
+use super::verify::part;
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::git::{self, GitView};
 use crate::installation::Installation;
+use crate::output::counted;
 use crate::scan::{Place, Sighting, sweep};
-use hallpass_core::encoding::decode_base64url;
-use hallpass_core::strict_json::Json;
 use hallpass_core::{Bearer, Snapshot, TokenDigest, check_signature};
 use hallpass_store::{PlacementRow, TokenRow};
 use serde_json::{Value, json};
@@ -32,6 +32,8 @@ enum Verdict {
 /// One that is told.
 struct Told {
     place: Place,
+    /// Where git has it, if it is there that it was found.
+    in_history: Option<String>,
     line: u64,
     verdict: Verdict,
 }
@@ -48,7 +50,8 @@ pub(super) async fn run(context: &Context, paths: &[PathBuf], with_history: bool
     let mut all = Vec::new();
     for sighting in &swept.sightings {
         if let Some(verdict) = judge.verdict(sighting).await? {
-            all.push(Told { place: sighting.place.clone(), line: sighting.line, verdict });
+            let place = sighting.place.clone();
+            all.push(Told { in_history: place.in_history(), place, line: sighting.line, verdict });
         }
     }
     all.sort_by(|one, other| (&one.place, one.line).cmp(&(&other.place, other.line)));
@@ -67,9 +70,12 @@ pub(super) async fn run(context: &Context, paths: &[PathBuf], with_history: bool
         "unread": swept.unread,
         "tokens": all.iter().map(Told::document).collect::<Vec<_>>(),
     }));
-    let objects =
-        if with_history { format!(" and {} of git", number(swept.objects, "object")) } else { String::new() };
-    let read = format!("{}{objects} read", number(swept.files, "file"));
+    let objects = if with_history {
+        format!(" and {} of git", counted(swept.objects, "object"))
+    } else {
+        String::new()
+    };
+    let read = format!("{}{objects} read", counted(swept.files, "file"));
     let live: Vec<&TokenRow> = all.iter().filter_map(|told| told.verdict.live()).collect();
     let Some(first) = live.first() else {
         context.output.line(format!("no live token lies where none should be: {read}"));
@@ -81,15 +87,11 @@ pub(super) async fn run(context: &Context, paths: &[PathBuf], with_history: bool
     } else {
         format!("{} live tokens lie", handles.len())
     };
-    let places = number(live.len() as u64, "place");
+    let places = counted(live.len() as u64, "place");
     Err(Fault::new(format!("{them} where none should be, in {places}: {read}")).hint(format!(
         "`hallpass rotate {} --now` gives its client another and ends this one; `hallpass revoke {} --reason \"found in a file\"` only ends it",
         first.client, first.jti
     )))
-}
-
-fn number(number: u64, of: &str) -> String {
-    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
 }
 
 /// What a sighting is judged by.
@@ -117,7 +119,7 @@ impl Judge {
             Bearer::new(&sighting.token).and_then(|bearer| check_signature(&bearer, authority)).is_ok();
         Ok(if is_signed {
             Some(Verdict::Unknown)
-        } else if issuer(&sighting.token).as_deref() == Some(authority.issuer.as_str()) {
+        } else if part(&sighting.token, 1).is_some_and(|claims| claims["iss"] == authority.issuer.as_str()) {
             Some(Verdict::Claimed)
         } else {
             None
@@ -138,14 +140,6 @@ impl Judge {
 fn is_same(one: &Path, other: &Path) -> bool {
     let whole = |path: &Path| path.canonicalize().ok();
     whole(one).is_some_and(|one| Some(one) == whole(other))
-}
-
-/// Who a text says has issued it. Nothing of it is verified.
-fn issuer(token: &str) -> Option<String> {
-    let claims = decode_base64url(token.split('.').nth(1)?.as_bytes())?;
-    Json::parse(&claims, 64).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    claims.get("iss")?.as_str().map(str::to_owned)
 }
 
 impl Verdict {
@@ -180,7 +174,7 @@ impl Told {
             Verdict::Unknown => "a key of this home signed it, and this home does not know it: if the database was not restored from a backup, the key has leaked (`hallpass keys revoke`)".into(),
             Verdict::Claimed => "says that this home's issuer issued it, and no key of this home signed it: it is refused here".into(),
         };
-        let history = self.place.in_history().map(|commit| format!(" ({commit})")).unwrap_or_default();
+        let history = self.in_history.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
         format!("{}:{}{history}: {what}", self.place, self.line)
     }
 
@@ -188,7 +182,7 @@ impl Told {
         let (state, token) = self.verdict.parts();
         json!({
             "place": self.place.to_string(),
-            "in_history": self.place.in_history(),
+            "in_history": self.in_history,
             "line": self.line,
             "state": state,
             "client": token.map(|token| token.client.as_str()),

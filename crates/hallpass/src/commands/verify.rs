@@ -91,11 +91,10 @@ async fn check_here(context: &Context, token: &str) -> Result<Verdict> {
     let installation = context.installation().await?;
     let snapshot = installation.snapshot().await?;
     let digest = TokenDigest::of(token);
-    let rows = installation.store.tokens().await.doing("the tokens")?;
-    let row = rows.iter().find(|row| row.digest.matches(&digest));
-    let owner = row.map(|row| row.client.clone());
-    let superseded_until = row.and_then(|row| row.good_beside_its_successor(clock::now()));
-    let state = row.map(|row| {
+    let row = installation.store.token_of_digest(&digest).await.doing("the tokens")?;
+    let owner = row.as_ref().map(|row| row.client.clone());
+    let superseded_until = row.as_ref().and_then(|row| row.good_beside_its_successor(clock::now()));
+    let state = row.as_ref().map(|row| {
         let adopted = if row.adopted { ", taken over from a former set-up" } else { "" };
         format!("{} token of `{}`{adopted}", super::list::state_word(row), row.client)
     });
@@ -196,7 +195,7 @@ pub(super) fn read(file: &Path) -> Result<Zeroizing<String>> {
 }
 
 /// Header or claims, for eyes only: nothing here is verified.
-fn part(token: &str, position: usize) -> Option<Value> {
+pub(super) fn part(token: &str, position: usize) -> Option<Value> {
     let bytes = decode_base64url(token.split('.').nth(position)?.as_bytes())?;
     Json::parse(&bytes, 64).ok()?;
     serde_json::from_slice(&bytes).ok()

@@ -7,6 +7,7 @@ use crate::commands::roster::{Chosen, plans};
 use crate::commands::{Context, changes};
 use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::installation::{Installation, new_key};
+use crate::output::counted;
 use crate::plan::{self, ClientPlan};
 use hallpass_core::Event;
 use hallpass_core::keys::Algorithm;
@@ -43,7 +44,11 @@ pub(super) async fn run(
         return wait.unless(consent.dry_run).for_gateway(installation).await;
     }
     let stopped = stop.carry_out(installation, reason).await?;
-    context.output.line(format!("{}: stopped, with {}", stop.names().join(" and "), count(stopped, "token")));
+    context.output.line(format!(
+        "{}: stopped, with {}",
+        stop.names().join(" and "),
+        counted(stopped, "token")
+    ));
     // Before the new tokens, which may wait for an answer.
     let confirmed = wait.for_gateway(installation).await;
     let quiet = Context { output: context.output.without_documents(), ..context.clone() };
@@ -118,7 +123,7 @@ impl Stop {
         let Some((key, others)) = self.keys.split_first() else {
             return context.output.line(format!("{}: it is retired already, nothing to change", self.kid));
         };
-        let lost = count(self.lost.len() as u64, "client");
+        let lost = counted(self.lost.len() as u64, "client");
         context.output.line(format!("{}: stop it and its tokens at once; new tokens for {lost}", key.kid));
         for other in others.iter().chain((key.kid != self.kid).then_some(key)) {
             let adopted = if other.former { ", those that were taken over included" } else { "" };
@@ -198,8 +203,4 @@ async fn add_successor(installation: &Installation, algorithm: Algorithm) -> Res
             added => return added.doing("cannot make a new key"),
         }
     }
-}
-
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
