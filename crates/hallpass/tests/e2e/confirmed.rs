@@ -1,6 +1,7 @@
 //! `--wait`: when the command has returned, the gateway has it in force, and the very next call shows it.
 
 use rustix::process::Signal;
+use sqlx::Connection as _;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
     installed::Installed,
     program::{Outcome, Serving},
     recorder::Recorder,
+    unreachable::raw,
 };
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
@@ -30,6 +32,14 @@ async fn served() -> (Installed, Serving, JoinHandle<()>) {
     let answering = answer_all(server);
     let gateway = installed.serve().await;
     (installed, gateway, answering)
+}
+
+/// Stops the gateway where it holds nothing: one that is stopped while it writes would keep every other writer waiting.
+async fn stand_still(installed: &Installed, gateway: &Serving) {
+    let mut writing = raw(&installed.program.home().join("hallpass.db")).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut writing).await.expect("nobody else writes");
+    gateway.stop();
+    writing.close().await.expect("the end of the lock");
 }
 
 fn confirmed(outcome: &Outcome, gateway: &Serving) {
@@ -83,7 +93,7 @@ async fn the_very_next_call_shows_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_stands_still_does_not_confirm_and_the_next_run_sees_it_done() {
     let (installed, gateway, answering) = served().await;
-    gateway.signal(Signal::STOP);
+    stand_still(&installed, &gateway).await;
     let outcome = installed.program.run(&["revoke", "ann", "--reason", "laptop lost", "--wait=1"]).await;
     gateway.signal(Signal::CONT);
     assert_eq!(outcome.code, Some(1), "{outcome:#?}");
@@ -108,7 +118,7 @@ async fn a_gateway_that_stands_still_does_not_confirm_and_the_next_run_sees_it_d
 async fn a_gateway_that_takes_in_nothing_stops_a_rotation_before_anything_is_placed() {
     let (installed, gateway, answering) = served().await;
     let old = installed.token("ann");
-    gateway.signal(Signal::STOP);
+    stand_still(&installed, &gateway).await;
     let rotated = installed.program.run(&["rotate", "--all", "--yes"]).await;
     let after = installed.token("ann");
     let shown = installed.program.must(&["show", "ann", "--json"]).await;
@@ -154,7 +164,7 @@ async fn the_word_of_a_dead_gateway_does_not_count() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_ends_meanwhile_is_not_waited_for() {
     let (installed, gateway, answering) = served().await;
-    gateway.signal(Signal::STOP);
+    stand_still(&installed, &gateway).await;
     let mut command = installed.program.command(&["disable", "ann", "--reason", "x", "--wait=20"]);
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("the program");
     // It has done its work and waits from here on.
@@ -172,7 +182,7 @@ async fn a_gateway_that_ends_meanwhile_is_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_wait_takes_nothing_back() {
     let (installed, gateway, answering) = served().await;
-    gateway.signal(Signal::STOP);
+    stand_still(&installed, &gateway).await;
     let mut child = installed.program.command(&["revoke", "ann", "--reason", "lost", "--wait"]).spawn();
     let child = child.as_mut().expect("the program");
     installed.logged("the act", |event| event["kind"] == "revoke").await;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -183,8 +183,18 @@ impl Serving {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        rustix::process::kill_process(id.expect("a running child"), signal).expect("a child to signal");
+        rustix::process::kill_process(self.pid(), signal).expect("a child to signal");
+    }
+
+    /// Stops it, and returns once none of its threads runs. `Signal::CONT` lets it go on.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.pid()), stopped).expect("a child that stops");
+    }
+
+    fn pid(&self) -> Pid {
+        self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("a running child")
     }
 
     /// Waits until it has ended by itself.
