@@ -1,7 +1,17 @@
 //! Where a client's files are on one machine: folder and environment come in, paths come out. Looks at no file.
 
-use crate::Os;
 use crate::client::Client;
+
+/// An operating system with its own folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Os {
+    /// Linux and other free systems.
+    Linux,
+    /// macOS.
+    Macos,
+    /// Windows.
+    Windows,
+}
 
 /// What paths depend on.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Dialect, KeyPath, Reload};
+use crate::{Dialect, KeyPath};
 
 /// An MCP client, as far as its configuration goes.
 #[derive(Debug, Deserialize)]
@@ -84,6 +84,22 @@ pub enum Format {
     Toml,
     /// YAML.
     Yaml,
+    /// An environment file.
+    Env,
+}
+
+/// What makes a client see a changed file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reload {
+    /// It watches the file.
+    Live,
+    /// One action in its window reconnects the server.
+    Reconnect,
+    /// It has to be quit and started.
+    Restart,
+    /// Not known.
+    Unknown,
 }
 
 /// An environment variable that moves the file.
@@ -130,6 +146,17 @@ impl Reference {
     }
 }
 
+/// How an HTTP entry gets its token.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// The value of the header `Authorization`, or a reference to it.
+    Header(&'a str),
+    /// The name of the environment variable that holds it.
+    Variable(&'a str),
+    /// The command that prints the headers.
+    Command(&'a str),
+}
+
 impl Client {
     /// What its file is edited as, if it can be.
     pub fn dialect(&self) -> Option<Dialect> {
@@ -138,7 +165,7 @@ impl Client {
             Format::Jsonc => Some(Dialect::Jsonc),
             Format::Toml => Some(Dialect::Toml),
             Format::Yaml => Some(Dialect::Yaml),
-            Format::Json5 => None,
+            Format::Json5 | Format::Env => None,
         }
     }
 
@@ -151,6 +178,16 @@ impl Client {
     /// The path of an environment variable of an entry.
     pub fn env_path(&self, name: &str, variable: &str) -> Option<KeyPath> {
         Some(self.entry_path(name)?.join(self.env.as_deref()?).join(variable))
+    }
+
+    /// Whether it can start a program.
+    pub(crate) fn has_stdio_entry(&self) -> bool {
+        self.stdio.is_some()
+    }
+
+    /// Whether it can call an address with a header.
+    pub(crate) fn has_http_entry(&self) -> bool {
+        self.http.is_some() && self.headers.is_some()
     }
 
     /// The path of a header of an HTTP entry.
@@ -181,17 +218,22 @@ impl Client {
         Some(filled(self.http.as_ref()?, &words))
     }
 
+    /// The entry that calls `url` and gets its token that way. `None`: the client does not offer it.
+    pub fn http_entry_with(&self, name: &str, url: &str, credential: &Credential<'_>) -> Option<Value> {
+        let (field, text) = match credential {
+            Credential::Header(header) => return self.http_entry(name, url, header),
+            Credential::Variable(variable) => (self.token_variable.as_ref()?, *variable),
+            Credential::Command(command) => (self.headers_command.as_ref()?, *command),
+        };
+        let Value::Object(mut entry) = self.http_entry(name, url, "")? else { return None };
+        entry.remove(self.headers.as_ref()?.first()?);
+        entry.insert(field.clone(), Value::from(text));
+        Some(Value::Object(entry))
+    }
+
     /// The first reference of a kind that the client resolves.
     pub fn reference(&self, kind: ReferenceKind) -> Option<&Reference> {
         self.references.iter().find(|reference| reference.kind == kind)
-    }
-
-    pub(crate) fn container(&self) -> &[String] {
-        &self.container
-    }
-
-    pub(crate) fn env_field(&self) -> &str {
-        self.env.as_deref().unwrap_or("env")
     }
 }
 
@@ -215,10 +257,13 @@ struct Table {
     client: Vec<Client>,
 }
 
-static CLIENTS: LazyLock<Vec<Client>> = LazyLock::new(|| {
-    let table: Result<Table, _> = toml::from_str(include_str!("clients.toml"));
-    table.expect("the table is compiled in, and a test reads it").client
-});
+static CLIENTS: LazyLock<Vec<Client>> = LazyLock::new(|| parsed(include_str!("clients.toml")));
+static FILES: LazyLock<Vec<Client>> = LazyLock::new(|| parsed(include_str!("files.toml")));
+
+fn parsed(table: &str) -> Vec<Client> {
+    let table: Result<Table, _> = toml::from_str(table);
+    table.expect("the tables are compiled in, and a test reads them").client
+}
 
 /// All clients, in the order of their ids.
 pub fn clients() -> &'static [Client] {
@@ -228,4 +273,14 @@ pub fn clients() -> &'static [Client] {
 /// The client of that id.
 pub fn client(id: &str) -> Option<&'static Client> {
     clients().iter().find(|client| client.id == id)
+}
+
+/// All that a token can be placed for: the clients, and files of which only the format is known.
+pub fn apps() -> impl Iterator<Item = &'static Client> {
+    clients().iter().chain(FILES.iter())
+}
+
+/// The client or the kind of file of that id.
+pub fn app(id: &str) -> Option<&'static Client> {
+    apps().find(|app| app.id == id)
 }

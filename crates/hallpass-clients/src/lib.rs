@@ -1,7 +1,6 @@
 //! Edits one entry in an MCP client's configuration text and leaves every other byte as it was.
 //! Text in, text out: no files, no clock, no environment, no randomness. Knows the clients, as a table.
 
-mod app;
 mod candidates;
 mod client;
 mod encoding;
@@ -9,17 +8,20 @@ mod error;
 mod json;
 mod outline;
 mod path;
+mod placement;
 mod toml;
 mod undo;
 mod yaml;
 
 use serde_json::Value;
 
-pub use app::{App, Os, Place, PlaceRoot, Reload, app, apps, bridge_entry};
-pub use candidates::{Candidate, Machine, Scope};
-pub use client::{Client, Evidence, Format, Reference, ReferenceKind, client, clients};
+pub use candidates::{Candidate, Machine, Os, Scope};
+pub use client::{
+    Client, Credential, Evidence, Format, Reference, ReferenceKind, Reload, app, apps, client, clients,
+};
 pub use error::{EditError, JsonType, Obstacle, Position, SyntaxFault};
 pub use path::KeyPath;
+pub use placement::PlacementKind;
 pub use undo::Undo;
 
 /// A text longer than this is refused: no client's configuration comes near it.

@@ -1,8 +1,7 @@
 //! What the functions promise, one by one.
 
 use hallpass_clients::{
-    Absent, Dialect, Edit, EditError, Found, KeyPath, Os, PlaceRoot, Present, Reload, Removal, Undo, app,
-    apps, bridge_entry, read, remove, upsert,
+    Absent, Dialect, Edit, EditError, Found, KeyPath, Present, Removal, Undo, read, remove, upsert,
 };
 use serde_json::{Value, json};
 
@@ -257,67 +256,8 @@ fn a_large_file_on_one_line_is_edited_in_no_time() {
 }
 
 #[test]
-fn a_bridge_entry_has_the_fields_that_the_app_wants_in_their_order() {
-    let args = ["connect".to_owned(), "exai".to_owned()];
-    let written = |id: &str| {
-        let app = app(id).unwrap();
-        let edit = put("{\"x\":1}", &["s", "h"], &bridge_entry(app, "/bin/hallpass", &args));
-        text(&edit).to_owned()
-    };
-    let expect = r#"{"x":1,"s":{"h":{"type":"stdio","command":"/bin/hallpass","args":["connect","exai"]}}}"#;
-    assert_eq!(written("vscode"), expect);
-    assert_eq!(written("claude-desktop"), expect.replace(r#""type":"stdio","#, ""));
-}
-
-#[test]
 fn a_path_is_shown_so_that_its_keys_can_be_told_apart() {
     let path = path(&["mcpServers", "github.com/a", "", "he said \"hi\"", "env"]);
     assert_eq!(path.to_string(), r#"mcpServers["github.com/a"][""]["he said \"hi\""].env"#);
     assert!(serde_json::from_str::<KeyPath>("[]").is_err(), "a path has a key");
-}
-
-/// The facts of the collection of client configurations, as it spells them.
-#[test]
-fn the_apps_are_as_their_vendors_describe_them() {
-    let check = |id, dialect, container, reload, places: [&[&str]; 3]| {
-        let app = app(id).unwrap();
-        assert_eq!((app.dialect, app.container, app.reload), (dialect, container, reload), "{id}");
-        for (os, expect) in [Os::Linux, Os::Macos, Os::Windows].into_iter().zip(places) {
-            assert_eq!(spelled(id, os), expect, "{id} on {os:?}");
-        }
-    };
-    let claude = [
-        ["~/.config/Claude/claude_desktop_config.json"].as_slice(),
-        &["~/Library/Application Support/Claude/claude_desktop_config.json"],
-        &[
-            r"%LOCALAPPDATA%\Packages\Claude_*\LocalCache\Roaming\Claude\claude_desktop_config.json",
-            r"%APPDATA%\Claude\claude_desktop_config.json",
-        ],
-    ];
-    let code = [
-        ["~/.config/Code/User/mcp.json"].as_slice(),
-        &["~/Library/Application Support/Code/User/mcp.json"],
-        &[r"%APPDATA%\Code\User\mcp.json"],
-    ];
-    check("claude-desktop", Dialect::Json, "mcpServers", Reload::Restart, claude);
-    check("vscode", Dialect::Jsonc, "servers", Reload::Live, code);
-    check("augment-vscode", Dialect::Json, "mcpServers", Reload::Unknown, [&[]; 3]);
-    check("json", Dialect::Jsonc, "mcpServers", Reload::Unknown, [&[]; 3]);
-    assert!(apps().is_sorted_by_key(|app| app.id) && app("vscod").is_none());
-}
-
-fn spelled(id: &str, os: Os) -> Vec<String> {
-    let root = |root| match (root, os) {
-        (PlaceRoot::Home, _) => "~",
-        (PlaceRoot::LocalAppData, _) => "%LOCALAPPDATA%",
-        (PlaceRoot::Config, Os::Linux) => "~/.config",
-        (PlaceRoot::Config, Os::Macos) => "~/Library/Application Support",
-        (PlaceRoot::Config, Os::Windows) => "%APPDATA%",
-    };
-    let slash = if os == Os::Windows { "\\" } else { "/" };
-    let spell = |place: hallpass_clients::Place| {
-        let segments = place.segments.iter().map(String::as_str);
-        std::iter::once(root(place.root)).chain(segments).collect::<Vec<_>>().join(slash)
-    };
-    app(id).unwrap().places(os).map(spell).collect()
 }

@@ -1,6 +1,6 @@
 //! The table of clients: complete, in order, and what it gives on a machine.
 
-use hallpass_clients::{Client, Machine, Os, ReferenceKind, Scope, client, clients};
+use hallpass_clients::{Client, Dialect, Machine, Os, ReferenceKind, Reload, Scope, app, client, clients};
 use serde_json::json;
 
 fn on<'a>(os: Os, home: &'a str, variable: &'a dyn Fn(&str) -> Option<String>) -> Machine<'a> {
@@ -129,4 +129,36 @@ fn references_are_spelt_as_their_client_resolves_them() {
     assert_eq!(known("claude-code").headers_command.as_deref(), Some("headersHelper"));
     assert_eq!(spelt("opencode", ReferenceKind::File, "/t").as_deref(), Some("{file:/t}"));
     assert_eq!(spelt("vscode", ReferenceKind::Input, "t").as_deref(), Some("${input:t}"));
+}
+
+/// The facts of the collection of client configurations, as it spells them.
+#[test]
+fn the_first_clients_are_as_their_vendors_describe_them() {
+    let check = |id, dialect, container: &str, reload, places: [&[&str]; 3]| {
+        let app = app(id).expect("it is in the table");
+        assert_eq!((app.dialect(), app.reload), (Some(dialect), reload), "{id}");
+        assert_eq!(app.entry_path("x").expect("no list").segments(), [container, "x"], "{id}");
+        let homes = [(Os::Linux, "/home/u"), (Os::Macos, "/Users/u"), (Os::Windows, r"C:\Users\u")];
+        for ((os, home), expect) in homes.into_iter().zip(places) {
+            assert_eq!(paths(app, &on(os, home, &|_| None), Scope::User), expect, "{id} on {os:?}");
+        }
+    };
+    let claude = [
+        ["/home/u/.config/Claude/claude_desktop_config.json"].as_slice(),
+        &["/Users/u/Library/Application Support/Claude/claude_desktop_config.json"],
+        &[
+            r"C:\Users\u\AppData\Local\Packages\Claude_*\LocalCache\Roaming\Claude\claude_desktop_config.json",
+            r"C:\Users\u\AppData\Roaming\Claude\claude_desktop_config.json",
+        ],
+    ];
+    let code = [
+        ["/home/u/.config/Code/User/mcp.json"].as_slice(),
+        &["/Users/u/Library/Application Support/Code/User/mcp.json"],
+        &[r"C:\Users\u\AppData\Roaming\Code\User\mcp.json"],
+    ];
+    check("claude-desktop", Dialect::Json, "mcpServers", Reload::Restart, claude);
+    check("vscode", Dialect::Jsonc, "servers", Reload::Live, code);
+    check("augment-vscode", Dialect::Json, "mcpServers", Reload::Unknown, [&[]; 3]);
+    check("json", Dialect::Jsonc, "mcpServers", Reload::Unknown, [&[]; 3]);
+    assert!(app("vscod").is_none());
 }

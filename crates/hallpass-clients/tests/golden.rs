@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hallpass_clients::{App, Edit, Found, KeyPath, Removal, app, bridge_entry, read, remove, upsert};
+use hallpass_clients::{Client, Dialect, Edit, Found, KeyPath, Removal, app, read, remove, upsert};
 use serde_json::Value;
 
 const PROGRAM: &str = "/opt/hallpass/bin/hallpass";
 
 struct Case {
-    app: &'static App,
+    dialect: Dialect,
     path: KeyPath,
     value: Value,
     must_exist: usize,
@@ -19,20 +19,22 @@ impl Case {
     /// `bridge` is an entry of our own, for which everything may be created; `env` goes into somebody's entry.
     fn load(folder: &Path) -> Self {
         let case: Value = serde_json::from_slice(&fs::read(folder.join("case.json")).unwrap()).unwrap();
-        let app = app(folder.parent().unwrap().file_name().unwrap().to_str().unwrap())
+        let app: &Client = app(folder.parent().unwrap().file_name().unwrap().to_str().unwrap())
             .expect("the folder names an app");
+        let dialect = app.dialect().expect("it has an editor");
         let entry = case["entry"].as_str().unwrap();
         if let Some(variable) = case["env"].as_str() {
-            let path = app.env_path(entry, variable);
-            return Self { app, path, value: case["value"].clone(), must_exist: 2 };
+            let path = app.env_path(entry, variable).expect("it has variables");
+            return Self { dialect, path, value: case["value"].clone(), must_exist: 2 };
         }
         let args: Vec<String> = serde_json::from_value(case["bridge"].clone()).unwrap();
-        Self { app, path: app.entry_path(entry), value: bridge_entry(app, PROGRAM, &args), must_exist: 0 }
+        let path = app.entry_path(entry).expect("it is no list");
+        let value = app.stdio_entry(entry, PROGRAM, &args).expect("it starts programs");
+        Self { dialect, path, value, must_exist: 0 }
     }
 
     fn upsert(&self, text: &[u8]) -> Edit {
-        upsert(text, self.app.dialect, &self.path, &self.value, self.must_exist)
-            .unwrap_or_else(|e| panic!("{e}"))
+        upsert(text, self.dialect, &self.path, &self.value, self.must_exist).unwrap_or_else(|e| panic!("{e}"))
     }
 }
 
@@ -67,7 +69,7 @@ fn check(folder: &Path) -> Result<(), String> {
     assert!(!again.changed && again.text == edit.text, "{name}: a second edit changes nothing");
     assert!(holds(&case, &edit.text), "{name}: the value is read back");
     let back =
-        remove(&edit.text, case.app.dialect, &case.path, &edit.undo, |value| *value == case.value).unwrap();
+        remove(&edit.text, case.dialect, &case.path, &edit.undo, |value| *value == case.value).unwrap();
     assert!(back == Removal::Done(before), "{name}: what was there before comes back to the byte");
     Ok(())
 }
@@ -82,7 +84,7 @@ fn keep(folder: &Path, text: &[u8]) -> PathBuf {
 }
 
 fn holds(case: &Case, text: &[u8]) -> bool {
-    match read(text, case.app.dialect, &case.path).unwrap() {
+    match read(text, case.dialect, &case.path).unwrap() {
         Found::Present(present) => present.value.as_ref() == Some(&case.value),
         Found::Absent(_) => false,
     }
