@@ -190,6 +190,28 @@ impl Client {
         self.http.is_some() && self.headers.is_some()
     }
 
+    /// Whether entries have variables.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.env.is_some()
+    }
+
+    /// Entries of these names as a person puts them into its file.
+    pub fn as_text(&self, entries: Vec<(String, Value)>) -> String {
+        let servers: Value = if self.list {
+            entries.into_iter().map(|(_, entry)| entry).collect()
+        } else {
+            Value::Object(entries.into_iter().collect())
+        };
+        let document = self
+            .container
+            .iter()
+            .rev()
+            .fold(servers, |inner, key| Value::Object(Map::from_iter([(key.clone(), inner)])));
+        let toml = (self.format == Format::Toml).then(|| toml::to_string(&document).ok()).flatten();
+        // YAML and JSON5 are read as JSON too.
+        toml.unwrap_or_else(|| format!("{document:#}"))
+    }
+
     /// The path of a header of an HTTP entry.
     pub fn header_path(&self, name: &str, header: &str) -> Option<KeyPath> {
         let headers = self.headers.as_ref()?;

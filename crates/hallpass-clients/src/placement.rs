@@ -15,6 +15,8 @@ pub enum PlacementKind {
     Environment,
     /// An address, and the token itself in a header.
     Header,
+    /// The token itself in a variable of an entry that is there already.
+    Variable,
     /// A line `NAME=TOKEN` in an environment file.
     EnvFile,
     /// A bridge entry that a person puts in, for files that have no editor.
@@ -23,12 +25,13 @@ pub enum PlacementKind {
 
 impl PlacementKind {
     /// All of them, best first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Bridge,
         Self::Helper,
         Self::TokenFile,
         Self::Environment,
         Self::Header,
+        Self::Variable,
         Self::EnvFile,
         Self::Instructions,
     ];
@@ -41,6 +44,7 @@ impl PlacementKind {
             Self::TokenFile => "token-file",
             Self::Environment => "environment",
             Self::Header => "header",
+            Self::Variable => "variable",
             Self::EnvFile => "env-file",
             Self::Instructions => "instructions",
         }
@@ -54,7 +58,7 @@ impl PlacementKind {
     /// Whether the client's own file then holds the token.
     pub const fn is_literal(self) -> bool {
         match self {
-            Self::Header | Self::EnvFile => true,
+            Self::Header | Self::Variable | Self::EnvFile => true,
             Self::Bridge | Self::Helper | Self::TokenFile | Self::Environment | Self::Instructions => false,
         }
     }
@@ -63,7 +67,7 @@ impl PlacementKind {
     pub const fn is_read_afresh(self) -> bool {
         match self {
             Self::Bridge | Self::Helper | Self::Instructions => true,
-            Self::TokenFile | Self::Environment | Self::Header | Self::EnvFile => false,
+            Self::TokenFile | Self::Environment | Self::Header | Self::Variable | Self::EnvFile => false,
         }
     }
 }
@@ -89,6 +93,7 @@ impl Client {
                 called && (self.token_variable.is_some() || resolves(ReferenceKind::Environment))
             }
             PlacementKind::Header => called,
+            PlacementKind::Variable => edited && self.has_variables(),
             PlacementKind::EnvFile => self.format == Format::Env,
             PlacementKind::Instructions => !edited,
         }

@@ -93,8 +93,10 @@ pub struct ClientSettings {
     pub config: Option<String>,
     /// The entry in that file, else the server's name.
     pub entry: Option<String>,
-    /// Placement: this variable of the entry's `env`. Absent: the bridge.
+    /// The token itself goes into this variable of the entry's `env`.
     pub env: Option<String>,
+    /// How the token is placed. Absent: the best way that the program offers.
+    pub placement: Option<String>,
     /// The servers that the client may use. Absent: all.
     pub servers: Option<Vec<ServerName>>,
     /// The policy that it is under. Absent: none.

@@ -10,7 +10,7 @@ use hallpass_core::{ClientName, Event, PolicyName, Subject, UnixTime};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-const COLUMNS: &str = "SELECT name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at, policy FROM client";
+const COLUMNS: &str = "SELECT name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at, policy, placement FROM client";
 
 impl Store {
     /// All clients by name, removed ones too.
@@ -59,7 +59,9 @@ impl Store {
             .bind(name)
             .execute(&mut *change)
             .await?;
-        sqlx::query("DELETE FROM placement WHERE client = $1").bind(name).execute(&mut *change).await?;
+        for gone in ["DELETE FROM placement WHERE client = $1", "DELETE FROM placing WHERE client = $1"] {
+            sqlx::query(gone).bind(name).execute(&mut *change).await?;
+        }
         sqlx::query("UPDATE client SET removed = TRUE, token_used_at = NULL, policy = NULL WHERE name = $1")
             .bind(name)
             .execute(&mut *change)
@@ -88,13 +90,14 @@ async fn refuse_duplicate(connection: &mut SqliteConnection, client: &ClientRow)
 }
 
 async fn upsert(connection: &mut SqliteConnection, client: &ClientRow) -> Result<(), StoreFault> {
-    let sql = "INSERT INTO client (name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at, policy)
-        VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10, $11)
+    let sql = "INSERT INTO client (name, subject, app, enabled, removed, from_roster, servers, config, entry, env, created_at, policy,
+            placement)
+        VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (name) DO UPDATE SET subject = excluded.subject, app = excluded.app,
             enabled = CASE WHEN client.removed THEN excluded.enabled ELSE client.enabled END,
             removed = excluded.removed, from_roster = excluded.from_roster, servers = excluded.servers,
             config = excluded.config, entry = excluded.entry, env = excluded.env, created_at = excluded.created_at,
-            policy = excluded.policy";
+            policy = excluded.policy, placement = excluded.placement";
     sqlx::query(sql)
         .bind(client.name.as_str())
         .bind(client.subject.as_str())
@@ -107,6 +110,7 @@ async fn upsert(connection: &mut SqliteConnection, client: &ClientRow) -> Result
         .bind(&client.env)
         .bind(client.created_at.seconds())
         .bind(client.policy.as_ref().map(PolicyName::as_str))
+        .bind(&client.placement)
         .execute(connection)
         .await?;
     Ok(())
@@ -141,6 +145,7 @@ pub(crate) fn read(row: &SqliteRow) -> Result<ClientRow, StoreFault> {
         config: row.try_get("config")?,
         entry: row.try_get("entry")?,
         env: row.try_get("env")?,
+        placement: row.try_get("placement")?,
         created_at: UnixTime::from_seconds(row.try_get("created_at")?),
     })
 }

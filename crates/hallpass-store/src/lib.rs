@@ -13,6 +13,7 @@ mod grace;
 mod keys;
 mod many;
 mod placements;
+mod placings;
 mod policies;
 mod rotations;
 mod rows;
@@ -30,10 +31,9 @@ pub use fault::StoreFault;
 pub use first_uses::FirstUse;
 pub use gateways::GatewayRow;
 pub use grace::GraceRow;
+pub use placings::Placing;
 pub use rotations::AgeingToken;
-pub use rows::{
-    ClientRow, KeyRow, KeyState, NewKey, NewToken, Overlap, PlacementKind, PlacementRow, TokenRow,
-};
+pub use rows::{ClientRow, KeyRow, KeyState, NewKey, NewToken, Overlap, PlacementRow, TokenRead, TokenRow};
 pub use seal::{SealFault, SealKey};
 pub use signing::SigningKey;
 pub use snapshot::{ADOPTED_UNTIL, SHARED_SECRETS};

@@ -1,7 +1,7 @@
 //! Where each client's token was placed.
 
 use crate::fault::{StoreFault, damaged};
-use crate::rows::{PlacementKind, PlacementRow};
+use crate::rows::{PlacementRow, TokenRead};
 use crate::store::Store;
 use hallpass_core::encoding::{decode_hex, hex};
 use hallpass_core::{ClientName, UnixTime};
@@ -45,7 +45,7 @@ pub(crate) async fn upsert_placement(
             undo_hex = excluded.undo_hex, placed_at = excluded.placed_at";
     sqlx::query(sql)
         .bind(row.client.as_str())
-        .bind(row.kind.as_str())
+        .bind(row.read.as_str())
         .bind(&row.file)
         .bind(&row.token_file)
         .bind(hex(&row.undo))
@@ -58,7 +58,7 @@ pub(crate) async fn upsert_placement(
 fn read(row: &SqliteRow) -> Result<PlacementRow, StoreFault> {
     Ok(PlacementRow {
         client: ClientName::new(row.try_get("client")?).map_err(damaged)?,
-        kind: PlacementKind::of_word(row.try_get("kind")?)?,
+        read: TokenRead::of_word(row.try_get("kind")?)?,
         file: row.try_get("file")?,
         token_file: row.try_get("token_file")?,
         undo: decode_hex(row.try_get("undo_hex")?).ok_or_else(|| damaged("a placement"))?,

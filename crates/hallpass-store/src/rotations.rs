@@ -2,7 +2,7 @@
 
 use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
-use crate::rows::{Overlap, PlacementKind};
+use crate::rows::{Overlap, TokenRead};
 use crate::store::Store;
 use hallpass_core::{ClientName, Event, UnixTime};
 use sqlx::sqlite::SqliteRow;
@@ -20,7 +20,7 @@ pub struct AgeingToken {
     /// `exp`
     pub expires_at: UnixTime,
     /// Where it was put; `None`: it was printed, or a person put it somewhere.
-    pub placed: Option<PlacementKind>,
+    pub placed: Option<TokenRead>,
     /// The log was told that it ends.
     pub end_told: bool,
 }
@@ -119,7 +119,7 @@ fn read(row: &SqliteRow) -> Result<AgeingToken, StoreFault> {
         client: ClientName::new(row.try_get("client")?).map_err(damaged)?,
         issued_at: UnixTime::from_seconds(row.try_get("issued_at")?),
         expires_at: UnixTime::from_seconds(row.try_get("expires_at")?),
-        placed: kind.map(PlacementKind::of_word).transpose()?,
+        placed: kind.map(TokenRead::of_word).transpose()?,
         end_told: told.is_some(),
     })
 }

@@ -29,8 +29,10 @@ pub struct ClientRow {
     pub config: Option<String>,
     /// The entry in it.
     pub entry: Option<String>,
-    /// The variable of the entry; `None`: the bridge.
+    /// The variable of the entry that holds the token itself.
     pub env: Option<String>,
+    /// How its token is placed, as somebody said; `None`: the best way that its program offers.
+    pub placement: Option<String>,
     /// When it was registered.
     pub created_at: UnixTime,
 }
@@ -182,27 +184,28 @@ impl fmt::Debug for KeyRow {
     }
 }
 
-/// How a token gets to its client.
+/// When a client reads its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlacementKind {
-    /// As a variable of an entry.
-    Env,
-    /// In a token file that a bridge reads.
-    Bridge,
+pub enum TokenRead {
+    /// When it starts: a new one needs a restart.
+    AtStart,
+    /// Again and again, through the bridge or a helper command.
+    Afresh,
 }
 
-impl PlacementKind {
+impl TokenRead {
+    /// The words are those of the first two ways: a variable of an entry, and the bridge.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::Env => "env",
-            Self::Bridge => "bridge",
+            Self::AtStart => "env",
+            Self::Afresh => "bridge",
         }
     }
 
     pub(crate) fn of_word(word: &str) -> Result<Self, StoreFault> {
-        [Self::Env, Self::Bridge]
+        [Self::AtStart, Self::Afresh]
             .into_iter()
-            .find(|kind| kind.as_str() == word)
+            .find(|read| read.as_str() == word)
             .ok_or_else(|| damaged("a placement's kind"))
     }
 }
@@ -212,11 +215,11 @@ impl PlacementKind {
 pub struct PlacementRow {
     /// Whose.
     pub client: ClientName,
-    /// How.
-    pub kind: PlacementKind,
+    /// When the client reads the token.
+    pub read: TokenRead,
     /// The client's configuration file, absolute.
     pub file: String,
-    /// The token file of a bridge.
+    /// The file of the home that holds the token, unless the configuration does.
     pub token_file: Option<String>,
     /// What stood there before, sealed by the program.
     pub undo: Vec<u8>,

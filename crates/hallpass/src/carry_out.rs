@@ -8,12 +8,11 @@ use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
 use crate::plan::{ClientPlan, Known, Registration, TokenStep, Turn, is_same_file};
-use crate::target::{Shape, Target, is_bridge_of, is_shim_link, own_program, utf8};
+use crate::target::{Ours, Shape, Target, TokenFile, own_program, utf8};
 use hallpass_core::snapshot::TokenState;
-use hallpass_core::{ClientName, Event, Outcome, TokenDigest};
-use hallpass_store::{ClientRow, NewToken, Overlap, PlacementKind, PlacementRow};
+use hallpass_core::{ClientName, Event, Outcome};
+use hallpass_store::{ClientRow, NewToken, Overlap, PlacementRow, TokenRead};
 use serde_json::Value;
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -235,7 +234,7 @@ impl Installation {
             None => self.edit_config(plan, Some(token.expose())).await?,
         };
         // After the configuration: if that is refused, the bridge goes on with the token it has.
-        if let Shape::Bridge { token_file, .. } = &plan.target.shape {
+        if let Some(token_file) = plan.target.shape.token_file() {
             self.write_token_file(token_file, token)?;
         }
         Ok(edited)
@@ -259,14 +258,19 @@ impl Installation {
             // Before the entry that names it.
             self.home.link_shim(Path::new(&own_program()?))?;
         }
-        let known = self.known(&plan.client.name).await?.placement;
-        let kept = match known {
+        let known = self.known(&plan.client.name).await?;
+        let kept = match known.placement {
             Some((file, placed)) if is_same_file(&file, &target.file)? => placed,
             _ => Vec::new(),
         };
         let ours = self.ours(&plan.client.name).await?;
-        let earlier = Earlier { placed: &kept, is_ours: &ours };
+        let earlier = Earlier { placed: &kept, is_ours: &|value| ours.knows(value) };
+        let former = self.former_token_file(plan).await?;
         let mut row = placement_row(&plan.client.name, target)?;
+        if let Shape::ByHand { .. } = &target.shape {
+            row.undo = self.seal_undo(&[])?;
+            return Ok((row, false));
+        }
         let file_changed = {
             let row = &mut row;
             edits::put_in(target, token, &earlier, &self.tag, async |placed: &[Placed]| {
@@ -275,7 +279,17 @@ impl Installation {
             })
             .await?
         };
+        if let Some(former) = former {
+            atomic_file::delete(&former)?;
+        }
         Ok((row, file_changed))
+    }
+
+    /// The token file of an earlier placement that the new one does not read.
+    async fn former_token_file(&self, plan: &ClientPlan) -> Result<Option<PathBuf>> {
+        let row = self.store.placement(plan.client.name.as_str()).await.doing("the placement")?;
+        let former = row.and_then(|row| row.token_file).map(PathBuf::from);
+        Ok(former.filter(|file| !plan.target.shape.reads(file)))
     }
 
     fn seal_undo(&self, placed: &[Placed]) -> Result<Vec<u8>> {
@@ -284,42 +298,35 @@ impl Installation {
     }
 
     async fn take_out_stale(&self, plan: &ClientPlan) -> Result<()> {
-        if plan.stale.is_empty() {
+        let Some(dialect) = plan.stale.dialect.filter(|_| !plan.stale.places.is_empty()) else {
             return Ok(());
-        }
+        };
+        let stale = &plan.stale.places;
         let Some(row) = self.store.placement(plan.client.name.as_str()).await.doing("the placement")? else {
             return Ok(());
         };
         let left: Vec<Placed> = self
             .open_undo(&row)?
             .into_iter()
-            .filter(|place| !plan.stale.iter().any(|stale| stale.path == place.path))
+            .filter(|place| !stale.iter().any(|stale| stale.path == place.path))
             .collect();
         let ours = self.ours(&plan.client.name).await?;
-        edits::take_out(Path::new(&row.file), plan.target.app.dialect, &plan.stale, &ours, &self.tag, false)?;
-        if let Some(token_file) =
-            row.token_file.as_deref().filter(|file| !plan.target.shape.reads(Path::new(file)))
-        {
-            atomic_file::delete(Path::new(token_file))?;
-        }
+        let is_ours = |value: &Value| ours.knows(value);
+        edits::take_out(Path::new(&row.file), dialect, stale, &is_ours, &self.tag, false)?;
         let row = PlacementRow { undo: self.seal_undo(&left)?, ..row };
         self.store.put_placement(&row).await.doing("cannot note the placement")
     }
 
     /// Tells what we wrote for this client from what somebody else wrote.
-    pub async fn ours(&self, client: &ClientName) -> Result<impl Fn(&Value) -> bool + use<>> {
+    pub async fn ours(&self, client: &ClientName) -> Result<Ours> {
         let tokens = self.store.tokens_of(client.as_str()).await.doing("the client's tokens")?;
-        let digests: HashSet<TokenDigest> = tokens.iter().map(|token| token.digest).collect();
-        let name = client.to_string();
-        Ok(move |value: &Value| match value {
-            Value::String(text) => digests.contains(&TokenDigest::of(text)) || is_shim_link(text),
-            entry => is_bridge_of(entry, &name),
-        })
+        Ok(Ours::of(client, &tokens))
     }
 
-    fn write_token_file(&self, path: &Path, token: &Token) -> Result<()> {
+    fn write_token_file(&self, file: &TokenFile, token: &Token) -> Result<()> {
+        let path = &file.path;
         let original = Original::read(path)?;
-        let line = zeroize::Zeroizing::new(format!("{}\n", token.expose()));
+        let line = zeroize::Zeroizing::new(file.line(token.expose()));
         replace(path, &original, line.as_bytes(), true, &self.tag).map_err(|fault| match fault {
             atomic_file::ReplaceFault::Changed => {
                 Fault::new(format!("`{}` was changed by somebody else", path.display()))
@@ -330,10 +337,8 @@ impl Installation {
 }
 
 fn placement_row(client: &ClientName, target: &Target) -> Result<PlacementRow> {
-    let (kind, token_file) = match &target.shape {
-        Shape::Variable { .. } => (PlacementKind::Env, None),
-        Shape::Bridge { token_file, .. } => (PlacementKind::Bridge, Some(utf8(token_file)?.to_owned())),
-    };
+    let read = if target.shape.is_read_afresh() { TokenRead::Afresh } else { TokenRead::AtStart };
+    let token_file = target.shape.token_file().map(|file| utf8(&file.path).map(str::to_owned)).transpose()?;
     let file = utf8(&target.file)?.to_owned();
-    Ok(PlacementRow { client: client.clone(), kind, file, token_file, undo: Vec::new(), at: clock::now() })
+    Ok(PlacementRow { client: client.clone(), read, file, token_file, undo: Vec::new(), at: clock::now() })
 }

@@ -109,6 +109,9 @@ pub enum Command {
         /// changes
         #[arg(long)]
         shim: bool,
+        /// Also write files of programs whose place is not verified (docs/clients.md)
+        #[arg(long)]
+        unverified: bool,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
@@ -262,6 +265,16 @@ pub enum Command {
         #[arg(long)]
         cleartext_ok: bool,
     },
+    /// For programs that ask a command for their headers: prints the `Authorization` header of a client, as JSON
+    #[command(hide = true)]
+    Headers {
+        /// The client whose token is shown: HOME/tokens/NAME
+        #[arg(long, value_name = "NAME")]
+        client: String,
+        /// Print the token alone
+        #[arg(long)]
+        bare: bool,
+    },
     /// A stand-in for the Python shim of a former WebSocket daemon: MCP over standard input and output, the daemon's dialect
     /// to the daemon or the gateway; reads the same variables (`EXAI_WS_HOST`, `EXAI_JWT_TOKEN`, ...)
     Shim(Shim),
@@ -362,7 +375,8 @@ pub struct Who {
 pub struct Add {
     /// The client's name: a-z, 0-9 and `-`, at most 63
     pub name: String,
-    /// Which program it is: claude-desktop, vscode, augment-vscode, json
+    /// Which program it is, like claude-code, codex, cursor, vscode (docs/clients.md has all); `json` or `env-file` for any
+    /// file
     #[arg(long)]
     pub app: String,
     /// The client's configuration file [default: the app's own place]
@@ -372,8 +386,14 @@ pub struct Add {
     #[arg(long)]
     pub entry: Option<String>,
     /// Put the token into this variable of the entry's `env` [default: a bridge entry without a secret]
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "placement")]
     pub env: Option<String>,
+    /// How the token gets to it: bridge, helper, token-file, environment, header [default: the best that it offers]
+    #[arg(long, value_name = "WAY")]
+    pub placement: Option<String>,
+    /// Write its file although its place is not verified
+    #[arg(long)]
+    pub unverified: bool,
     /// A server that it may use (several times) [default: all]
     #[arg(long = "server", value_name = "SERVER")]
     pub servers: Vec<String>,

@@ -2,11 +2,9 @@
 
 use crate::atomic_file::{Original, ReplaceFault, delete_unchanged, replace, target_of};
 use crate::fault::{Fault, Result};
-use crate::standing::edit_fault;
-use crate::target::{BridgeEntry, Shape, Target};
-use hallpass_clients::{
-    Dialect, EditError, Found, KeyPath, Removal, Undo, bridge_entry, read, remove, upsert,
-};
+use crate::standing::{dialect, edit_fault};
+use crate::target::{Entry, Shape, Target, leaves};
+use hallpass_clients::{Dialect, EditError, Found, KeyPath, Removal, Undo, read, remove, upsert};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
@@ -46,8 +44,8 @@ pub fn rehearse(target: &Target, file: &Path) -> Result<()> {
         .map_err(|fault| edit_fault(&target.file, &fault))
 }
 
-/// Puts the token (or the bridge entries) into the file. Without a token, the one that stands there stays. `before_writing` keeps the undo first, so that a crash
-/// after the write finds it. Returns whether the file changed.
+/// Puts the token or the entries into the file. Without a token, the one that stands there stays. `before_writing` keeps the
+/// undo first, so that a crash after the write finds it. Returns whether the file changed.
 pub async fn put_in(
     target: &Target,
     token: Option<&str>,
@@ -56,7 +54,7 @@ pub async fn put_in(
     mut before_writing: impl AsyncFnMut(&[Placed]) -> Result<()>,
 ) -> Result<bool> {
     let file = target_of(&target.file)?;
-    let secret = matches!(target.shape, Shape::Variable { .. });
+    let secret = target.shape.is_literal();
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
         let draft = draft(target, &original.bytes, token, earlier)
@@ -154,7 +152,7 @@ fn draft(
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
         Shape::Variable { path, shim } => {
-            let entry = path.segments().len() - 2;
+            let entry = path.segments().len().saturating_sub(2);
             match token {
                 Some(token) => draft.put(target, path, &Value::from(token), entry, earlier)?,
                 // One that we did not place is not ours to take out later.
@@ -167,11 +165,12 @@ fn draft(
                 draft.put(target, &shim.path, &link, entry, earlier)?;
             }
         }
-        Shape::Bridge { entries, .. } => {
+        Shape::Entries { entries, .. } => {
             for entry in entries {
-                draft.put_bridge(target, entry, earlier)?;
+                draft.put_entry(target, entry, token, earlier)?;
             }
         }
+        Shape::ByHand { .. } => {}
     }
     Ok(draft)
 }
@@ -203,32 +202,39 @@ impl Draft {
         must_exist: usize,
         earlier: &Earlier<'_>,
     ) -> Result<(), EditError> {
-        let kept = earlier.undo_of(&self.text, target.app.dialect, path);
-        let edit = upsert(&self.text, target.app.dialect, path, value, must_exist)?;
+        let kept = earlier.undo_of(&self.text, dialect(target), path);
+        let edit = upsert(&self.text, dialect(target), path, value, must_exist)?;
         self.text = edit.text;
         self.changed |= edit.changed;
         self.placed.push(Placed { path: path.clone(), undo: kept.unwrap_or(edit.undo) });
         Ok(())
     }
 
-    fn put_bridge(
+    fn put_entry(
         &mut self,
         target: &Target,
-        entry: &BridgeEntry,
+        entry: &Entry,
+        token: Option<&str>,
         earlier: &Earlier<'_>,
     ) -> Result<(), EditError> {
-        let there = match read(&self.text, target.app.dialect, &entry.path) {
-            Ok(Found::Present(present)) => present.value.filter(|value| entry.is_ours(value)),
+        let there = match read(&self.text, dialect(target), &entry.path) {
+            Ok(Found::Present(present)) => present.value.filter(|value| (earlier.is_ours)(value)),
             _ => None,
         };
-        let whole = bridge_entry(target.app, &entry.program, &entry.arguments);
-        if there.is_none() {
+        let whole = entry.filled(token, there.as_ref());
+        let Some(there) = there.filter(|there| entry.has_its_members(there)) else {
             return self.put(target, &entry.path, &whole, 0, earlier);
+        };
+        if entry.is_in_place(&there) && entry.token_of(&there) == entry.token_of(&whole) {
+            self.placed.push(Placed { path: entry.path.clone(), undo: earlier.kept(&entry.path) });
+            return Ok(());
         }
         // Ours is there and started another program, say: what a person added to it stays.
         let undo = earlier.kept(&entry.path);
-        for (member, value) in [("command", &whole["command"]), ("args", &whole["args"])] {
-            let edit = upsert(&self.text, target.app.dialect, &entry.path.clone().join(member), value, 2)?;
+        let must_exist = entry.path.segments().len();
+        for (keys, value) in leaves(&whole) {
+            let path = keys.into_iter().fold(entry.path.clone(), KeyPath::join);
+            let edit = upsert(&self.text, dialect(target), &path, value, must_exist)?;
             self.text = edit.text;
             self.changed |= edit.changed;
         }

@@ -3,7 +3,7 @@
 use crate::fault::Result;
 use crate::plan::{Known, TokenStep, is_same_file};
 use crate::standing::{Standing, entry_of, look};
-use crate::target::{Shape, ShimCommand, Surroundings, Target, is_former_shim, is_shim_link};
+use crate::target::{Ours, Shape, ShimCommand, Surroundings, Target, is_former_shim, is_shim_link};
 use hallpass_store::ClientRow;
 
 /// Decides whether the entry starts our shim: where a person says so now, and where an earlier placement did it and nobody
@@ -20,7 +20,7 @@ pub(crate) fn choose(target: &mut Target, known: &Known, around: &Surroundings<'
         None => false,
     };
     let could = is_former_shim(&entry) && !is_ours;
-    if !(is_ours && placed || could && around.shim) {
+    if !(is_ours && placed || could && around.besides.shim) {
         return Ok(could);
     }
     if let Shape::Variable { shim, .. } = &mut target.shape {
@@ -40,7 +40,7 @@ pub(crate) fn put_right(
     else {
         return Ok((step, Standing::default()));
     };
-    let standing = look(target, &client.name, around.leaving)?;
+    let standing = look(target, &Ours::of(&client.name, &[]), around.leaving)?;
     let step = if standing.entries_in_place { step } else { TokenStep::PutRight };
     Ok((step, standing))
 }

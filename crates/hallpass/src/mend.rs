@@ -6,11 +6,11 @@ use crate::carry_out::act;
 use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::installation::Installation;
-use crate::target::find_app;
+use crate::target::{Ours, find_app, token_in};
+use hallpass_clients::Found;
 use hallpass_core::claims::LEEWAY;
 use hallpass_core::{Event, TokenDigest};
-use hallpass_store::{Overlap, PlacementKind, PlacementRow, TokenRow};
-use serde_json::Value;
+use hallpass_store::{Overlap, PlacementRow, TokenRow};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -47,34 +47,33 @@ impl Installation {
 
     /// Whether the token stands in its place. `None`: its file cannot be read now, so it stays as it is.
     async fn holds(&self, row: &PlacementRow, token: &TokenRow) -> Result<Option<bool>> {
-        let text = match (&row.kind, &row.token_file) {
-            (PlacementKind::Bridge, Some(file)) => Original::read(Path::new(file))
+        let text = match &row.token_file {
+            Some(file) => Original::read(Path::new(file))
                 .ok()
                 .and_then(|original| String::from_utf8(original.bytes).ok()),
-            (PlacementKind::Bridge, None) => Some(String::new()),
-            (PlacementKind::Env, _) => self.placed_text(row).await?,
+            None => return self.is_placed(row, token).await,
         };
-        Ok(text.map(|text| TokenDigest::of(text.trim_end()).matches(&token.digest)))
+        Ok(text.map(|text| TokenDigest::of(token_in(&text)).matches(&token.digest)))
     }
 
-    /// What stands in the place of a variable; empty if nothing does. `None`: the file cannot be read now.
-    async fn placed_text(&self, row: &PlacementRow) -> Result<Option<String>> {
+    /// Whether the client's own file holds the token in the place of ours. `None`: the file cannot be read now.
+    async fn is_placed(&self, row: &PlacementRow, token: &TokenRow) -> Result<Option<bool>> {
         let client = self.store.client(row.client.as_str()).await.doing("the client")?;
         let places = self.open_undo(row)?;
-        let (Some(client), Some(place)) = (client, places.first()) else { return Ok(Some(String::new())) };
+        let (Some(client), Some(place)) = (client, places.first()) else { return Ok(Some(false)) };
+        let Some(dialect) = find_app(&client.app)?.dialect() else { return Ok(Some(false)) };
         let Ok(original) =
             atomic_file::target_of(Path::new(&row.file)).and_then(|file| Original::read(&file))
         else {
             return Ok(None);
         };
         if !original.exists() {
-            return Ok(Some(String::new()));
+            return Ok(Some(false));
         }
-        Ok(match hallpass_clients::read(&original.bytes, find_app(&client.app)?.dialect, &place.path) {
-            Ok(hallpass_clients::Found::Present(present)) => {
-                Some(present.value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned())
-            }
-            Ok(hallpass_clients::Found::Absent(_)) => Some(String::new()),
+        let only_this = Ours::of_token(&row.client, token.digest);
+        Ok(match hallpass_clients::read(&original.bytes, dialect, &place.path) {
+            Ok(Found::Present(present)) => Some(present.value.is_some_and(|value| only_this.holds(&value))),
+            Ok(Found::Absent(_)) => Some(false),
             Err(_) => None,
         })
     }

@@ -6,7 +6,8 @@ use crate::fault::{Fault, Result};
 use crate::former_shim;
 use crate::git::{self, GitView};
 use crate::standing::{Standing, look};
-use crate::target::{Shape, Surroundings, Target};
+use crate::target::{Ours, Shape, Surroundings, Target};
+use hallpass_clients::{Client, Dialect};
 use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
 use hallpass_store::{ClientRow, Overlap, PlacementRow, TokenRow};
@@ -87,13 +88,22 @@ pub struct ClientPlan {
     /// What happens to its token.
     pub step: TokenStep,
     /// What an earlier placement wrote and the new one does not: it is taken out.
-    pub stale: Vec<Placed>,
+    pub stale: Stale,
     /// A person had cut the client off when the plan was made.
     pub was_revoked: bool,
     /// Only the token file of this placement is written: the client's configuration is left alone.
     pub only_token_file: Option<PlacementRow>,
     /// A former set-up's shim is started there, and `hallpass shim` could stand in for it.
     pub could_be_shim: bool,
+}
+
+/// Places of an earlier placement that the new one does not write.
+#[derive(Clone, Default)]
+pub struct Stale {
+    /// In its file.
+    pub places: Vec<Placed>,
+    /// How that file is edited; `None`: it is not.
+    pub dialect: Option<Dialect>,
 }
 
 /// What the store knows of a client before the plan.
@@ -141,6 +151,9 @@ impl ClientPlan {
         // Told where a set-up is put in order, not at each rotation.
         let could_be_shim = former_shim::choose(&mut target, known, around)? && wish == Wish::WhatIsMissing;
         let registration = registration(&wanted, known.client.as_ref());
+        if registration != Registration::Same && target.is_guessed() && !around.besides.unverified {
+            return Err(unverified(&wanted, &target));
+        }
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
@@ -153,13 +166,13 @@ impl ClientPlan {
                 target,
                 standing,
                 step,
-                stale: Vec::new(),
+                stale: Stale::default(),
                 was_revoked,
                 only_token_file: None,
                 could_be_shim,
             });
         }
-        let mut standing = look(&target, &wanted.name, around.leaving)?;
+        let mut standing = look(&target, &Ours::of(&wanted.name, &known.tokens), around.leaving)?;
         standing.foreign &= !known.tokens.iter().any(|token| standing.holds(token));
         let stale = stale(&target, known)?;
         let step = match (wish, live) {
@@ -170,7 +183,7 @@ impl ClientPlan {
             (Wish::WhatIsMissing | Wish::Rotation { .. }, None) => {
                 TokenStep::Issue { why: why_none(&tokens, now) }
             }
-            (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.is_empty()),
+            (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.places.is_empty()),
         };
         let only_token_file = None;
         Ok(Self {
@@ -204,16 +217,13 @@ impl ClientPlan {
 
     /// Refuses now what would fail half-way: a file that cannot be edited or written, or that git would publish.
     pub fn check_feasible(&self, git_ok: bool) -> Result<()> {
-        if !self.touches_files() {
+        if !self.touches_files() || matches!(self.target.shape, Shape::ByHand { .. }) {
             return Ok(());
         }
         let file = target_of(&self.target.file)?;
         crate::edits::rehearse(&self.target, &file)?;
         crate::atomic_file::check_writable(&file)?;
-        match &self.target.shape {
-            Shape::Variable { .. } => check_git(&file, git_ok),
-            Shape::Bridge { .. } => Ok(()),
-        }
+        if self.target.shape.is_literal() { check_git(&file, git_ok) } else { Ok(()) }
     }
 }
 
@@ -235,6 +245,12 @@ pub fn check_distinct(plans: &[ClientPlan]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn unverified(client: &ClientRow, target: &Target) -> Fault {
+    let app = target.app;
+    Fault::new(format!("where {} keeps its servers is not verified (`{}`: {})", app.name, client.name, app.source))
+        .hint("say `--unverified` if it shall be tried, or name what is there already: its file, its `entry` and the variable in `env`")
 }
 
 fn registration(wanted: &ClientRow, stored: Option<&ClientRow>) -> Registration {
@@ -324,12 +340,15 @@ fn step_of_live(token: &TokenRow, standing: &Standing, nothing_stale: bool) -> T
     }
 }
 
-/// Places of an earlier placement that the new one does not write.
-fn stale(target: &Target, known: &Known) -> Result<Vec<Placed>> {
-    let Some((file, placed)) = &known.placement else { return Ok(Vec::new()) };
+fn stale(target: &Target, known: &Known) -> Result<Stale> {
+    let Some((file, placed)) = &known.placement else { return Ok(Stale::default()) };
     let elsewhere = !is_same_file(file, &target.file)?;
     let kept = |place: &&Placed| elsewhere || !target.paths().contains(&&place.path);
-    Ok(placed.iter().filter(kept).cloned().collect())
+    let app = known.client.as_ref().and_then(|client| hallpass_clients::app(&client.app));
+    Ok(Stale {
+        places: placed.iter().filter(kept).cloned().collect(),
+        dialect: app.and_then(Client::dialect),
+    })
 }
 
 /// Whether two paths lead to one file. One that leads nowhere any more is another.

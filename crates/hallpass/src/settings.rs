@@ -4,7 +4,7 @@ use crate::fault::{Doing, Fault, Result};
 use crate::given_file;
 use crate::home::Home;
 use hallpass_core::roster::Roster;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// The gateway's own address unless told otherwise.
@@ -74,10 +74,34 @@ impl Settings {
         normal(&base.join(path))
     }
 
+    /// The address by which clients of this machine reach the gateway. Where its port is any free one, the address that it
+    /// had last.
+    pub fn gateway(&self, home: &Home) -> String {
+        let listen = self.listen();
+        if listen.port() == 0
+            && let Some(noted) = noted_endpoint(home)
+        {
+            return noted;
+        }
+        let ip = match listen.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        format!("http://{}", SocketAddr::new(ip, listen.port()))
+    }
+
     /// Where the gateway listens.
     pub fn listen(&self) -> SocketAddr {
         self.roster.gateway.listen.unwrap_or(LISTEN)
     }
+}
+
+/// Where the gateway of this home was last told to listen.
+pub fn noted_endpoint(home: &Home) -> Option<String> {
+    let noted =
+        given_file::regular(&home.endpoint()).and_then(|file| given_file::read_text(file, 256)).ok()?;
+    Some(noted.trim().to_owned()).filter(|noted| !noted.is_empty())
 }
 
 /// The path without `.` parts (`..` stays: taking it out would be wrong behind a symlink).

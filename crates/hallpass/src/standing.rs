@@ -2,8 +2,8 @@
 
 use crate::atomic_file::{Original, target_of};
 use crate::fault::{Fault, Result};
-use crate::target::{BridgeEntry, Shape, ShimCommand, Target, is_bridge_of};
-use hallpass_clients::{EditError, Found, KeyPath};
+use crate::target::{Entry, Ours, Secret, Shape, ShimCommand, Target, token_in};
+use hallpass_clients::{Dialect, EditError, Found, KeyPath, PlacementKind};
 use hallpass_core::{ClientName, TokenDigest};
 use hallpass_store::TokenRow;
 use std::path::Path;
@@ -33,12 +33,12 @@ impl Standing {
     }
 }
 
-/// Looks at the files of a target. `leaving`: clients that are removed before anything is written.
-pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Result<Standing> {
-    let file = target_of(&target.file)?;
-    let original = Original::read(&file)?;
+/// Looks at the files of a target. `ours` tells the client's own; `leaving`: clients that are removed before anything is
+/// written.
+pub fn look(target: &Target, ours: &Ours, leaving: &[ClientName]) -> Result<Standing> {
     match &target.shape {
         Shape::Variable { path, shim } => {
+            let original = read_target(target)?;
             let (token, foreign) = match read_text(target, &original, path)? {
                 Some(text) if text.is_empty() => (None, false),
                 Some(text) => (Some(TokenDigest::of(&text)), true),
@@ -51,14 +51,39 @@ pub fn look(target: &Target, client: &ClientName, leaving: &[ClientName]) -> Res
                 open_to_others: original.is_open_to_others(),
             })
         }
-        Shape::Bridge { entries, token_file } => {
-            let mut entries_in_place = true;
+        Shape::Entries { entries, secret } => {
+            let original = read_target(target)?;
+            let mut found = Vec::new();
             for entry in entries {
-                entries_in_place &= look_at_entry(target, &original, entry, client, leaving)?;
+                found.push(look_at_entry(target, &original, entry, ours, leaving)?);
             }
-            Ok(Standing { entries_in_place, ..look_at_token_file(token_file)? })
+            let in_place = found.iter().all(|entry| entry.in_place);
+            match secret {
+                Secret::InFile(file) => {
+                    Ok(Standing { entries_in_place: in_place, ..look_at_token_file(&file.path)? })
+                }
+                Secret::InEntries => {
+                    let token = found.first().and_then(|entry| entry.token);
+                    Ok(Standing {
+                        token,
+                        foreign: false,
+                        entries_in_place: in_place && found.iter().all(|entry| entry.token == token),
+                        open_to_others: original.is_open_to_others(),
+                    })
+                }
+            }
         }
+        Shape::ByHand { token_file, .. } => look_at_token_file(&token_file.path),
     }
+}
+
+fn read_target(target: &Target) -> Result<Original> {
+    Original::read(&target_of(&target.file)?)
+}
+
+/// How the target's file is edited. Files without an editor are not, which their shape says.
+pub fn dialect(target: &Target) -> Dialect {
+    target.app.dialect().unwrap_or(Dialect::Json)
 }
 
 fn starts(target: &Target, original: &Original, shim: &ShimCommand) -> bool {
@@ -69,7 +94,7 @@ fn starts(target: &Target, original: &Original, shim: &ShimCommand) -> bool {
 
 /// What stands at a path of the target's file, if it can be read.
 fn value_at(target: &Target, original: &Original, path: &KeyPath) -> Option<serde_json::Value> {
-    match hallpass_clients::read(&original.bytes, target.app.dialect, path) {
+    match hallpass_clients::read(&original.bytes, dialect(target), path) {
         Ok(Found::Present(present)) => present.value,
         Ok(Found::Absent(_)) | Err(_) => None,
     }
@@ -81,10 +106,10 @@ pub fn entry_of(target: &Target) -> Option<serde_json::Value> {
     value_at(target, &original, &target.entry()?)
 }
 
-/// Looks at the file that a bridge reads, and not at the entries that start it.
+/// Looks at the file of the home that holds the token, and not at the entries that lead to it.
 pub fn look_at_token_file(token_file: &Path) -> Result<Standing> {
     let token_file = Original::read(token_file)?;
-    let text = std::str::from_utf8(&token_file.bytes).unwrap_or_default().trim_end();
+    let text = token_in(std::str::from_utf8(&token_file.bytes).unwrap_or_default());
     Ok(Standing {
         token: (!text.is_empty()).then(|| TokenDigest::of(text)),
         foreign: false,
@@ -93,24 +118,31 @@ pub fn look_at_token_file(token_file: &Path) -> Result<Standing> {
     })
 }
 
+/// What was found in the place of an entry.
+#[derive(Default)]
+struct FoundEntry {
+    in_place: bool,
+    token: Option<TokenDigest>,
+}
+
 /// Whether the entry is as it should be. One that is not ours is never replaced.
 fn look_at_entry(
     target: &Target,
     original: &Original,
-    entry: &BridgeEntry,
-    client: &ClientName,
+    entry: &Entry,
+    ours: &Ours,
     leaving: &[ClientName],
-) -> Result<bool> {
-    let found = hallpass_clients::read(&original.bytes, target.app.dialect, &entry.path);
+) -> Result<FoundEntry> {
+    let found = hallpass_clients::read(&original.bytes, dialect(target), &entry.path);
     match found {
-        Ok(Found::Absent(_)) => Ok(false),
+        Ok(Found::Absent(_)) => Ok(FoundEntry::default()),
         Ok(Found::Present(present)) => {
             let value = present.value.unwrap_or_default();
-            if entry.is_in_place(&value) {
-                return Ok(true);
-            }
-            if entry.is_ours(&value) || leaving.iter().any(|client| is_bridge_of(&value, client.as_str())) {
-                return Ok(false);
+            let is_ours =
+                ours.knows(&value) || leaving.iter().any(|client| Ours::of(client, &[]).knows(&value));
+            if is_ours {
+                let token = entry.token_of(&value).map(TokenDigest::of);
+                return Ok(FoundEntry { in_place: entry.is_in_place(&value), token });
             }
             Err(Fault::new(format!(
                 "`{}` already has an entry `{}` that is not ours",
@@ -118,21 +150,24 @@ fn look_at_entry(
                 entry.path
             ))
             .hint(format!(
-                "give the client another one: `entry = \"...\"` in [clients.{client}], or `--entry`"
+                "give the client another one: `entry = \"...\"` in [clients.{}], or `--entry`",
+                ours.client()
             )))
         }
-        Err(fault) => {
-            no_document(&original.bytes, &fault).map_or(Err(edit_fault(&target.file, &fault)), |()| Ok(false))
-        }
+        Err(fault) => no_document(&original.bytes, &fault)
+            .map_or(Err(edit_fault(&target.file, &fault)), |()| Ok(FoundEntry::default())),
     }
 }
 
 fn read_text(target: &Target, original: &Original, path: &KeyPath) -> Result<Option<String>> {
+    if !original.exists() && target.kind == PlacementKind::EnvFile {
+        return Ok(None);
+    }
     if !original.exists() {
         return Err(Fault::new(format!("there is no `{}`", target.file.display()))
             .hint("the token goes into an entry that is there already: add the MCP server in the client first, or name the right file"));
     }
-    match hallpass_clients::read(&original.bytes, target.app.dialect, path) {
+    match hallpass_clients::read(&original.bytes, dialect(target), path) {
         Ok(Found::Present(present)) => match present.value {
             Some(serde_json::Value::String(text)) => Ok(Some(text)),
             _ => Err(Fault::new(format!("`{}`: `{path}` is not a text", target.file.display()))

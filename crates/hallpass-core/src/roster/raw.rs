@@ -210,6 +210,7 @@ struct RawClient {
     config: Option<String>,
     entry: Option<String>,
     env: Option<String>,
+    placement: Option<String>,
     servers: Option<Vec<String>>,
     policy: Option<String>,
 }
@@ -225,6 +226,12 @@ impl RawClient {
             if text.as_deref() == Some("") {
                 return Err(value(&format!("clients.{name}.{key}"), "it is empty"));
             }
+        }
+        if self.env.is_some() && self.placement.is_some() {
+            return Err(value(
+                &format!("clients.{name}.placement"),
+                "`env` says already where the token goes",
+            ));
         }
         if self.env.as_deref().is_some_and(|env| !is_variable_name(env)) {
             return Err(value(
@@ -244,6 +251,7 @@ impl RawClient {
             config: self.config,
             entry: self.entry,
             env: self.env,
+            placement: self.placement,
             servers,
             policy: checked(&format!("clients.{name}.policy"), self.policy, PolicyName::new)?,
         };

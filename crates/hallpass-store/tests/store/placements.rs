@@ -1,7 +1,7 @@
 //! Where a client's token lies: one place for each client.
 
 use crate::scene::{NOW, Scene, placement};
-use hallpass_store::{PlacementKind, PlacementRow};
+use hallpass_store::{PlacementRow, TokenRead};
 
 #[tokio::test]
 async fn a_placement_comes_back_as_it_was_put_and_a_later_one_takes_its_place() {
@@ -9,7 +9,7 @@ async fn a_placement_comes_back_as_it_was_put_and_a_later_one_takes_its_place() 
     scene.store.put_placement(&placement("bob")).await.unwrap();
     scene.store.put_placement(&placement("ann")).await.unwrap();
     let moved = PlacementRow {
-        kind: PlacementKind::Bridge,
+        read: TokenRead::Afresh,
         file: "/home/ann/other.json".into(),
         token_file: Some("/home/ann/token".into()),
         undo: Vec::new(),
@@ -20,7 +20,7 @@ async fn a_placement_comes_back_as_it_was_put_and_a_later_one_takes_its_place() 
     let rows = scene.another().await.placements().await.unwrap();
     let names: Vec<_> = rows.iter().map(|row| row.client.as_str()).collect();
     assert_eq!(names, ["ann", "bob"]);
-    assert_eq!((rows[0].kind, &rows[0].file), (PlacementKind::Bridge, &moved.file));
+    assert_eq!((rows[0].kind, &rows[0].file), (TokenRead::Afresh, &moved.file));
     assert_eq!((&rows[0].token_file, &rows[0].undo, rows[0].at), (&moved.token_file, &moved.undo, moved.at));
     assert_eq!(rows[1].undo, placement("bob").undo);
 }

@@ -4,7 +4,7 @@ use crate::opening::{raw, run};
 use crate::scene::{NOW, Scene, act, client, mint, placement};
 use hallpass_core::Denial;
 use hallpass_core::snapshot::TokenState;
-use hallpass_store::{AgeingToken, Overlap, PlacementKind};
+use hallpass_store::{AgeingToken, Overlap, TokenRead};
 
 const HALF_AN_HOUR: Overlap = Overlap { seconds: 1800, until_seen: false };
 const UNTIL_SEEN: Overlap = Overlap { seconds: 1800, until_seen: true };
@@ -178,7 +178,7 @@ async fn tokens_past_the_half_of_their_lives_are_found_with_their_places() {
         end_told: false,
     };
     let expect =
-        [ageing(placed.jti(), "ann", Some(PlacementKind::Env)), ageing(tokens[1].jti(), "bob", None)];
+        [ageing(placed.jti(), "ann", Some(TokenRead::AtStart)), ageing(tokens[1].jti(), "bob", None)];
     assert_eq!(found, expect);
     assert_eq!(scene.store.ageing_tokens(NOW.plus(3600)).await.unwrap(), [], "they have expired");
 }

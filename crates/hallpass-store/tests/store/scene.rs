@@ -10,8 +10,8 @@ use hallpass_core::{
     judge,
 };
 use hallpass_store::{
-    ClientRow, EventFilter, KeyState, NewKey, NewToken, Overlap, PlacementKind, PlacementRow, SealKey,
-    SigningKey, Store,
+    ClientRow, EventFilter, KeyState, NewKey, NewToken, Overlap, PlacementRow, SealKey, SigningKey, Store,
+    TokenRead,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -193,6 +193,7 @@ pub(crate) fn client(name_text: &str) -> ClientRow {
         config: Some("/home/ann/mcp.json".into()),
         entry: Some("docs".into()),
         env: None,
+        placement: None,
         created_at: NOW,
     }
 }
@@ -200,7 +201,7 @@ pub(crate) fn client(name_text: &str) -> ClientRow {
 pub(crate) fn placement(client: &str) -> PlacementRow {
     PlacementRow {
         client: name(client),
-        kind: PlacementKind::Env,
+        read: TokenRead::AtStart,
         file: "/home/ann/mcp.json".into(),
         token_file: None,
         undo: vec![0, 1, 255],

@@ -8,7 +8,7 @@ use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::installation::Installation;
 use crate::plan::{ClientPlan, Wish, check_distinct};
 use crate::settings::Settings;
-use crate::target::{Surroundings, find_app, own_program, utf8};
+use crate::target::{Besides, Surroundings, find_app, own_program, utf8};
 use hallpass_core::roster::is_variable_name;
 use hallpass_core::{ClientName, PolicyName, ServerName, Subject};
 use hallpass_store::ClientRow;
@@ -36,8 +36,14 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
     let client = wanted(add, name, &settings, known.client.as_ref(), policy)?;
     let program = own_program()?;
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around =
-        Surroundings { home: &context.home, servers: &servers, program: &program, leaving: &[], shim: false };
+    let around = Surroundings {
+        home: &context.home,
+        servers: &servers,
+        gateway: &settings.gateway(&context.home),
+        program: &program,
+        leaving: &[],
+        besides: Besides { shim: false, unverified: add.unverified },
+    };
     let plan = ClientPlan::make(client, &known, &around, Wish::WhatIsMissing, clock::now())?;
     let mut all = super::roster::plans(
         &context.home,
@@ -131,6 +137,7 @@ fn wanted(
         config: config.as_deref().map(utf8).transpose()?.map(str::to_owned),
         entry: add.entry.clone(),
         env: add.env.clone(),
+        placement: add.placement.clone(),
         created_at: stored.map_or_else(clock::now, |stored| stored.created_at),
     })
 }

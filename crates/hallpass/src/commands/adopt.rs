@@ -243,6 +243,7 @@ fn unplaced(name: &ClientName, subject: &str) -> Result<ClientRow> {
         config: None,
         entry: None,
         env: None,
+        placement: None,
         created_at: clock::now(),
     })
 }

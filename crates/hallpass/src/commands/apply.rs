@@ -9,22 +9,15 @@ use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::plan::Wish;
 use crate::settings::Settings;
+use crate::target::Besides;
 use hallpass_core::ClientName;
 use std::path::Path;
 
-/// What an `apply` does besides.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Besides {
-    /// Clients that the file does not name are removed.
-    pub(super) prune: bool,
-    /// A former set-up's shim is replaced.
-    pub(super) shim: bool,
-}
-
-/// Makes the store and the clients' files match the configuration.
+/// Makes the store and the clients' files match the configuration. `prune`: clients that it does not name are removed.
 pub(super) async fn run(
     context: &Context,
     file: Option<&Path>,
+    prune: bool,
     besides: Besides,
     consent: Consent,
 ) -> Result<()> {
@@ -39,8 +32,8 @@ pub(super) async fn run(
     if !consent.dry_run {
         installation.mend().await?;
     }
-    let removals = if besides.prune { unnamed(&installation, &settings).await? } else { Vec::new() };
-    let change = Change { removals, shim: besides.shim };
+    let removals = if prune { unnamed(&installation, &settings).await? } else { Vec::new() };
+    let change = Change { removals, besides };
     apply(context, &installation, &settings, change, consent).await
 }
 
@@ -49,8 +42,8 @@ pub(super) async fn run(
 pub(super) struct Change {
     /// Who goes.
     removals: Vec<Removal>,
-    /// A former set-up's shim is replaced.
-    shim: bool,
+    /// What is said besides.
+    besides: Besides,
 }
 
 /// Plan, show, ask, do. The home is locked and mended by the caller.
@@ -61,10 +54,10 @@ pub(super) async fn apply(
     change: Change,
     consent: Consent,
 ) -> Result<()> {
-    let Change { removals, shim } = change;
+    let Change { removals, besides } = change;
     let leaving: Vec<ClientName> = removals.iter().map(|removal| removal.client.name.clone()).collect();
     let chosen = Chosen::Without(&leaving);
-    let asked = Asked { chosen, wish: Wish::WhatIsMissing, shim };
+    let asked = Asked { chosen, wish: Wish::WhatIsMissing, besides };
     let plans = plans_with(&context.home, Some(installation), settings, asked).await?;
     let policies = PolicyPlan::make(Some(installation), settings, &plans, &leaving).await?;
     if changes::agree_with(context, &policies, &plans, &removals, consent)? {

@@ -4,9 +4,8 @@ use super::Context;
 use crate::bridge::{self, BridgeSettings, TokenSource};
 use crate::environment;
 use crate::fault::{Fault, Result};
-use crate::given_file;
 use crate::output::note;
-use crate::settings::LISTEN;
+use crate::settings::{LISTEN, noted_endpoint};
 use hallpass_core::{ClientName, ServerName};
 use http::Uri;
 use std::net::IpAddr;
@@ -28,7 +27,8 @@ pub(super) async fn run(context: &Context, server: &str, client: &str, way: Way<
         .map_err(|why| Fault::usage(format!("`{}` is not a client's name: {why}", client.escape_debug())))?;
     // Whoever else can write there says where the token goes.
     context.home.check_private_if_there()?;
-    let base = way.url.map_or_else(|| endpoint(context), str::to_owned);
+    let noted = || noted_endpoint(&context.home).unwrap_or_else(|| format!("http://{LISTEN}"));
+    let base = way.url.map_or_else(noted, str::to_owned);
     let url = format!("{}/c/{client}/s/{server}/mcp", base.trim_end_matches('/'));
     let url: Uri = url.parse().map_err(|_| {
         Fault::usage("the gateway's address is not a URL")
@@ -56,14 +56,6 @@ fn stays_here(url: &Uri) -> bool {
     let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let loopback = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     url.scheme_str() != Some("http") || loopback || host.eq_ignore_ascii_case("localhost")
-}
-
-/// Where the gateway of this home was last told to listen.
-fn endpoint(context: &Context) -> String {
-    let noted =
-        given_file::regular(&context.home.endpoint()).and_then(|file| given_file::read_text(file, 256));
-    let noted = noted.unwrap_or_default();
-    if noted.trim().is_empty() { format!("http://{LISTEN}") } else { noted.trim().to_owned() }
 }
 
 fn token(context: &Context, client: &ClientName) -> TokenSource {

@@ -6,6 +6,7 @@ mod apply;
 mod changes;
 mod connect;
 mod grace;
+mod headers;
 mod init;
 mod issue;
 mod keys;
@@ -34,6 +35,7 @@ use crate::home::Home;
 use crate::installation::{Founding, Installation};
 use crate::output::Output;
 use crate::settings::Settings;
+use crate::target::Besides;
 use hallpass_store::Store;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -123,9 +125,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         }
         Command::Keys { command } => keys::run(context, &command).await,
         Command::Add(add) => add::run(context, &add).await,
-        Command::Apply { file, prune, shim, consent, roster } => {
-            let besides = apply::Besides { prune, shim };
-            apply::run(context, file.as_deref().or(roster.config.as_deref()), besides, consent).await
+        Command::Apply { file, prune, shim, unverified, consent, roster } => {
+            let besides = Besides { shim, unverified };
+            apply::run(context, file.as_deref().or(roster.config.as_deref()), prune, besides, consent).await
         }
         Command::Issue { who, print, consent, roster } => {
             issue::run(context, &who, print, consent, roster.config.as_deref()).await
@@ -151,6 +153,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Scan { paths, history } => scan::run(context, &paths, history).await,
         Command::Log(log) => log::run(context, &log).await,
         Command::Serve { listen, roster } => serve::run(context, &listen, roster.config.as_deref()).await,
+        Command::Headers { client, bare } => headers::run(context, &client, bare),
         Command::Connect { server, client, url, cleartext_ok } => {
             let way = connect::Way { url: url.as_deref(), cleartext_ok };
             connect::run(context, &server, &client, way).await

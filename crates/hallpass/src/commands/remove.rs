@@ -95,20 +95,20 @@ async fn clean(installation: &Installation, client: &ClientRow, dry: bool) -> Re
     };
     let placed = installation.open_undo(&row)?;
     let ours = installation.ours(&client.name).await?;
-    let outcome = take_out(
-        Path::new(&row.file),
-        find_app(&client.app)?.dialect,
-        &placed,
-        &ours,
-        &installation.tag,
-        dry,
-    )?;
+    let outcome = match find_app(&client.app)?.dialect() {
+        Some(dialect) if !placed.is_empty() => {
+            let is_ours = |value: &Value| ours.knows(value);
+            Some(take_out(Path::new(&row.file), dialect, &placed, &is_ours, &installation.tag, dry)?)
+        }
+        Some(_) | None => None,
+    };
     if let Some(token_file) = row.token_file.as_deref().filter(|_| !dry) {
         crate::atomic_file::delete(Path::new(token_file))?;
     }
     Ok(match outcome {
-        TakenOut::Done => format!("what is ours is taken out of {}", row.file),
-        TakenOut::Nothing => format!("nothing of ours is left in {}", row.file),
-        TakenOut::Foreign => format!("what stands in our place in {} is not ours and stays", row.file),
+        None => "no file of its was written".into(),
+        Some(TakenOut::Done) => format!("what is ours is taken out of {}", row.file),
+        Some(TakenOut::Nothing) => format!("nothing of ours is left in {}", row.file),
+        Some(TakenOut::Foreign) => format!("what stands in our place in {} is not ours and stays", row.file),
     })
 }

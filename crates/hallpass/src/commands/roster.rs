@@ -4,7 +4,7 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::plan::{ClientPlan, Known, Wish, check_distinct};
 use crate::settings::Settings;
-use crate::target::{Surroundings, UNPLACED, find_app, own_program, utf8};
+use crate::target::{Besides, Surroundings, UNPLACED, find_app, own_program, utf8};
 use crate::{home::Home, installation::Installation};
 use hallpass_core::roster::ClientSettings;
 use hallpass_core::snapshot::ServerScope;
@@ -38,6 +38,7 @@ pub(super) fn wanted(
         config: config.as_deref().map(utf8).transpose()?.map(str::to_owned),
         entry: client.entry.clone(),
         env: client.env.clone(),
+        placement: client.placement.clone(),
         created_at: stored.map_or_else(clock::now, |stored| stored.created_at),
     })
 }
@@ -97,7 +98,7 @@ pub(super) async fn plans(
     chosen: Chosen<'_>,
     wish: Wish,
 ) -> Result<Vec<ClientPlan>> {
-    plans_with(home, installation, settings, Asked { chosen, wish, shim: false }).await
+    plans_with(home, installation, settings, Asked { chosen, wish, besides: Besides::default() }).await
 }
 
 /// What is planned.
@@ -107,21 +108,28 @@ pub(super) struct Asked<'a> {
     pub(super) chosen: Chosen<'a>,
     /// What.
     pub(super) wish: Wish,
-    /// Whether a former set-up's shim is replaced.
-    pub(super) shim: bool,
+    /// What is said besides.
+    pub(super) besides: Besides,
 }
 
-/// The same, and perhaps a former set-up's shim is replaced.
+/// The same, with what a person says besides.
 pub(super) async fn plans_with(
     home: &Home,
     installation: Option<&Installation>,
     settings: &Settings,
     asked: Asked<'_>,
 ) -> Result<Vec<ClientPlan>> {
-    let Asked { chosen, wish, shim } = asked;
+    let Asked { chosen, wish, besides } = asked;
     let program = own_program()?;
     let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings { home, servers: &servers, program: &program, leaving: chosen.leaving(), shim };
+    let around = Surroundings {
+        home,
+        servers: &servers,
+        gateway: &settings.gateway(home),
+        program: &program,
+        leaving: chosen.leaving(),
+        besides,
+    };
     let mut plans = Vec::new();
     for (client, known) in clients(installation, settings, chosen.leaving()).await? {
         if client.app == UNPLACED {

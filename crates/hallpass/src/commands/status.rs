@@ -85,7 +85,7 @@ async fn rows(installation: &Installation, now: UnixTime) -> Result<Rows> {
     Ok(Rows {
         clients: store.clients().await.doing("the clients")?,
         tokens: store.current_tokens(now).await.doing("the tokens")?,
-        placements: placements.into_iter().map(|row| (row.client, row.kind)).collect(),
+        placements: placements.into_iter().map(|row| (row.client, row.read)).collect(),
         disabled: store.disabled_clients().await.doing("the clients")?.into_iter().collect(),
         newest_uses: store.newest_token_uses().await.doing("the uses of tokens")?,
         live_uses: store.live_token_uses(now).await.doing("the uses of tokens")?,

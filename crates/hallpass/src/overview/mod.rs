@@ -13,7 +13,7 @@ pub use text::{lines, need_lines};
 use hallpass_core::roster::Rotate;
 use hallpass_core::uses::{LegacyUse, TokenUse, Warning};
 use hallpass_core::{ClientName, UnixTime};
-use hallpass_store::{ClientRow, Disabled, GraceRow, PlacementKind, TokenRow};
+use hallpass_store::{ClientRow, Disabled, GraceRow, TokenRead, TokenRow};
 use std::collections::HashMap;
 
 /// How far back warnings are shown, in seconds.
@@ -29,7 +29,7 @@ pub struct Rows {
     /// Live tokens, and each client's newest. Newest first.
     pub tokens: Vec<TokenRow>,
     /// How each client's token is placed.
-    pub placements: HashMap<ClientName, PlacementKind>,
+    pub placements: HashMap<ClientName, TokenRead>,
     /// Why clients are disabled.
     pub disabled: HashMap<ClientName, Disabled>,
     /// Each client's newest use of a token of its own.

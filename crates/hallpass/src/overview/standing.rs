@@ -5,7 +5,7 @@ use hallpass_core::roster::Rotate;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::uses::TokenUse;
 use hallpass_core::{ClientName, UnixTime};
-use hallpass_store::{ClientRow, PlacementKind, TokenRow};
+use hallpass_store::{ClientRow, TokenRead, TokenRow};
 use std::collections::{HashMap, HashSet};
 
 /// One client.
@@ -112,7 +112,7 @@ pub(super) fn clients(rows: &Rows, rotate: Rotate, now: UnixTime) -> Vec<ClientS
 
 fn token_standing(
     token: &TokenRow,
-    placed: Option<PlacementKind>,
+    placed: Option<TokenRead>,
     rotate: Rotate,
     now: UnixTime,
 ) -> TokenStanding {
@@ -127,10 +127,10 @@ fn token_standing(
 }
 
 /// A person is told when two thirds of its life are over. The gateway rotates within a tenth of its life from then.
-fn next_token(token: &TokenRow, placed: Option<PlacementKind>, rotate: Rotate, now: UnixTime) -> NextToken {
+fn next_token(token: &TokenRow, placed: Option<TokenRead>, rotate: Rotate, now: UnixTime) -> NextToken {
     let life = token.expires_at.since(token.issued_at);
     let placed = placed.filter(|_| token.placed);
-    if (rotate, placed) == (Rotate::Auto, Some(PlacementKind::Bridge)) {
+    if (rotate, placed) == (Rotate::Auto, Some(TokenRead::Afresh)) {
         let is_late = token.issued_at.plus(life * 4 / 5) <= now;
         return if is_late { NextToken::GatewayIsLate } else { NextToken::NotYet };
     }
@@ -138,8 +138,8 @@ fn next_token(token: &TokenRow, placed: Option<PlacementKind>, rotate: Rotate, n
         return NextToken::NotYet;
     }
     match placed {
-        Some(PlacementKind::Bridge) => NextToken::RotationIsOff,
-        Some(PlacementKind::Env) => NextToken::Restart,
+        Some(TokenRead::Afresh) => NextToken::RotationIsOff,
+        Some(TokenRead::AtStart) => NextToken::Restart,
         None => NextToken::HandedOut,
     }
 }

@@ -2,7 +2,7 @@
 
 use hallpass_core::roster::Rotate;
 use hallpass_core::{TokenDigest, UnixTime};
-use hallpass_store::{AgeingToken, PlacementKind};
+use hallpass_store::{AgeingToken, TokenRead};
 
 /// The longest time between two looks, in seconds: another process may have issued tokens that live shorter.
 pub(super) const LOOK_MOST: i64 = 60;
@@ -38,8 +38,8 @@ pub(super) fn decide(tokens: &[AgeingToken], rotate: Rotate, now: UnixTime) -> T
 /// Where whoever uses the token reads it anew each time.
 fn rotates_by_itself(token: &AgeingToken, rotate: Rotate) -> bool {
     match (rotate, token.placed) {
-        (Rotate::Auto, Some(PlacementKind::Bridge)) => true,
-        (Rotate::Auto, Some(PlacementKind::Env) | None) | (Rotate::Never, _) => false,
+        (Rotate::Auto, Some(TokenRead::Afresh)) => true,
+        (Rotate::Auto, Some(TokenRead::AtStart) | None) | (Rotate::Never, _) => false,
     }
 }
 
@@ -68,12 +68,12 @@ mod tests {
     use super::{LOOK_MOST, Todo, decide, due, pause};
     use hallpass_core::roster::Rotate;
     use hallpass_core::{ClientName, UnixTime};
-    use hallpass_store::{AgeingToken, PlacementKind};
+    use hallpass_store::{AgeingToken, TokenRead};
 
     const ISSUED: UnixTime = UnixTime::from_seconds(1_795_392_000);
     const DAY: i64 = 86_400;
 
-    fn token(jti: &str, placed: Option<PlacementKind>) -> AgeingToken {
+    fn token(jti: &str, placed: Option<TokenRead>) -> AgeingToken {
         AgeingToken {
             jti: jti.into(),
             client: ClientName::new("claude").unwrap(),
@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn what_is_read_without_a_restart_is_rotated_and_of_the_rest_a_person_is_told() {
-        let bridge = token("a", Some(PlacementKind::Bridge));
-        let variable = token("b", Some(PlacementKind::Env));
+        let bridge = token("a", Some(TokenRead::Afresh));
+        let variable = token("b", Some(TokenRead::AtStart));
         let printed = token("c", None);
         let told = AgeingToken { end_told: true, ..printed.clone() };
         let tokens = [bridge.clone(), variable.clone(), printed.clone(), told];
@@ -112,8 +112,8 @@ mod tests {
 
     #[test]
     fn nothing_is_done_before_it_is_due_and_the_next_time_is_known() {
-        let bridge = token("a", Some(PlacementKind::Bridge));
-        let variable = token("b", Some(PlacementKind::Env));
+        let bridge = token("a", Some(TokenRead::Afresh));
+        let variable = token("b", Some(TokenRead::AtStart));
         let tokens = [bridge.clone(), variable.clone()];
         let (at, two_thirds) = (due(&bridge), ISSUED.plus(60 * DAY));
         let early = ISSUED.plus(45 * DAY);

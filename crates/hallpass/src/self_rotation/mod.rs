@@ -9,14 +9,14 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::output::note;
-use crate::plan::{ClientPlan, Registration, TokenStep, Turn, crowded};
+use crate::plan::{ClientPlan, Registration, Stale, TokenStep, Turn, crowded};
 use crate::settings::Settings;
 use crate::standing::look_at_token_file;
 use crate::target::{Target, find_app};
 use due::{LOOK_MOST, decide, pause};
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, UnixTime};
-use hallpass_store::{AgeingToken, Overlap, PlacementKind, TokenRow};
+use hallpass_store::{AgeingToken, Overlap, TokenRead, TokenRow};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -188,7 +188,7 @@ async fn plan(installation: &Installation, token: &AgeingToken, now: UnixTime) -
         registration: Registration::Same,
         target: Target::token_file_of(&placement, token_file, app),
         standing,
-        stale: Vec::new(),
+        stale: Stale::default(),
         was_revoked: false,
         only_token_file: Some(placement),
         could_be_shim: false,
@@ -218,10 +218,10 @@ fn ending(token: &AgeingToken, advice: &str) -> String {
 fn advice(token: &AgeingToken) -> String {
     let name = &token.client;
     match token.placed {
-        Some(PlacementKind::Env) => {
+        Some(TokenRead::AtStart) => {
             format!("a new one is read at a restart only: `hallpass rotate {name}`, then restart its program")
         }
-        Some(PlacementKind::Bridge) => format!("`authority.rotate` is `never`: `hallpass rotate {name}`"),
+        Some(TokenRead::Afresh) => format!("`authority.rotate` is `never`: `hallpass rotate {name}`"),
         None => format!("a person placed it: `hallpass rotate {name} --print`"),
     }
 }

@@ -7,7 +7,7 @@ use hallpass::overview::{GatewayStanding, Health, Need, NextToken, Overview, Row
 use hallpass_core::roster::Rotate;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::uses::{LegacyCaller, WarningKind};
-use hallpass_store::{ClientRow, GraceRow, PlacementKind, TokenRow};
+use hallpass_store::{ClientRow, GraceRow, TokenRead, TokenRow};
 
 const NOTHING: [Need; 0] = [];
 
@@ -54,16 +54,16 @@ fn a_client_without_a_good_token_whom_nobody_cut_off() {
 fn a_token_near_its_end_that_nothing_but_a_person_sees_to() {
     let two_thirds = 60 * DAY;
     let ends = |age, next| vec![Need::TokenEnds { client: name("ann"), at: NOW.plus(90 * DAY - age), next }];
-    let placed = |age, kind: Option<PlacementKind>| Rows {
+    let placed = |age, kind: Option<TokenRead>| Rows {
         tokens: vec![TokenRow { placed: kind.is_some(), ..token("ann", age) }],
         placements: kind.map(|kind| (name("ann"), kind)).into_iter().collect(),
         ..well()
     };
-    for (kind, next) in [(Some(PlacementKind::Env), NextToken::Restart), (None, NextToken::HandedOut)] {
+    for (kind, next) in [(Some(TokenRead::AtStart), NextToken::Restart), (None, NextToken::HandedOut)] {
         assert_eq!(needed(&placed(two_thirds, kind)), ends(two_thirds, next));
         assert_eq!(needed(&placed(two_thirds - 1, kind)), NOTHING);
     }
-    let bridge = Some(PlacementKind::Bridge);
+    let bridge = Some(TokenRead::Afresh);
     let late = 72 * DAY;
     assert_eq!(needed(&placed(late - 1, bridge)), NOTHING, "the gateway sees to it");
     assert_eq!(needed(&placed(late, bridge)), ends(late, NextToken::GatewayIsLate));

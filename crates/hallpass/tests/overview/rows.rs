@@ -6,7 +6,7 @@ use hallpass_core::roster::Rotate;
 use hallpass_core::snapshot::{ServerScope, TokenState};
 use hallpass_core::uses::{LegacyCaller, LegacyUse, TokenUse, Warning, WarningKind};
 use hallpass_core::{ClientName, Subject, TokenDigest, UnixTime};
-use hallpass_store::{ClientRow, GraceRow, Overlap, PlacementKind, TokenRow};
+use hallpass_store::{ClientRow, GraceRow, Overlap, TokenRead, TokenRow};
 
 /// 2026-11-23T00:00:00Z
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_795_392_000);
@@ -31,6 +31,7 @@ pub(crate) fn client(text: &str) -> ClientRow {
         config: None,
         entry: None,
         env: None,
+        placement: None,
         created_at: NOW,
     }
 }
@@ -114,7 +115,7 @@ pub(crate) fn well() -> Rows {
     Rows {
         clients: vec![client("ann")],
         tokens: vec![token("ann", DAY)],
-        placements: [(name("ann"), PlacementKind::Bridge)].into(),
+        placements: [(name("ann"), TokenRead::Afresh)].into(),
         warnings_seen_until_ms: i64::MIN,
         ..Rows::default()
     }

@@ -5,7 +5,7 @@ use hallpass::overview::{GatewayStanding, Health, Overview, Rows, lines};
 use hallpass_core::ClientName;
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::uses::{LegacyCaller, TokenUse, WarningKind};
-use hallpass_store::{ClientRow, PlacementKind, TokenRow};
+use hallpass_store::{ClientRow, TokenRead, TokenRow};
 
 fn screen(rows: &Rows, gateway: GatewayStanding) -> String {
     lines(&Overview::of(rows, around(gateway))).join("\n")
@@ -37,7 +37,7 @@ fn a_full_day() -> Rows {
         newest_uses: vec![used(&new, 180), used(&expired, 3 * DAY)],
         live_uses: vec![used(&new, 180), used(&former, 300)],
         tokens: vec![new, revoked, former, expired],
-        placements: [(name("ann"), PlacementKind::Bridge)].into(),
+        placements: [(name("ann"), TokenRead::Afresh)].into(),
         warnings: vec![
             warning(WarningKind::TwoAddresses, Some("ann"), 180),
             warning(WarningKind::AfterSilence, Some("bob"), 2 * DAY),
@@ -106,7 +106,7 @@ fn however_many_clients_and_however_long_their_names_it_stays_one_screen() {
         .map(|row| TokenUse { address: address.clone(), server: server.clone(), ..used(row, 59) })
         .collect();
     let warnings = vec![warning(WarningKind::OtherTokenOfKnownId, Some(&long), 60); 50];
-    let placements = clients.iter().map(|row| (row.name.clone(), PlacementKind::Env)).collect();
+    let placements = clients.iter().map(|row| (row.name.clone(), TokenRead::AtStart)).collect();
     let rows = Rows { clients, tokens, newest_uses, warnings, placements, ..well() };
     let overview = Overview::of(&rows, around(gateway()));
     let lines = lines(&overview);
