@@ -20,7 +20,7 @@ async fn a_placement_comes_back_as_it_was_put_and_a_later_one_takes_its_place() 
     let rows = scene.another().await.placements().await.unwrap();
     let names: Vec<_> = rows.iter().map(|row| row.client.as_str()).collect();
     assert_eq!(names, ["ann", "bob"]);
-    assert_eq!((rows[0].kind, &rows[0].file), (TokenRead::Afresh, &moved.file));
+    assert_eq!((rows[0].read, &rows[0].file), (TokenRead::Afresh, &moved.file));
     assert_eq!((&rows[0].token_file, &rows[0].undo, rows[0].at), (&moved.token_file, &moved.undo, moved.at));
     assert_eq!(rows[1].undo, placement("bob").undo);
 }
