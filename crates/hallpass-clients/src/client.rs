@@ -165,7 +165,8 @@ impl Client {
             Format::Jsonc => Some(Dialect::Jsonc),
             Format::Toml => Some(Dialect::Toml),
             Format::Yaml => Some(Dialect::Yaml),
-            Format::Json5 | Format::Env => None,
+            Format::Env => Some(Dialect::Env),
+            Format::Json5 => None,
         }
     }
 
@@ -175,8 +176,11 @@ impl Client {
         (!self.list).then(|| container.join(name))
     }
 
-    /// The path of an environment variable of an entry.
+    /// The path of an environment variable: of an entry, or of the file where there are no entries.
     pub fn env_path(&self, name: &str, variable: &str) -> Option<KeyPath> {
+        if self.format == Format::Env {
+            return Some(KeyPath::new(variable));
+        }
         Some(self.entry_path(name)?.join(self.env.as_deref()?).join(variable))
     }
 

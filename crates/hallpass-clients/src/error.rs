@@ -136,6 +136,8 @@ pub enum Obstacle {
     Layout,
     /// The format has no way to write what was asked for.
     NoSuchValue,
+    /// Programs read in different ways what stands here.
+    Unclear,
 }
 
 impl fmt::Display for Obstacle {
@@ -148,6 +150,7 @@ impl fmt::Display for Obstacle {
             Self::OddKey => "this key is not plain text",
             Self::Layout => "this layout cannot be edited without touching what is not ours",
             Self::NoSuchValue => "this format cannot hold what should be written here",
+            Self::Unclear => "programs read in different ways what stands here",
         })
     }
 }

@@ -4,6 +4,7 @@
 mod candidates;
 mod client;
 mod encoding;
+mod env;
 mod error;
 mod json;
 mod outline;
@@ -41,6 +42,8 @@ pub enum Dialect {
     Toml,
     /// One YAML document, for readers of 1.1 and of 1.2.
     Yaml,
+    /// An environment file: `NAME=value` lines. A path is one name, a value a token.
+    Env,
 }
 
 /// What [`read`] met at a path.
@@ -102,6 +105,7 @@ pub fn read(text: &[u8], dialect: Dialect, path: &KeyPath) -> Result<Found, Edit
         Dialect::Json | Dialect::Jsonc => json::read(text, dialect, path),
         Dialect::Toml => toml::read(unmarked(text).1, path),
         Dialect::Yaml => yaml::read(unmarked(text).1, path),
+        Dialect::Env => env::read(text, path),
     }
 }
 
@@ -120,6 +124,7 @@ pub fn upsert(
         Dialect::Json | Dialect::Jsonc => json::upsert(text, dialect, path, value, must_exist),
         Dialect::Toml => marked(text, |text| toml::upsert(text, path, value, must_exist)),
         Dialect::Yaml => marked(text, |text| yaml::upsert(text, path, value, must_exist)),
+        Dialect::Env => env::upsert(text, path, value, must_exist),
     }
 }
 
@@ -145,6 +150,7 @@ pub fn remove(
             let (mark, text) = unmarked(text);
             Ok(remarked(mark, yaml::remove(text, path, undo, is_ours)?))
         }
+        Dialect::Env => env::remove(text, path, undo, is_ours),
     }
 }
 
@@ -159,7 +165,7 @@ pub fn upsert_item(
 ) -> Result<Edit, EditError> {
     match dialect {
         Dialect::Json | Dialect::Jsonc => json::upsert_item(text, dialect, list, id, value),
-        Dialect::Toml | Dialect::Yaml => Err(no_lists()),
+        Dialect::Toml | Dialect::Yaml | Dialect::Env => Err(no_lists()),
     }
 }
 
@@ -173,7 +179,7 @@ pub fn remove_item(
 ) -> Result<Removal, EditError> {
     match dialect {
         Dialect::Json | Dialect::Jsonc => json::remove_item(text, dialect, list, undo, is_ours),
-        Dialect::Toml | Dialect::Yaml => Err(no_lists()),
+        Dialect::Toml | Dialect::Yaml | Dialect::Env => Err(no_lists()),
     }
 }
 

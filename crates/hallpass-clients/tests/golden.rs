@@ -1,4 +1,5 @@
-//! Each folder of `golden/APP/CASE` is a file before and after our edit, and what the edit is.
+//! Each folder of `golden/APP/CASE` is a file before and after our edit, and what the edit is. A file may be `.json` or
+//! `.env`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,16 +17,18 @@ struct Case {
 }
 
 impl Case {
-    /// `bridge` is an entry of our own, for which everything may be created; `env` goes into somebody's entry.
+    /// `bridge` is an entry of our own, for which everything may be created; `env` goes into somebody's entry, or is a
+    /// line of a file that has no entries.
     fn load(folder: &Path) -> Self {
         let case: Value = serde_json::from_slice(&fs::read(folder.join("case.json")).unwrap()).unwrap();
         let app: &Client = app(folder.parent().unwrap().file_name().unwrap().to_str().unwrap())
             .expect("the folder names an app");
         let dialect = app.dialect().expect("it has an editor");
-        let entry = case["entry"].as_str().unwrap();
+        let entry = case["entry"].as_str().unwrap_or_default();
         if let Some(variable) = case["env"].as_str() {
             let path = app.env_path(entry, variable).expect("it has variables");
-            return Self { dialect, path, value: case["value"].clone(), must_exist: 2 };
+            let must_exist = if dialect == Dialect::Env { 0 } else { 2 };
+            return Self { dialect, path, value: case["value"].clone(), must_exist };
         }
         let args: Vec<String> = serde_json::from_value(case["bridge"].clone()).unwrap();
         let path = app.entry_path(entry).expect("it is no list");
@@ -51,7 +54,7 @@ fn cases() -> Vec<PathBuf> {
 #[test]
 fn every_case_gives_its_after_and_comes_back() {
     let cases = cases();
-    assert!(cases.len() >= 19, "only {} cases were found", cases.len());
+    assert!(cases.len() >= 29, "only {} cases were found", cases.len());
     let wrong: Vec<_> = cases.iter().filter_map(|folder| check(folder).err()).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -59,10 +62,12 @@ fn every_case_gives_its_after_and_comes_back() {
 fn check(folder: &Path) -> Result<(), String> {
     let case = Case::load(folder);
     let name = folder.display();
-    let before = fs::read(folder.join("before.json")).unwrap();
+    let ending = if case.dialect == Dialect::Env { "env" } else { "json" };
+    let before = fs::read(folder.join(format!("before.{ending}"))).unwrap();
     let edit = case.upsert(&before);
-    if fs::read(folder.join("after.json")).unwrap_or_default() != edit.text {
-        return Err(format!("{name}: after.json differs from {}", keep(folder, &edit.text).display()));
+    let after = format!("after.{ending}");
+    if fs::read(folder.join(&after)).unwrap_or_default() != edit.text {
+        return Err(format!("{name}: {after} differs from {}", keep(folder, &after, &edit.text).display()));
     }
     assert!(edit.changed, "{name}: changed");
     let again = case.upsert(&edit.text);
@@ -76,9 +81,9 @@ fn check(folder: &Path) -> Result<(), String> {
 
 /// Leaves what we made where a person can look at it, and copy it if it is right.
 #[expect(clippy::disallowed_methods, reason = "a scratch file of a failing test needs no syncing")]
-fn keep(folder: &Path, text: &[u8]) -> PathBuf {
+fn keep(folder: &Path, after: &str, text: &[u8]) -> PathBuf {
     let case = folder.iter().rev().take(2).map(|part| part.to_str().unwrap()).collect::<Vec<_>>();
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.{}.after.json", case[1], case[0]));
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.{}.{after}", case[1], case[0]));
     fs::write(&file, text).unwrap();
     file
 }

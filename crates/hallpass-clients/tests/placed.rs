@@ -47,7 +47,7 @@ impl Placement {
         match self.dialect {
             Dialect::Json => serde_json::from_str(&text).is_ok_and(json),
             Dialect::Toml => toml::from_str(&text).is_ok_and(json),
-            Dialect::Jsonc | Dialect::Yaml => {
+            Dialect::Jsonc | Dialect::Yaml | Dialect::Env => {
                 matches!(read(text.as_bytes(), self.dialect, &self.path), Ok(Found::Present(_)))
             }
         }

@@ -82,7 +82,7 @@ fn still_strict(wanted: &Wanted, text: &[u8]) -> bool {
     match wanted.client.dialect() {
         Some(Dialect::Json) => strict(text),
         Some(Dialect::Jsonc) => !was || strict(text),
-        Some(Dialect::Toml | Dialect::Yaml) | None => true,
+        Some(Dialect::Toml | Dialect::Yaml | Dialect::Env) | None => true,
     }
 }
 

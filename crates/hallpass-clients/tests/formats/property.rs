@@ -12,6 +12,11 @@ pub(crate) fn entry(token: &str) -> Value {
 /// Holds the property for one text; a refusal is as good as an edit.
 pub(crate) fn any_text(text: &[u8], dialect: Dialect) {
     let container = KeyPath::new("servers");
+    if dialect == Dialect::Env {
+        any_entry(text, dialect, &KeyPath::new("ours"), &json!("one"), &json!("two.~+/="));
+        any_entry(text, dialect, &container, &json!("one"), &json!("two.~+/="));
+        return;
+    }
     for path in [container.clone().join("ours"), KeyPath::new("ours"), container.join("ours").join("url")] {
         any_entry(text, dialect, &path, &entry("one"), &entry("two"));
         any_entry(text, dialect, &path, &json!("one"), &json!("two # no: [comment"));
