@@ -95,6 +95,14 @@ pub enum Command {
         #[command(flatten)]
         roster: Roster,
     },
+    /// Find the MCP clients on this machine, and give each its own token
+    Setup(Setup),
+    /// Take back what the last command registered or changed, in every file to the byte
+    #[command(mut_arg("git_ok", |arg| arg.hide(true)))]
+    Undo {
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// Register a client, issue its token and place it in the client's configuration
     Add(Add),
     /// Make the store match hallpass.toml: register, issue and place what is missing
@@ -370,12 +378,29 @@ pub struct Who {
     pub all: bool,
 }
 
+/// `hallpass setup`
+#[derive(Args, Debug, Clone)]
+pub struct Setup {
+    /// Only these: names of clients or of programs, like `codex,cursor`
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Also the files of the project in the current folder that are there (`.mcp.json`, `.cursor/mcp.json` and the like)
+    #[arg(long)]
+    pub project: bool,
+    /// Also programs whose place is not verified (docs/clients.md)
+    #[arg(long)]
+    pub unverified: bool,
+    /// How to go about it
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
 /// `hallpass add`
 #[derive(Args, Debug, Clone)]
 pub struct Add {
     /// The client's name: a-z, 0-9 and `-`, at most 63
     pub name: String,
-    /// Which program it is, like claude-code, codex, cursor, vscode (docs/clients.md has all); `json` or `env-file` for any
+    /// Which program it is, like claude-code, codex, cursor, vscode (docs/clients.md has all); `json` or `env` for any
     /// file
     #[arg(long)]
     pub app: String,

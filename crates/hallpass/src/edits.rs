@@ -1,6 +1,7 @@
 //! The edits of one client's configuration file: put in, put right, take out. Writes through `atomic_file` only.
 
 use crate::atomic_file::{Original, ReplaceFault, delete_unchanged, replace, target_of};
+use crate::change::{Change, REHEARSED};
 use crate::fault::{Fault, Result};
 use crate::standing::{dialect, edit_fault};
 use crate::target::{Entry, Shape, Target, leaves};
@@ -34,13 +35,14 @@ struct Draft {
     text: Vec<u8>,
     changed: bool,
     placed: Vec<Placed>,
+    changes: Vec<Change>,
 }
 
-/// Whether the target's file could be edited, tried with a text of a token's form. Writes nothing.
-pub fn rehearse(target: &Target, file: &Path) -> Result<()> {
-    let original = Original::read(file)?;
-    draft(target, &original.bytes, Some("a-token"), &Earlier { placed: &[], is_ours: &|_| false })
-        .map(drop)
+/// What would change in the target's file, if it can be edited; tried with [`REHEARSED`] for the token. Writes nothing.
+pub fn rehearse(target: &Target, is_ours: &dyn Fn(&Value) -> bool) -> Result<Vec<Change>> {
+    let original = Original::read(&target_of(&target.file)?)?;
+    draft(target, &original.bytes, Some(REHEARSED), &Earlier { placed: &[], is_ours })
+        .map(|draft| draft.changes)
         .map_err(|fault| edit_fault(&target.file, &fault))
 }
 
@@ -148,7 +150,7 @@ fn draft(
     token: Option<&str>,
     earlier: &Earlier<'_>,
 ) -> Result<Draft, EditError> {
-    let mut draft = Draft { text: text.to_vec(), changed: false, placed: Vec::new() };
+    let mut draft = Draft { text: text.to_vec(), changed: false, placed: Vec::new(), changes: Vec::new() };
     match &target.shape {
         // The entry has to be there: without its command, a variable is no server.
         Shape::Variable { path, shim } => {
@@ -203,11 +205,25 @@ impl Draft {
         earlier: &Earlier<'_>,
     ) -> Result<(), EditError> {
         let kept = earlier.undo_of(&self.text, dialect(target), path);
+        let undo = self.upsert(target, path, value, must_exist)?;
+        self.placed.push(Placed { path: path.clone(), undo: kept.unwrap_or(undo) });
+        Ok(())
+    }
+
+    fn upsert(
+        &mut self,
+        target: &Target,
+        path: &KeyPath,
+        value: &Value,
+        must_exist: usize,
+    ) -> Result<Undo, EditError> {
         let edit = upsert(&self.text, dialect(target), path, value, must_exist)?;
+        if edit.changed {
+            self.changes.push(Change::between(&self.text, &edit.text));
+        }
         self.text = edit.text;
         self.changed |= edit.changed;
-        self.placed.push(Placed { path: path.clone(), undo: kept.unwrap_or(edit.undo) });
-        Ok(())
+        Ok(edit.undo)
     }
 
     fn put_entry(
@@ -234,9 +250,7 @@ impl Draft {
         let must_exist = entry.path.segments().len();
         for (keys, value) in leaves(&whole) {
             let path = keys.into_iter().fold(entry.path.clone(), KeyPath::join);
-            let edit = upsert(&self.text, dialect(target), &path, value, must_exist)?;
-            self.text = edit.text;
-            self.changed |= edit.changed;
+            self.upsert(target, &path, value, must_exist)?;
         }
         self.placed.push(Placed { path: entry.path.clone(), undo });
         Ok(())

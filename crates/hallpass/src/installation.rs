@@ -31,6 +31,8 @@ pub struct Installation {
     pub seal: SealKey,
     /// Eight letters that tell this installation's files from another's.
     pub tag: String,
+    /// Tells what this process does from what others did.
+    pub run: String,
 }
 
 /// What a new installation will be.
@@ -108,7 +110,8 @@ impl Installation {
         let store = Store::open(&home.database()).await.map_err(|fault| store_fault(home, &fault))?;
         let seal = SealKey::load(&home.seal_key()).map_err(|fault| seal_fault(home, &fault))?;
         let tag = setting(&store, "installation").await?;
-        Ok(Self { home: home.clone(), store, seal, tag })
+        let run = uuid::Uuid::now_v7().simple().to_string();
+        Ok(Self { home: home.clone(), store, seal, tag, run })
     }
 
     /// The key that binds session ids to clients.

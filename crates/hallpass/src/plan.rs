@@ -1,7 +1,8 @@
 //! What has to happen so that a client has its token in its place. Looks and decides; changes nothing.
 
 use crate::atomic_file::target_of;
-use crate::edits::Placed;
+use crate::change::Change;
+use crate::edits::{self, Placed};
 use crate::fault::{Fault, Result};
 use crate::former_shim;
 use crate::git::{self, GitView};
@@ -95,6 +96,8 @@ pub struct ClientPlan {
     pub only_token_file: Option<PlacementRow>,
     /// A former set-up's shim is started there, and `hallpass shim` could stand in for it.
     pub could_be_shim: bool,
+    /// Tells what is the client's own.
+    pub ours: Ours,
 }
 
 /// Places of an earlier placement that the new one does not write.
@@ -154,6 +157,7 @@ impl ClientPlan {
         if registration != Registration::Same && target.is_guessed() && !around.besides.unverified {
             return Err(unverified(&wanted, &target));
         }
+        let ours = Ours::of(&wanted.name, &known.tokens);
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
@@ -170,9 +174,10 @@ impl ClientPlan {
                 was_revoked,
                 only_token_file: None,
                 could_be_shim,
+                ours,
             });
         }
-        let mut standing = look(&target, &Ours::of(&wanted.name, &known.tokens), around.leaving)?;
+        let mut standing = look(&target, &ours, around.leaving)?;
         standing.foreign &= !known.tokens.iter().any(|token| standing.holds(token));
         let stale = stale(&target, known)?;
         let step = match (wish, live) {
@@ -196,6 +201,7 @@ impl ClientPlan {
             was_revoked,
             only_token_file,
             could_be_shim,
+            ours,
         })
     }
 
@@ -215,13 +221,21 @@ impl ClientPlan {
         }
     }
 
+    /// What would change in the client's file.
+    pub fn preview(&self) -> Result<Vec<Change>> {
+        if !self.touches_files() {
+            return Ok(Vec::new());
+        }
+        edits::rehearse(&self.target, &|value| self.ours.knows(value))
+    }
+
     /// Refuses now what would fail half-way: a file that cannot be edited or written, or that git would publish.
     pub fn check_feasible(&self, git_ok: bool) -> Result<()> {
         if !self.touches_files() || matches!(self.target.shape, Shape::ByHand { .. }) {
             return Ok(());
         }
         let file = target_of(&self.target.file)?;
-        crate::edits::rehearse(&self.target, &file)?;
+        self.preview()?;
         crate::atomic_file::check_writable(&file)?;
         if self.target.shape.is_literal() { check_git(&file, git_ok) } else { Ok(()) }
     }

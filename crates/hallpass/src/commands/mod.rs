@@ -21,10 +21,12 @@ mod roster;
 mod rotate;
 mod scan;
 mod serve;
+mod setup;
 mod shim;
 mod status;
 mod switch;
 mod take_over;
+mod undo;
 mod up;
 mod verify;
 mod wait;
@@ -124,6 +126,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
             adopt::run(context, client.as_deref(), &file, consent).await
         }
         Command::Keys { command } => keys::run(context, &command).await,
+        Command::Setup(setup) => setup::run(context, &setup).await,
+        Command::Undo { consent } => undo::run(context, consent).await,
         Command::Add(add) => add::run(context, &add).await,
         Command::Apply { file, prune, shim, unverified, consent, roster } => {
             let besides = Besides { shim, unverified };

@@ -12,7 +12,7 @@ use crate::output::note;
 use crate::plan::{ClientPlan, Registration, Stale, TokenStep, Turn, crowded};
 use crate::settings::Settings;
 use crate::standing::look_at_token_file;
-use crate::target::{Target, find_app};
+use crate::target::{Ours, Target, find_app};
 use due::{LOOK_MOST, decide, pause};
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, UnixTime};
@@ -182,6 +182,7 @@ async fn plan(installation: &Installation, token: &AgeingToken, now: UnixTime) -
         return Err(Fault::new("its place does not hold it"));
     }
     let app = find_app(&client.app)?;
+    let ours = Ours::of(&client.name, &known.tokens);
     Ok(Some(ClientPlan {
         step: TokenStep::Rotate(Turn::of(live, &tokens, OVERLAP, WHY, now)),
         client,
@@ -192,6 +193,7 @@ async fn plan(installation: &Installation, token: &AgeingToken, now: UnixTime) -
         was_revoked: false,
         only_token_file: Some(placement),
         could_be_shim: false,
+        ours,
     }))
 }
 

@@ -3,20 +3,22 @@
 mod documents;
 mod words;
 
-pub(super) use words::fate;
+pub(super) use words::{describe, fate, restart};
 
 use super::Context;
 use super::policies::PolicyPlan;
 use super::remove::Removal;
 use crate::cli::Consent;
-use crate::fault::{Fault, Result};
+use crate::clock;
+use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::output::print_fault;
-use crate::plan::ClientPlan;
+use crate::plan::{ClientPlan, Registration};
 use crate::settings::Settings;
 use documents::{document, with_policies};
 use hallpass_core::ClientName;
-use words::{describe, said, shim_offer};
+use hallpass_store::Placing;
+use words::{said, shim_offer};
 
 /// Refuses what cannot be carried out, shows the plan and asks. `false`: there is nothing to do, or it was a dry run.
 pub(super) fn agree(
@@ -51,6 +53,26 @@ pub(super) fn agree_with(
     if let Some(offer) = shim_offer(plans) {
         context.output.line(offer);
     }
+    ask_with(context, policies, plans, removals, consent)
+}
+
+/// Asks about what was shown. `false`: there is nothing to do, or it was a dry run.
+pub(super) fn ask(
+    context: &Context,
+    plans: &[ClientPlan],
+    removals: &[Removal],
+    consent: Consent,
+) -> Result<bool> {
+    ask_with(context, &PolicyPlan::default(), plans, removals, consent)
+}
+
+fn ask_with(
+    context: &Context,
+    policies: &PolicyPlan,
+    plans: &[ClientPlan],
+    removals: &[Removal],
+    consent: Consent,
+) -> Result<bool> {
     let changes = policies.changes_something()
         || !removals.is_empty()
         || plans.iter().any(ClientPlan::changes_something);
@@ -107,6 +129,7 @@ pub(super) async fn carry_out_with(
     }
     let (mut under_way, mut begun) = (Vec::new(), Vec::new());
     for plan in plans.iter().filter(|plan| plan.changes_something()) {
+        note_placing(installation, plan).await?;
         match installation.begin(plan, &authority).await {
             Ok(token) => {
                 under_way.push(plan);
@@ -137,6 +160,22 @@ pub(super) async fn carry_out_with(
     }
     Err(Fault::new(format!("not done for {}: see above", failed.join(", ")))
         .hint("mend the cause, then run the same command again"))
+}
+
+/// What `hallpass undo` takes back.
+async fn note_placing(installation: &Installation, plan: &ClientPlan) -> Result<()> {
+    if plan.registration == Registration::Same {
+        return Ok(());
+    }
+    let name = &plan.client.name;
+    let before = installation.store.client(name.as_str()).await.doing("the client")?;
+    let placing = Placing {
+        run: installation.run.clone(),
+        client: name.clone(),
+        before: before.filter(|before| !before.removed),
+        at: clock::now(),
+    };
+    installation.store.note_placing(&placing).await.doing("cannot note what is being done")
 }
 
 fn not_done(context: &Context, name: &ClientName, fault: &Fault) -> String {

@@ -20,7 +20,7 @@ pub(super) fn said(plan: &ClientPlan, done: &Done) -> String {
     }
 }
 
-pub(super) fn describe(plan: &ClientPlan) -> String {
+pub(in crate::commands) fn describe(plan: &ClientPlan) -> String {
     let name = &plan.client.name;
     let registered = match plan.registration {
         Registration::New => "register, ",
@@ -157,7 +157,7 @@ fn unsure(plan: &ClientPlan) -> String {
     format!("\n    not verified for {}: look whether it reads this ({})", app.name, app.source)
 }
 
-pub(super) fn restart(plan: &ClientPlan) -> String {
+pub(in crate::commands) fn restart(plan: &ClientPlan) -> String {
     let app = plan.target.app;
     let name =
         if hallpass_clients::client(&app.id).is_some() { &app.name } else { "the program that reads it" };
