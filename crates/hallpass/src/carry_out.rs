@@ -327,12 +327,14 @@ impl Installation {
         let path = &file.path;
         let original = Original::read(path)?;
         let line = zeroize::Zeroizing::new(file.line(token.expose()));
-        replace(path, &original, line.as_bytes(), true, &self.tag).map_err(|fault| match fault {
-            atomic_file::ReplaceFault::Changed => {
-                Fault::new(format!("`{}` was changed by somebody else", path.display()))
-            }
-            atomic_file::ReplaceFault::Other(fault) => fault,
-        })
+        replace(&atomic_file::target_of(path)?, &original, line.as_bytes(), true, &self.tag).map_err(
+            |fault| match fault {
+                atomic_file::ReplaceFault::Changed => {
+                    Fault::new(format!("`{}` was changed by somebody else", path.display()))
+                }
+                atomic_file::ReplaceFault::Other(fault) => fault,
+            },
+        )
     }
 }
 

@@ -260,7 +260,7 @@ fn write_roster(home: &Home, settings: &Settings, tag: &str) -> Result<()> {
         ),
         None => include_str!("hallpass.toml").to_owned(),
     };
-    atomic_file::replace(&file, &original, text.as_bytes(), true, tag)
+    atomic_file::replace(&atomic_file::target_of(&file)?, &original, text.as_bytes(), true, tag)
         .map_err(|_| Fault::new("cannot write hallpass.toml"))
 }
 

@@ -1,6 +1,6 @@
 //! The credential of the admin listener: a text of its own in the home, made when it is first needed. No client has it.
 
-use crate::atomic_file::{Original, replace};
+use crate::atomic_file::{Original, replace, target_of};
 use crate::fault::{Fault, Result};
 use crate::installation::Installation;
 use hallpass_core::encoding::hex;
@@ -27,7 +27,7 @@ impl Credential {
         }
         if !original.exists() {
             let text = make()?;
-            replace(&path, &original, text.as_bytes(), true, &installation.tag)
+            replace(&target_of(&path)?, &original, text.as_bytes(), true, &installation.tag)
                 .map_err(|_| Fault::new(format!("cannot write `{shown}`")))?;
             return Ok(Self(TokenDigest::of(text.trim_end())));
         }

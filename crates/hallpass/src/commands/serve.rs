@@ -215,7 +215,7 @@ fn publish_endpoint(installation: &Installation, address: &str) -> Result<()> {
     if original.bytes == line.as_bytes() {
         return Ok(());
     }
-    replace(&file, &original, line.as_bytes(), true, &installation.tag)
+    replace(&crate::atomic_file::target_of(&file)?, &original, line.as_bytes(), true, &installation.tag)
         .map_err(|_| Fault::new(format!("cannot write `{}`", file.display())))
 }
 

@@ -1,12 +1,18 @@
 //! Replaces a file so that at every instant it is the old one or the new one. Knows nothing of what is in it.
 
+mod folder;
+
 use crate::fault::{Doing, Fault, Result};
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use folder::Folder;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-const ROOT: u32 = 0;
 /// The largest configuration file that is looked at.
 const MOST: u64 = 8 << 20;
 
@@ -37,30 +43,40 @@ impl From<Fault> for ReplaceFault {
 }
 
 impl Original {
-    /// Reads the file. One that is not there counts as empty; a folder, a pipe or a giant is refused.
+    /// Reads the file. One that is not there counts as empty; a link, a folder, a pipe or a giant is refused.
     pub fn read(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        let meta = match fs::symlink_metadata(path) {
-            Ok(meta) => meta,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self { bytes: Vec::new(), identity: None, mode: 0o600, owner: 0, group: 0 });
-            }
+        Self::read_in(CWD, path, path)
+    }
+
+    /// `name` in a folder that is open; `shown`: how it is called.
+    fn read_in(folder: BorrowedFd<'_>, name: &Path, shown: &Path) -> Result<Self> {
+        let shown = shown.display();
+        // Looked at before it is opened: opening a device may do something.
+        match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => check_kind(FileType::from_raw_mode(stat.st_mode), &shown)?,
+            Err(Errno::NOENT) => return Ok(Self::absent()),
             Err(error) => return Err(Fault::new(format!("cannot look at `{shown}`: {error}"))),
-        };
-        // Looked at before it is opened: opening a pipe would wait for ever.
-        if !meta.is_file() {
-            return Err(Fault::new(format!("`{shown}` is {}, not a file", kind_of(&meta)))
-                .hint("name the client's configuration file itself"));
         }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(Self::absent()),
+            Err(Errno::LOOP) => return Err(not_a_file("a symlink", &shown)),
+            Err(error) => return Err(Fault::new(format!("cannot read `{shown}`: {error}"))),
+        };
+        let meta = file.metadata().doing(format!("cannot look at `{shown}`"))?;
+        check_kind(FileType::from_raw_mode(meta.mode() as RawMode), &shown)?;
         if meta.len() > MOST {
             return Err(Fault::new(format!("`{shown}` is larger than {MOST} bytes")));
         }
-        let file = File::open(path).doing(format!("cannot read `{shown}`"))?;
-        let meta = file.metadata().doing(format!("cannot look at `{shown}`"))?;
         let mut bytes = Vec::new();
         file.take(MOST + 1).read_to_end(&mut bytes).doing(format!("cannot read `{shown}`"))?;
         let identity = Some((meta.dev(), meta.ino()));
         Ok(Self { bytes, identity, mode: meta.mode() & 0o777, owner: meta.uid(), group: meta.gid() })
+    }
+
+    fn absent() -> Self {
+        Self { bytes: Vec::new(), identity: None, mode: 0o600, owner: 0, group: 0 }
     }
 
     /// Whether the file is there.
@@ -102,7 +118,7 @@ pub fn target_of(path: &Path) -> Result<PathBuf> {
         }
         let folder = folder_of(&file);
         // Whoever may write there could make the link lead anywhere.
-        check_folder(folder)?;
+        Folder::of(&file)?;
         let next = fs::read_link(&file).doing(format!("cannot read the symlink `{}`", file.display()))?;
         file = in_real_folder(&folder.join(next));
     }
@@ -118,7 +134,7 @@ fn in_real_folder(path: &Path) -> PathBuf {
     }
 }
 
-/// Puts `bytes` in the place of what was read: temporary file beside it, fsync, compare, rename, fsync of the folder.
+/// Puts `bytes` in the place of what was read, in one step that loses nobody's change. `path` is one of [`target_of`].
 /// `secret`: the file becomes 0600; else it keeps its mode. `tag` marks temporary files as this installation's.
 pub fn replace(
     path: &Path,
@@ -128,39 +144,28 @@ pub fn replace(
     tag: &str,
 ) -> Result<(), ReplaceFault> {
     original.permits_writing(path)?;
-    let folder = folder_of(path);
-    check_folder(folder)?;
+    let (folder, name) = (Folder::of(path)?, name_of(path)?);
     let mode = if secret { 0o600 } else { original.mode };
-    let mut temporary = Temporary::create(folder, path, tag)?;
+    let mut temporary = folder.temporary(name, tag)?;
     temporary.fill(bytes, mode, original)?;
-    if Original::read(path)? != *original {
-        return Err(ReplaceFault::Changed);
-    }
-    temporary.rename_to(path)?;
-    sync_folder(folder)?;
-    Ok(())
+    temporary.replace(name, original)
 }
 
 /// Refuses now what [`replace`] would refuse: a read-only or foreign file, a folder where nothing can be written.
 pub fn check_writable(path: &Path) -> Result<()> {
     Original::read(path)?.permits_writing(path)?;
-    let folder = folder_of(path);
-    check_folder(folder)?;
-    rustix::fs::accessat(rustix::fs::CWD, folder, rustix::fs::Access::WRITE_OK, rustix::fs::AtFlags::EACCESS)
-        .map_err(|error| {
-            Fault::new(format!("cannot write in `{}`: {error}", folder.display()))
-                .hint("the new file is made beside the old one: make the folder writable for you")
-        })
+    Folder::of(path)?.check_writable()
 }
 
 /// Takes away a file that is as it was read.
 pub fn delete_unchanged(path: &Path, original: &Original) -> Result<(), ReplaceFault> {
     original.permits_writing(path)?;
-    check_folder(folder_of(path))?;
-    if Original::read(path)? != *original {
+    let (folder, name) = (Folder::of(path)?, name_of(path)?);
+    if folder.read(name)? != *original {
         return Err(ReplaceFault::Changed);
     }
-    Ok(delete(path)?)
+    folder.unlink(name)?;
+    Ok(folder.sync()?)
 }
 
 /// Takes away a file that we made, if it is still there.
@@ -186,78 +191,12 @@ pub fn sweep(folder: &Path, tag: &str) -> usize {
     ours.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }
 
-struct Temporary {
-    path: PathBuf,
-    file: File,
-    renamed: bool,
-}
-
-impl Temporary {
-    fn create(folder: &Path, beside: &Path, tag: &str) -> Result<Self> {
-        let name = beside.file_name().unwrap_or_default().to_string_lossy();
-        let path = folder.join(format!(".{name}.hallpass-{tag}-{}.tmp", uuid::Uuid::now_v7().simple()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Fault::new(format!("cannot write in `{}`: {error}", folder.display())))?;
-        Ok(Self { path, file, renamed: false })
-    }
-
-    fn fill(&mut self, bytes: &[u8], mode: u32, original: &Original) -> Result<()> {
-        let shown = self.path.display();
-        // Group first, mode second: changing the owner clears bits, and the file is 0600 until it is complete.
-        if original.exists()
-            && self.file.metadata().is_ok_and(|meta| meta.gid() != original.group)
-            && mode & 0o070 != 0
-        {
-            std::os::unix::fs::fchown(&self.file, None, Some(original.group))
-                .doing(format!("cannot set the group of `{shown}`"))?;
-        }
-        self.file.write_all(bytes).doing(format!("cannot write `{shown}`"))?;
-        self.file
-            .set_permissions(Permissions::from_mode(mode))
-            .doing(format!("cannot set the mode of `{shown}`"))?;
-        self.file.sync_all().doing(format!("cannot sync `{shown}`"))
-    }
-
-    fn rename_to(&mut self, path: &Path) -> Result<()> {
-        fs::rename(&self.path, path).doing(format!("cannot replace `{}`", path.display()))?;
-        self.renamed = true;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.renamed {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// In a folder that others own, or where everybody may write, the file could be swapped under our hands.
-fn check_folder(folder: &Path) -> Result<()> {
-    let shown = folder.display();
-    let meta = fs::metadata(folder).map_err(|error| {
-        Fault::new(format!("the folder `{shown}` cannot be used: {error}"))
-            .hint("start the client once, or make the folder")
-    })?;
-    if meta.uid() != effective_user() && meta.uid() != ROOT {
-        return Err(Fault::new(format!("the folder `{shown}` belongs to another user (uid {})", meta.uid()))
-            .hint("run hallpass as the user whose client it is"));
-    }
-    if meta.mode() & 0o002 != 0 {
-        return Err(
-            Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {shown}`"))
-        );
-    }
-    Ok(())
+fn name_of(path: &Path) -> Result<&OsStr> {
+    path.file_name().ok_or_else(|| Fault::new(format!("`{}` names no file", path.display())))
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
@@ -266,14 +205,17 @@ fn sync_folder(folder: &Path) -> Result<()> {
         .doing(format!("cannot sync `{}`", folder.display()))
 }
 
-fn kind_of(meta: &fs::Metadata) -> &'static str {
-    if meta.is_dir() {
-        "a folder"
-    } else if meta.is_symlink() {
-        "a symlink"
-    } else {
-        "something special (a pipe, a socket or a device)"
+fn check_kind(kind: FileType, shown: &std::path::Display<'_>) -> Result<()> {
+    match kind {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => Err(not_a_file("a folder", shown)),
+        FileType::Symlink => Err(not_a_file("a symlink", shown)),
+        _ => Err(not_a_file("something special (a pipe, a socket or a device)", shown)),
     }
+}
+
+fn not_a_file(kind: &str, shown: &std::path::Display<'_>) -> Fault {
+    Fault::new(format!("`{shown}` is {kind}, not a file")).hint("name the client's configuration file itself")
 }
 
 /// The uid that this process acts as: that of a file it makes.
