@@ -57,9 +57,7 @@ pub(crate) fn is_installed(program: &str, arguments: &[&str]) -> bool {
 
 fn missing(program: &'static str) -> Failure {
     let hint = match program {
-        "node" | "npm" => {
-            "the end-to-end tests run the TypeScript SDK: install Node.js 20 or newer, with npm"
-        }
+        "node" | "npm" => crate::npm::NODE_HINT,
         "python3" => crate::python::HINT,
         _ => "`cargo xtask test` needs it",
     };

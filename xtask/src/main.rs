@@ -1,6 +1,7 @@
 //! The project's chores, run as `cargo xtask ...`.
 //! Nothing here is part of the program, and nothing here decides what is right: the steps do.
 
+mod clients;
 mod command;
 mod configs;
 mod corpus;
@@ -8,12 +9,12 @@ mod design;
 mod failure;
 mod faketime;
 mod installed;
+mod npm;
 mod policy;
 mod python;
 mod spdx;
 mod steps;
 mod tree;
-mod typescript;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         ["bench", what @ ..] => bench(what),
         ["corpus", files @ ..] => corpus::run(files),
         ["configs", folder @ ..] => configs::run(folder),
+        ["clients"] => clients::run(),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -65,6 +67,7 @@ cargo xtask bench revoke    how soon a revocation by another process binds, with
 cargo xtask corpus FILE...  token cases through the verifier and a real listener; without FILE ours;
                             `--keys FILE` if their keys are not in `keys.json` beside them
 cargo xtask configs DIR     samples of clients' files through the editors; without DIR ours
+cargo xtask clients         real clients, installed by npm (1.1 GB), read the files that Hallpass writes for them
 cargo xtask help            this text
 
 Steps:

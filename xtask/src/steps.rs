@@ -10,7 +10,7 @@ use crate::{
     command::{self, cargo, root},
     configs, corpus, design,
     failure::Failure,
-    faketime, policy, python, typescript,
+    faketime, npm, policy, python,
 };
 
 pub(crate) struct Step {
@@ -99,7 +99,7 @@ fn doc() -> Result<(), Failure> {
 }
 
 fn npm() -> Result<(), Failure> {
-    typescript::install()
+    npm::install("tests/typescript")
 }
 
 fn python() -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! Installs the TypeScript client of the end-to-end tests from its lock file.
+//! Installs what npm has for the tests from its lock file: the TypeScript client, and real clients.
 
 use std::process::Command;
 
@@ -9,11 +9,12 @@ use crate::{
 };
 
 const OLDEST_NODE: u32 = 20;
-const NODE_HINT: &str = "the end-to-end tests run the TypeScript SDK: install Node.js 20 or newer, with npm";
+pub(crate) const NODE_HINT: &str = "the TypeScript SDK of the end-to-end tests and real clients run on it: install Node.js 20 or newer, with npm";
 
-pub(crate) fn install() -> Result<(), Failure> {
+/// `folder`: one with a lock file, in the workspace.
+pub(crate) fn install(folder: &str) -> Result<(), Failure> {
     check_node()?;
-    let folder = root().join("tests/typescript");
+    let folder = root().join(folder);
     let lock = installed::read(&folder.join("package-lock.json"))?;
     installed::keep_up(&folder.join("node_modules"), &lock, || {
         let arguments = ["ci", "--no-audit", "--no-fund"];
