@@ -172,8 +172,10 @@ impl Temporary<'_> {
     /// After an exchange: what came back is what was read, or whatever is newest goes back to its place.
     fn settle(&self, name: &OsStr, original: &Original) -> Result<(), ReplaceFault> {
         let ours = self.file.metadata().doing("cannot look at the new file")?;
-        let mut back = self.folder.read(&self.name)?;
-        if back == *original {
+        // A link that somebody put there cannot be read, and is put back as well.
+        let came_back = || self.folder.read(&self.name).ok();
+        let mut back = came_back();
+        if back.as_ref() == Some(original) {
             return Ok(());
         }
         let mut expected = Some((ours.dev(), ours.ino()));
@@ -187,12 +189,12 @@ impl Temporary<'_> {
                     return Err(Fault::new(format!("cannot put back `{}`: {error}", shown.display())).into());
                 }
             }
-            let came = self.folder.read(&self.name)?;
-            if came.identity == expected {
+            let came = came_back();
+            if came.as_ref().and_then(|came| came.identity) == expected {
                 break;
             }
             // Newer still than what was just put back.
-            expected = back.identity;
+            expected = back.and_then(|back| back.identity);
             back = came;
         }
         Err(ReplaceFault::Changed)

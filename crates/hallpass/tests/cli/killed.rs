@@ -4,7 +4,7 @@
 use crate::stage::{CLAUDE, CLIENTS, Stage, example_folder, text};
 use hallpass_core::snapshot::TokenState;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
@@ -14,7 +14,7 @@ const ROTATE: &[&str] = &["rotate", "claude", "--yes", "--overlap", "2h"];
 const ROUNDS: u32 = 60;
 /// What changes anything on a disk: between two of these, files are as they are before the later one.
 const CHANGES: &str =
-    "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,fchmod,mkdir";
+    "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,fchmod,mkdir";
 
 /// A stage whose `claude` holds its token in one of the two shapes.
 struct Subject {
@@ -141,18 +141,7 @@ impl Subject {
     async fn kill_before_each_change(&self, arguments: &[&str]) {
         for nth in 1..500_u32 {
             let before = self.before(arguments).await;
-            let plain = self.stage.hallpass.command(arguments);
-            let mut command = Command::new("strace");
-            let inject = format!("inject={CHANGES}:signal=KILL:when={nth}");
-            command
-                .args(["-f", "-o", "/dev/null", "-e", &inject, env!("CARGO_BIN_EXE_hallpass")])
-                .args(arguments);
-            command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            for (name, value) in plain.as_std().get_envs() {
-                command.env(name, value.unwrap_or_default());
-            }
-            command.current_dir(self.stage.hallpass.user());
-            let Ok(status) = command.status().await else { return };
+            let Some(status) = killed_before(&self.stage, arguments, nth).await else { return };
             let when = format!("killed before change {nth}");
             self.check_whole(&when);
             self.check_mended(&when).await;
@@ -165,6 +154,71 @@ impl Subject {
         }
         panic!("it never ends");
     }
+}
+
+/// Runs the command until it is about to make its `nth` change. `None`: without `strace` there is nothing to show.
+async fn killed_before(stage: &Stage, arguments: &[&str], nth: u32) -> Option<ExitStatus> {
+    let plain = stage.hallpass.command(arguments);
+    let mut command = Command::new("strace");
+    let inject = format!("inject={CHANGES}:signal=KILL:when={nth}");
+    command.args(["-f", "-o", "/dev/null", "-e", &inject, env!("CARGO_BIN_EXE_hallpass")]).args(arguments);
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    for (name, value) in plain.as_std().get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command.current_dir(stage.hallpass.user());
+    command.status().await.ok()
+}
+
+/// A first `add` is killed before each of its changes: the client's file is the old one or the new one, the next run
+/// comes to the whole of it, nothing that holds a token is left, and the way back is to the byte.
+async fn a_killed_add_is_gone_on_with(config: &str, before: &str, add: &[&str]) {
+    let stage = Stage::empty();
+    stage.hallpass.write("hallpass.toml", "[servers.docs]\nurl = \"http://127.0.0.1:9000/mcp\"\n");
+    stage.hallpass.write(config, before);
+    stage.hallpass.must(&["init"]).await;
+    stage.hallpass.must(add).await;
+    let after = without_token(&stage.text(config));
+    assert_ne!(after, before);
+    for nth in 1..500_u32 {
+        stage.hallpass.must(&["remove", "ann", "--yes"]).await;
+        assert_eq!(stage.text(config), before, "the way back, before kill {nth}");
+        let Some(status) = killed_before(&stage, add, nth).await else { return };
+        let now = without_token(&stage.text(config));
+        assert!(now == before || now == after, "killed before change {nth}: {now}");
+        stage.hallpass.must(add).await;
+        assert_eq!(without_token(&stage.text(config)), after, "gone on with after kill {nth}");
+        assert_eq!(stage.leftovers(), Vec::<PathBuf>::new(), "kill {nth}");
+        let shown = stage.document(&["show", "ann"]).await;
+        let live =
+            shown["tokens"].as_array().expect("tokens").iter().filter(|token| token["state"] == "active");
+        assert_eq!(live.count(), 1, "kill {nth}: {shown:#}");
+        if status.success() {
+            assert!(nth > 20 || nth == 1, "{} kills", nth - 1);
+            return;
+        }
+    }
+    panic!("it never ends");
+}
+
+fn without_token(text: &str) -> String {
+    let Some(start) = text.find("eyJ") else { return text.to_owned() };
+    let rest = text[start..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    format!("{}TOKEN{rest}", &text[..start])
+}
+
+#[tokio::test]
+async fn a_killed_add_of_a_bridge_is_gone_on_with() {
+    let before = "# mine\nmodel = \"x\"\n\n[mcp_servers.files]\ncommand = \"npx\" # theirs\n";
+    let add = ["add", "ann", "--app", "codex", "--config", "config.toml", "--yes"];
+    a_killed_add_is_gone_on_with("config.toml", before, &add).await;
+}
+
+#[tokio::test]
+async fn a_killed_add_of_a_header_is_gone_on_with() {
+    let before = "{\n  // mine\n  \"mcpServers\": {\n    \"files\": { \"command\": \"npx\" }\n  }\n}\n";
+    let add = ["add", "ann", "--app", "cursor", "--config", "mcp.json", "--placement", "header", "--yes"];
+    a_killed_add_is_gone_on_with("mcp.json", before, &add).await;
 }
 
 #[tokio::test]

@@ -14,10 +14,13 @@
 //! - `terminal`: questions, their answers, Ctrl-C.
 //! - `scan`: tokens where none should be.
 //! - `grace`: the grace period from start to end.
+//! - `setup`: what is found on a machine, what it gets, and `undo`. `ways`: each way in which a token gets to a client.
+//! - `contended`: others who change the same file meanwhile, and links that are put in its place.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
 mod bridge;
+mod contended;
 mod example;
 mod given;
 mod grace;
@@ -30,8 +33,10 @@ mod program;
 mod refused;
 mod rotated;
 mod scan;
+mod setup;
 mod stage;
 mod standing;
 mod switched;
 mod terminal;
+mod ways;
 mod words;

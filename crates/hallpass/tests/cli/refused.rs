@@ -229,7 +229,7 @@ async fn wrong_words_on_the_command_line() {
     let names = "hint: a-z, 0-9 and `-`, at most 63 characters, like `vscode1`\n";
     let near = "error: no client named `cluade`\nhint: did you mean `claude`?\n";
     let far = "error: no client named `zzz`\nhint: there are: claude, vscode1, vscode2\n";
-    let cases: [(&[&str], i32, &str); 20] = [
+    let cases: [(&[&str], i32, &str); 21] = [
         (
             &["add", "a/b", "--app", "json"],
             64,
@@ -247,9 +247,14 @@ async fn wrong_words_on_the_command_line() {
             "error: a JSON file has no configuration file of its own that is known\nhint: name the file: `config = \"...\"` in [clients.x], or `--config`\n",
         ),
         (
-            &["add", "x", "--app", "json", "--config", VSCODE1],
+            &["add", "x", "--app", "json", "--config", VSCODE1, "--placement", "variable"],
             1,
-            "error: where the token of `x` goes is not said\nhint: name the variable of its entry: `env = \"...\"` in [clients.x], or `--env`\n",
+            "error: which variable holds the token of `x` is not said\nhint: name it: `env = \"...\"` in [clients.x], or `--env`\n",
+        ),
+        (
+            &["add", "x", "--app", "json", "--config", VSCODE1, "--placement", "keychain"],
+            1,
+            "error: a JSON file does not offer the placement `keychain`\nhint: it offers: bridge, header, variable\n",
         ),
         (
             &["add", "x", "--app", "json", "--config", VSCODE1, "--env", "A B"],

@@ -163,6 +163,9 @@ pub(in crate::commands) fn restart(plan: &ClientPlan) -> String {
         if hallpass_clients::client(&app.id).is_some() { &app.name } else { "the program that reads it" };
     match (plan.target.shape.is_read_afresh(), app.reload) {
         (true, _) if plan.standing.entries_in_place => match plan.target.kind {
+            PlacementKind::Instructions if plan.registration == Registration::New => {
+                format!("; put the entry into the file of {name}")
+            }
             PlacementKind::Helper => "; it asks for it by itself".into(),
             _ => "; the bridge reads it by itself".into(),
         },
