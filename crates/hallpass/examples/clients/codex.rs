@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::listing::Shown;
 use crate::running;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The id of the request whose answer counts.
 const STATUS: u32 = 2;
 

@@ -61,10 +61,17 @@ pub(crate) const ALL: [Program; 4] = [
     Program {
         app: "codex",
         start: &[".bin/codex"],
-        // https://developers.openai.com/codex/config-reference
+        // https://developers.openai.com/codex/config-reference; with plugins it asks for those of a public repository.
         files: &[(
             ".codex/config.toml",
-            "check_for_update_on_startup = false\n\n[analytics]\nenabled = false\n",
+            "check_for_update_on_startup = false
+
+[analytics]
+enabled = false
+
+[features]
+plugins = false
+",
         )],
         variables: &[],
         // Over HTTP it takes every 401 for a missing login, and keeps the answer's words to itself.
@@ -125,7 +132,8 @@ pub(crate) const ALL: [Program; 4] = [
     Program {
         app: "opencode",
         start: &["opencode-linux-x64/bin/opencode"],
-        // https://opencode.ai/docs/config, https://opencode.ai/docs/cli
+        // https://opencode.ai/docs/config, https://opencode.ai/docs/cli; nothing there keeps it from asking npm for a package
+        // of its own, so it asks in vain.
         files: &[(
             ".config/opencode/opencode.jsonc",
             r#"{

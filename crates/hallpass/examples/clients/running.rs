@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// Longer than any of them takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Nobody listens there: whatever a program wants of the world, it gets no answer.
 const NOWHERE: &str = "http://127.0.0.1:9";
 const LOOPBACK: &str = "127.0.0.1,localhost";
