@@ -131,6 +131,7 @@ plugins = false
     },
     Program {
         app: "opencode",
+        // The build itself: its launcher's package needs an install script, and a second build. Elsewhere it is skipped.
         start: &["opencode-linux-x64/bin/opencode"],
         // https://opencode.ai/docs/config, https://opencode.ai/docs/cli; nothing there keeps it from asking npm for a package
         // of its own, so it asks in vain.
