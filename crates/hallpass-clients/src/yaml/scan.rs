@@ -6,7 +6,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde_json::{Map, Number, Value};
 
 use crate::outline::Outline;
-use crate::{EditError, JsonType, MAX_DEPTH, Position, SyntaxFault, encoding};
+use crate::{EditError, JsonType, MAX_DEPTH, Obstacle, Position, SyntaxFault, encoding};
 
 pub(super) struct Document<'t> {
     pub(super) text: &'t str,
@@ -69,6 +69,16 @@ impl Node {
             Kind::List { items, flow: false } => items.last().map_or(self.span.start, Node::end),
             Kind::Map { members, flow: false } => members.last().map_or(self.span.start, |last| last.end),
             Kind::Scalar { .. } | Kind::Alias | Kind::List { .. } | Kind::Map { .. } => self.span.end,
+        }
+    }
+
+    /// Whether the last thing in it is a text of lines behind `|` or `>`.
+    pub(super) fn ends_in_block_scalar(&self) -> bool {
+        match &self.kind {
+            Kind::Scalar { style, .. } => matches!(style, ScalarStyle::Literal | ScalarStyle::Folded),
+            Kind::Alias => false,
+            Kind::List { items, .. } => items.last().is_some_and(Self::ends_in_block_scalar),
+            Kind::Map { members, .. } => members.last().is_some_and(|last| last.value.ends_in_block_scalar()),
         }
     }
 
@@ -155,6 +165,10 @@ fn plain(text: &str) -> Option<Value> {
 /// Reads a whole text.
 pub(super) fn parse(bytes: &[u8]) -> Result<Document<'_>, EditError> {
     let text = encoding::text(bytes)?;
+    // Line ends in 1.1, letters in 1.2.
+    if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
+        return Err(EditError::NotSafe { obstacle: Obstacle::Unclear, at: Position::of(text, at) });
+    }
     let offsets =
         if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(offset, _)| offset).collect() };
     let mut reader = Reader { text, offsets, parser: Parser::new_from_str(text) };
@@ -217,15 +231,15 @@ impl<'t> Reader<'t> {
                 Node { span, kind, anchor: anchor != 0, tag: tag_of(tag) }
             }
             Event::SequenceStart(anchor, tag) => {
-                let flow = self.text[range.clone()] == *"[";
+                let flow = self.text[self.behind_marks(&range)..range.end].starts_with('[');
                 let (items, end) = self.items(depth)?;
-                let span = range.start..end;
+                let span = range.start..self.behind_bracket(&end, flow);
                 Node { span, kind: Kind::List { items, flow }, anchor: anchor != 0, tag: tag_of(tag) }
             }
             Event::MappingStart(anchor, tag) => {
-                let flow = self.text[range.clone()] == *"{";
+                let flow = self.text[self.behind_marks(&range)..range.end].starts_with('{');
                 let (members, end) = self.members(depth)?;
-                let span = range.start..end;
+                let span = range.start..self.behind_bracket(&end, flow);
                 Node { span, kind: Kind::Map { members, flow }, anchor: anchor != 0, tag: tag_of(tag) }
             }
             Event::Alias(_)
@@ -239,11 +253,27 @@ impl<'t> Reader<'t> {
         })
     }
 
+    /// Where a value begins that may have an anchor, a tag and comments in front.
+    fn behind_marks(&self, range: &Range<usize>) -> usize {
+        let mut rest = &self.text[range.clone()];
+        loop {
+            rest = rest.trim_start();
+            let stop = match rest.as_bytes() {
+                [b'!', b'<', ..] => rest.find('>').map(|at| at + 1),
+                [b'!' | b'&', ..] => rest.find(|char: char| char.is_whitespace() || ",[]{}".contains(char)),
+                [b'#', ..] => rest.find(['\n', '\r']),
+                _ => return range.end - rest.len(),
+            };
+            rest = stop.map_or("", |stop| &rest[stop..]);
+        }
+    }
+
     /// Without what the parser counts to a scalar that it has to look beyond: line ends, or a comment at the very end.
     fn scalar_end(&self, range: &Range<usize>, style: ScalarStyle) -> usize {
+        let range = self.behind_marks(range)..range.end;
         match style {
-            ScalarStyle::SingleQuoted => self.behind_quote(range, b'\'', None),
-            ScalarStyle::DoubleQuoted => self.behind_quote(range, b'"', Some(b'\\')),
+            ScalarStyle::SingleQuoted => self.behind_quote(&range, b'\'', None),
+            ScalarStyle::DoubleQuoted => self.behind_quote(&range, b'"', Some(b'\\')),
             ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => {
                 range.start + self.text[range.clone()].trim_end_matches([' ', '\t', '\r', '\n']).len()
             }
@@ -265,22 +295,35 @@ impl<'t> Reader<'t> {
         range.end
     }
 
-    fn items(&mut self, depth: usize) -> Result<(Vec<Node>, usize), EditError> {
+    /// Behind the closing bracket. The parser ends a collection at the comma that comes last in it, or else behind the
+    /// comment that follows the bracket.
+    fn behind_bracket(&self, end: &Range<usize>, flow: bool) -> usize {
+        if !flow {
+            return end.end;
+        }
+        let mut rest = self.text[end.start..].trim_start_matches(',').trim_start();
+        while rest.starts_with('#') {
+            rest = rest.trim_start_matches(|char| !matches!(char, '\n' | '\r')).trim_start();
+        }
+        self.text.len() - rest.len() + usize::from(rest.starts_with([']', '}']))
+    }
+
+    fn items(&mut self, depth: usize) -> Result<(Vec<Node>, Range<usize>), EditError> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd | Event::StreamEnd, span) => return Ok((items, self.span(span).end)),
+                (Event::SequenceEnd | Event::StreamEnd, span) => return Ok((items, self.span(span))),
                 (event, span) => items.push(self.node(event, span, depth + 1)?),
             }
         }
     }
 
-    fn members(&mut self, depth: usize) -> Result<(Vec<Member>, usize), EditError> {
+    fn members(&mut self, depth: usize) -> Result<(Vec<Member>, Range<usize>), EditError> {
         let mut members: Vec<Member> = Vec::new();
         let mut seen = std::collections::BTreeMap::new();
         loop {
             let (event, span) = match self.next()? {
-                (Event::MappingEnd | Event::StreamEnd, span) => return Ok((members, self.span(span).end)),
+                (Event::MappingEnd | Event::StreamEnd, span) => return Ok((members, self.span(span))),
                 next => next,
             };
             let key = self.node(event, span, depth + 1)?;
