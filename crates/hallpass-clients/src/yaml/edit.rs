@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::render::{self, Layout};
-use super::scan::{Document, Kind, Member, Node, parse};
+use super::scan::parse;
+use super::tree::{Document, Kind, Member, Node};
 use crate::json::edit::{json_type, missing, unchanged};
 use crate::json::style;
 use crate::outline::gained;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::edit::{End, Way, walk};
-use super::scan::{Document, Node, parse};
+use super::scan::parse;
+use super::tree::{Document, Node};
 use crate::json::take_back::{with_blanks, without};
 use crate::outline::{gained, lost};
 use crate::undo::{Added, TakeBack};
