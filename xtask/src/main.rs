@@ -5,6 +5,7 @@ mod command;
 mod configs;
 mod corpus;
 mod design;
+mod docs;
 mod failure;
 mod faketime;
 mod installed;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         ["bench", what @ ..] => bench(what),
         ["corpus", files @ ..] => corpus::run(files),
         ["configs", folder @ ..] => configs::run(folder),
+        ["docs"] => docs::write(),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -65,6 +67,7 @@ cargo xtask bench revoke    how soon a revocation by another process binds, with
 cargo xtask corpus FILE...  token cases through the verifier and a real listener; without FILE ours;
                             `--keys FILE` if their keys are not in `keys.json` beside them
 cargo xtask configs DIR     samples of clients' files through the editors; without DIR ours
+cargo xtask docs            makes docs/clients.md from the tables of clients
 cargo xtask help            this text
 
 Steps:

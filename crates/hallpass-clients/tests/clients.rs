@@ -1,6 +1,8 @@
 //! The table of clients: complete, in order, and what it gives on a machine.
 
-use hallpass_clients::{Client, Dialect, Machine, Os, ReferenceKind, Reload, Scope, app, client, clients};
+use hallpass_clients::{
+    Client, Dialect, Machine, Os, ReferenceKind, Reload, Scope, app, client, clients, clients_page,
+};
 use serde_json::json;
 
 fn on<'a>(os: Os, home: &'a str, variable: &'a dyn Fn(&str) -> Option<String>) -> Machine<'a> {
@@ -237,4 +239,42 @@ fn the_first_clients_are_as_their_vendors_describe_them() {
     check("augment-vscode", Dialect::Json, "mcpServers", Reload::Unknown, [&[]; 3]);
     check("json", Dialect::Jsonc, "mcpServers", Reload::Unknown, [&[]; 3]);
     assert!(app("vscod").is_none());
+}
+
+#[test]
+fn ways_to_place_a_token_are_offered_best_first() {
+    let ways = |id| app(id).expect("known").placements().iter().map(|kind| kind.word()).collect::<Vec<_>>();
+    assert_eq!(ways("claude-code"), ["bridge", "helper", "environment", "header", "variable"]);
+    assert_eq!(ways("opencode"), ["bridge", "token-file", "environment", "header", "variable"]);
+    assert_eq!(ways("crush"), ["bridge", "helper", "environment", "header", "variable"]);
+    assert_eq!(ways("claude-desktop"), ["bridge", "variable"], "it reads no server with an address");
+    assert_eq!(ways("continue"), ["instructions"], "a list is not edited");
+    assert_eq!(ways("openclaw"), ["instructions"], "nor is JSON5");
+    assert_eq!(ways("env"), ["env-file"]);
+}
+
+#[test]
+fn the_page_names_every_client_with_its_files_and_ways() {
+    let page = clients_page();
+    let section = |client: &Client| {
+        let (_, behind) = page.split_once(&format!("\n## {}\n", client.name)).expect("has a section");
+        behind.split("\n#").next().unwrap_or_default().to_owned()
+    };
+    for client in hallpass_clients::apps() {
+        let section = section(client);
+        assert!(
+            section.contains(&format!("- `{}`, ", client.id)) && section.contains(&client.source),
+            "{}",
+            client.id
+        );
+        assert!(client.placements().iter().all(|kind| section.contains(&format!("`{}`", kind.word()))));
+    }
+    let codex = section(known("codex"));
+    assert!(
+        codex.contains("- The user's file: `~/.codex/config.toml` on Linux, macOS, Windows\n"),
+        "{codex}"
+    );
+    assert!(codex.contains("- Moved by: `$CODEX_HOME/config.toml`\n"), "{codex}");
+    assert!(section(known("copilot-xcode")).contains("No file is known"));
+    assert!(section(known("zed")).contains("- After a change of its file: nothing, it watches the file\n"));
 }

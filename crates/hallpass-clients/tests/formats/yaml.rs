@@ -132,6 +132,12 @@ fn placed(text: &str) -> String {
 fn an_entry_stands_like_its_neighbours() {
     assert_eq!(placed(""), "s:\n  o:\n    uri: \"https://u\"\n    envs: {}\n");
     assert_eq!(
+        placed("\u{feff} \n\n"),
+        "\u{feff}s:\n  o:\n    uri: \"https://u\"\n    envs: {}\n",
+        "a mark stays, white space goes and comes back"
+    );
+    property::any_text("\u{feff} \n\n".as_bytes(), Dialect::Yaml);
+    assert_eq!(
         placed("# top\ns:\n    a: {x: 1}   # flow\n# end\n"),
         "# top\ns:\n    a: {x: 1}   # flow\n    o:\n        uri: \"https://u\"\n        envs: {}\n# end\n"
     );
