@@ -6,6 +6,7 @@ mod command;
 mod configs;
 mod corpus;
 mod design;
+mod docs;
 mod failure;
 mod faketime;
 mod installed;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         ["corpus", files @ ..] => corpus::run(files),
         ["configs", folder @ ..] => configs::run(folder),
         ["clients"] => clients::run(),
+        ["docs"] => docs::write(),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -68,6 +70,7 @@ cargo xtask corpus FILE...  token cases through the verifier and a real listener
                             `--keys FILE` if their keys are not in `keys.json` beside them
 cargo xtask configs DIR     samples of clients' files through the editors; without DIR ours
 cargo xtask clients         real clients, installed by npm (1.1 GB), read the files that Hallpass writes for them
+cargo xtask docs            makes docs/clients.md from the tables of clients
 cargo xtask help            this text
 
 Steps:

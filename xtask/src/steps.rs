@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     command::{self, cargo, root},
-    configs, corpus, design,
+    configs, corpus, design, docs,
     failure::Failure,
     faketime, npm, policy, python,
 };
@@ -19,7 +19,7 @@ pub(crate) struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-pub(crate) const STEPS: [Step; 13] = [
+pub(crate) const STEPS: [Step; 14] = [
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "design", about: "the core does no I/O, the gateway has no store and no key", run: design },
     Step { name: "policy", about: "licences and bans of `deny.toml`", run: policy },
@@ -41,6 +41,7 @@ pub(crate) const STEPS: [Step; 13] = [
         about: "every sample of a client's file is edited as it should be",
         run: configs::own,
     },
+    Step { name: "pages", about: "docs/clients.md says what the tables of clients say", run: docs::check },
     Step { name: "test", about: "every test, end-to-end and documentation included", run: test_all },
 ];
 

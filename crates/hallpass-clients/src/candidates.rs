@@ -1,6 +1,9 @@
 //! Where a client's files are on one machine: folder and environment come in, paths come out. Looks at no file.
 
-use crate::client::Client;
+use serde_json::Value;
+
+use crate::client::{Client, Places, Variable, client};
+use crate::{Found, KeyPath, read};
 
 /// An operating system with its own folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,64 +59,113 @@ impl Client {
             Os::Macos => &self.macos,
             Os::Windows => &self.windows,
         };
-        let moved: Vec<_> = self
-            .variables
-            .iter()
-            .filter_map(|variable| {
-                let value = (machine.variable)(&variable.name)?;
-                Some((machine.separated(&format!("{value}{}", variable.rest)), variable.adds))
-            })
-            .collect();
-        let replaced = moved.iter().any(|(_, adds)| !adds);
-        let usual = user.iter().filter(|_| !replaced).filter_map(|path| machine.path(path));
-        let found = |scope, paths: &[String]| -> Vec<Candidate> {
-            paths.iter().filter_map(|path| Some(Candidate { scope, path: machine.path(path)? })).collect()
+        // Of the variables that put another file in the place of the usual one, the first that is set counts.
+        let first = self.variables.iter().find(|variable| !variable.adds && machine.has(&variable.name));
+        let counts =
+            |variable: &&Variable| variable.adds || first.is_some_and(|first| first.name == variable.name);
+        let moved = self.variables.iter().filter(counts).filter_map(|variable| machine.moved(variable));
+        let usual = user.iter().filter(|_| first.is_none()).filter_map(|path| machine.path(path));
+        let in_scope = |scope, paths: &[String]| {
+            machine.paths(paths).map(move |path| Candidate { scope, path }).collect()
         };
-        let mut all: Vec<_> = moved
-            .iter()
-            .map(|(path, _)| path.clone())
-            .chain(usual)
-            .map(|path| Candidate { scope: Scope::User, path })
-            .collect();
-        all.extend(found(Scope::Profile, &self.profiles));
-        all.extend(found(Scope::Remote, &self.remote));
-        all.extend(found(Scope::Project, &self.project));
-        all
+        let others: [Vec<Candidate>; 3] = [
+            in_scope(Scope::Profile, self.profiles.on(machine.os)),
+            in_scope(Scope::Remote, &self.remote),
+            in_scope(Scope::Project, &self.project),
+        ];
+        let user = moved.chain(usual).map(|path| Candidate { scope: Scope::User, path });
+        user.chain(others.into_iter().flatten()).collect()
+    }
+
+    /// Files that former versions read: a token there is not seen any more.
+    pub fn former_files(&self, machine: &Machine<'_>) -> Vec<String> {
+        machine.paths(self.former.on(machine.os)).collect()
+    }
+
+    /// Files that it reads instead of the candidates if they are there, and that are not edited.
+    pub fn overruling_files(&self, machine: &Machine<'_>) -> Vec<String> {
+        machine.paths(self.instead.on(machine.os)).collect()
+    }
+
+    /// The path, in the user's file, of an entry that only one project sees; `project`: its folder, absolute.
+    pub fn local_entry_path(&self, name: &str, project: &str) -> Option<KeyPath> {
+        let keys = self.local.iter().map(|key| key.replace("<project>", project)).collect::<Vec<_>>();
+        Some(KeyPath::try_from(keys).ok()?.join(name))
+    }
+
+    /// This client, or its newer form if the file with this text is written for that one.
+    pub fn form_of(&self, text: &[u8]) -> &Self {
+        let newer = self.newer.as_deref().and_then(client);
+        newer.filter(|newer| newer.has_servers(text)).unwrap_or(self)
+    }
+
+    /// Whether a text has the container, and nothing but objects in it.
+    fn has_servers(&self, text: &[u8]) -> bool {
+        let (Ok(container), Some(dialect)) = (KeyPath::try_from(self.container().to_vec()), self.dialect())
+        else {
+            return false;
+        };
+        let Ok(Found::Present(there)) = read(text, dialect, &container) else { return false };
+        there.value.as_ref().and_then(Value::as_object).is_some_and(|map| map.values().all(Value::is_object))
+    }
+}
+
+impl Places {
+    pub(crate) fn on(&self, os: Os) -> &[String] {
+        match os {
+            Os::Linux => &self.linux,
+            Os::Macos => &self.macos,
+            Os::Windows => &self.windows,
+        }
     }
 }
 
 impl Machine<'_> {
+    fn paths(&self, paths: &[String]) -> impl Iterator<Item = String> {
+        paths.iter().filter_map(|path| self.path(path))
+    }
+
     /// A path of the table on this machine; nothing if it is one of another system, or of a project and there is none.
     fn path(&self, path: &str) -> Option<String> {
         let (root, rest) = path.split_once('/')?;
+        let folder = |variable: &str, usual: &str| {
+            let set = (self.variable)(variable).filter(|value| self.is_absolute(value));
+            set.unwrap_or_else(|| format!("{}/{usual}", self.home))
+        };
         let root = match (root, self.os) {
-            ("~", Os::Linux | Os::Windows) if rest.starts_with("Library/Application Support/") => {
-                return None;
-            }
             ("~", Os::Linux | Os::Macos | Os::Windows) => self.home.to_owned(),
-            ("$XDG_CONFIG_HOME", Os::Linux) => {
-                self.variable("XDG_CONFIG_HOME").unwrap_or_else(|| format!("{}/.config", self.home))
-            }
-            ("%APPDATA%", Os::Windows) => {
-                self.variable("APPDATA").unwrap_or_else(|| format!("{}/AppData/Roaming", self.home))
-            }
-            ("%LOCALAPPDATA%", Os::Windows) => {
-                self.variable("LOCALAPPDATA").unwrap_or_else(|| format!("{}/AppData/Local", self.home))
-            }
+            ("$XDG_CONFIG_HOME", Os::Linux | Os::Macos | Os::Windows) => folder("XDG_CONFIG_HOME", ".config"),
+            ("%APPDATA%", Os::Windows) => folder("APPDATA", "AppData/Roaming"),
+            ("%LOCALAPPDATA%", Os::Windows) => folder("LOCALAPPDATA", "AppData/Local"),
             ("<project>", Os::Linux | Os::Macos | Os::Windows) => self.project?.to_owned(),
             (_, Os::Linux | Os::Macos | Os::Windows) => return None,
         };
-        Some(self.separated(&format!("{}/{rest}", root.trim_end_matches('/'))))
+        Some(self.joined(&root, &format!("/{rest}")))
     }
 
-    fn variable(&self, name: &str) -> Option<String> {
-        (self.variable)(name)
+    fn has(&self, variable: &str) -> bool {
+        (self.variable)(variable).is_some()
     }
 
-    fn separated(&self, path: &str) -> String {
+    /// The file that a variable names. One that counts from the folder that the client is started in names none.
+    fn moved(&self, variable: &Variable) -> Option<String> {
+        let value = (self.variable)(&variable.name).filter(|value| self.is_absolute(value))?;
+        Some(self.joined(&value, &variable.rest))
+    }
+
+    fn is_absolute(&self, path: &str) -> bool {
+        match (self.os, path.as_bytes()) {
+            (Os::Linux | Os::Macos, [first, ..]) => *first == b'/',
+            (Os::Windows, [b'\\', b'\\', ..]) => true,
+            (Os::Windows, [drive, b':', b'/' | b'\\', ..]) => drive.is_ascii_alphabetic(),
+            (Os::Linux | Os::Macos | Os::Windows, _) => false,
+        }
+    }
+
+    fn joined(&self, root: &str, rest: &str) -> String {
         match self.os {
-            Os::Linux | Os::Macos => path.to_owned(),
-            Os::Windows => path.replace('/', "\\"),
+            Os::Linux | Os::Macos => format!("{}{rest}", root.trim_end_matches('/')),
+            Os::Windows => format!("{}{rest}", root.trim_end_matches(['/', '\\'])).replace('/', "\\"),
         }
     }
 }

@@ -24,6 +24,11 @@ pub struct Client {
     /// How its file is written.
     pub format: Format,
     container: Vec<String>,
+    /// The container, in the user's file, of what only one project sees; `<project>` is the project's folder.
+    #[serde(default)]
+    pub(crate) local: Vec<String>,
+    /// The row of the newer form of this client, which reads the same file.
+    pub(crate) newer: Option<String>,
     /// Whether servers stand in a list, by their `name`, and not under keys: those files are not edited.
     #[serde(default)]
     pub list: bool,
@@ -38,9 +43,15 @@ pub struct Client {
     #[serde(default)]
     pub(crate) project: Vec<String>,
     #[serde(default)]
-    pub(crate) profiles: Vec<String>,
+    pub(crate) profiles: Places,
     #[serde(default)]
     pub(crate) remote: Vec<String>,
+    /// Files that former versions read: what is put there is not seen.
+    #[serde(default)]
+    pub(crate) former: Places,
+    /// Files that are read instead of the usual ones, and are not edited.
+    #[serde(default)]
+    pub(crate) instead: Places,
     #[serde(default)]
     pub(crate) variables: Vec<Variable>,
     stdio: Option<Value>,
@@ -50,6 +61,8 @@ pub struct Client {
     /// How a value names a secret that stands somewhere else.
     #[serde(default)]
     pub references: Vec<Reference>,
+    /// The field of an entry that lists the variables which its references name, where they have to be listed.
+    listed_variables: Option<String>,
     /// The field of an HTTP entry that names the environment variable with the token.
     pub token_variable: Option<String>,
     /// The field of an HTTP entry that names a command which prints headers.
@@ -102,12 +115,21 @@ pub enum Reload {
     Unknown,
 }
 
+/// Paths for each system.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Places {
+    pub(crate) linux: Vec<String>,
+    pub(crate) macos: Vec<String>,
+    pub(crate) windows: Vec<String>,
+}
+
 /// An environment variable that moves the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Variable {
     pub(crate) name: String,
-    /// What follows its value.
+    /// What follows its value, which is a folder; nothing if it is the file.
     pub(crate) rest: String,
     /// Whether the usual file is read too.
     #[serde(default)]
@@ -184,6 +206,10 @@ impl Client {
         Some(self.entry_path(name)?.join(self.env.as_deref()?).join(variable))
     }
 
+    pub(crate) fn container(&self) -> &[String] {
+        &self.container
+    }
+
     /// Whether it can start a program.
     pub(crate) fn has_stdio_entry(&self) -> bool {
         self.stdio.is_some()
@@ -241,7 +267,20 @@ impl Client {
             ("{url}", Value::from(url)),
             ("{authorization}", Value::from(authorization)),
         ];
-        Some(filled(self.http.as_ref()?, &words))
+        let mut entry = filled(self.http.as_ref()?, &words);
+        if let (Some(field), Value::Object(map)) = (&self.listed_variables, &mut entry) {
+            map.extend(self.variable_in(authorization).map(|name| (field.clone(), Value::from(vec![name]))));
+        }
+        Some(entry)
+    }
+
+    /// The variable that a text refers to.
+    fn variable_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let of_environment = self.references.iter().filter(|known| known.kind == ReferenceKind::Environment);
+        of_environment.filter_map(|known| known.spelling.split_once("NAME")).find_map(|(open, close)| {
+            let (_, behind) = text.split_once(open)?;
+            Some(behind.split_once(close)?.0)
+        })
     }
 
     /// The entry that calls `url` and gets its token that way. `None`: the client does not offer it.

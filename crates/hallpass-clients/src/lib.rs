@@ -8,6 +8,7 @@ mod env;
 mod error;
 mod json;
 mod outline;
+mod page;
 mod path;
 mod placement;
 mod toml;
@@ -21,6 +22,7 @@ pub use client::{
     Client, Credential, Evidence, Format, Reference, ReferenceKind, Reload, app, apps, client, clients,
 };
 pub use error::{EditError, JsonType, Obstacle, Position, SyntaxFault};
+pub use page::clients_page;
 pub use path::KeyPath;
 pub use placement::PlacementKind;
 pub use undo::Undo;

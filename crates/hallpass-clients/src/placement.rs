@@ -50,6 +50,26 @@ impl PlacementKind {
         }
     }
 
+    /// What is placed, for people.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Bridge => {
+                "an entry that starts the bridge, which reads a token file; no secret in the configuration"
+            }
+            Self::Helper => {
+                "an address, and a command that the client asks for the header; no secret in the configuration"
+            }
+            Self::TokenFile => "an address, and a reference to a token file",
+            Self::Environment => "an address, and a reference to a variable of the client's environment",
+            Self::Header => "an address, and the token in a header; the file is for its owner only (0600)",
+            Self::Variable => {
+                "the token in a variable of an entry that is there already; the file is for its owner only (0600)"
+            }
+            Self::EnvFile => "a line `NAME=TOKEN`; the file is for its owner only (0600)",
+            Self::Instructions => "nothing: the entry is printed, and a person puts it in",
+        }
+    }
+
     /// The kind of that word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)

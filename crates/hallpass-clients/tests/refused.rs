@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use hallpass_clients::{Dialect, EditError, JsonType, KeyPath, Position, SyntaxFault, read, upsert};
+use hallpass_clients::{
+    Dialect, EditError, JsonType, KeyPath, Obstacle, Position, SyntaxFault, read, upsert,
+};
 use serde_json::{Value, json};
 
 fn sample(name: &str) -> Vec<u8> {
@@ -153,6 +155,24 @@ fn strict_json_has_no_comments_and_no_trailing_commas() {
     check(b"{\"a\": [1, ]}", fault(SyntaxFault::TrailingComma, 1, 9));
     let open = refusal(b"{} /* x", Dialect::Jsonc, &entry(), &json!({}), 0);
     assert_eq!(open, fault(SyntaxFault::UnterminatedComment, 1, 4));
+}
+
+#[test]
+fn a_comment_that_only_some_readers_end_is_refused() {
+    let unclear = |at| EditError::NotSafe { obstacle: Obstacle::Unclear, at };
+    let check = |text: &str, at| {
+        assert_eq!(
+            refusal(text.as_bytes(), Dialect::Jsonc, &entry(), &json!({}), 0),
+            unclear(at),
+            "{text:?}"
+        );
+    };
+    check("{ // x\r\"a\": 1 }", at(1, 7));
+    check("{\n// x\u{2028}\"a\": 1\n}", at(2, 5));
+    for text in ["{ // x\r\n\"a\": 1 }", "{ /* x\r\u{2029} */ \"a\": \"//\u{2028}\" }", "{\r\"a\": 1 // x\n}"]
+    {
+        assert!(upsert(text.as_bytes(), Dialect::Jsonc, &entry(), &json!({}), 0).is_ok(), "{text:?}");
+    }
 }
 
 #[test]

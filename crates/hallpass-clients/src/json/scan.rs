@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{Dialect, EditError, Position, SyntaxFault};
+use crate::{Dialect, EditError, Obstacle, Position, SyntaxFault};
 
 /// What stands between two tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,9 +100,24 @@ impl<'t> Scanner<'t> {
             if self.dialect == Dialect::Json && matches!(kind, Trivia::LineComment | Trivia::BlockComment) {
                 return Err(self.fault(SyntaxFault::CommentNotAllowed, self.at));
             }
-            self.at += len.ok_or_else(|| self.fault(SyntaxFault::UnterminatedComment, self.at))?;
+            let len = len.ok_or_else(|| self.fault(SyntaxFault::UnterminatedComment, self.at))?;
+            if kind == Trivia::LineComment {
+                self.check_end(self.at..self.at + len)?;
+            }
+            self.at += len;
         }
         Ok(())
+    }
+
+    /// Readers differ in which characters but a line feed end a comment.
+    fn check_end(&self, comment: Range<usize>) -> Result<(), EditError> {
+        let rest = &self.text[comment.end..];
+        let lone = (rest.starts_with('\r') && !rest.starts_with("\r\n")).then_some(comment.end);
+        let inside = self.text[comment.clone()].find(['\u{2028}', '\u{2029}']).map(|at| comment.start + at);
+        match inside.or(lone) {
+            None => Ok(()),
+            Some(at) => Err(EditError::NotSafe { obstacle: Obstacle::Unclear, at: self.position(at) }),
+        }
     }
 
     /// Steps over a string and returns it with its quotes; the opening quote is next.

@@ -16,8 +16,13 @@ impl<'t> Surroundings<'_, 't> {
     /// The layout for a value that begins on the line of `at`, with an indentation of `indent`.
     pub(super) fn layout(&self, at: usize, indent: String) -> Layout<'t> {
         let colon = self.colon();
+        let eol = match line_end(self.text, at) {
+            // Not every reader ends a comment there.
+            "\r" if self.text.contains("//") => "\n",
+            eol => eol,
+        };
         Layout {
-            eol: line_end(self.text, at),
+            eol,
             unit: self.unit(),
             indent,
             colon,

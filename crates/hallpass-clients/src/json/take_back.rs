@@ -141,6 +141,7 @@ pub(crate) fn with_blanks(text: &str, span: Range<usize>) -> Range<usize> {
     let line_end = ["\r\n", "\n", "\r"].into_iter().find(|end| rest.starts_with(end));
     match (begins_line, line_end) {
         (true, Some(end)) => indent..rest_at + end.len(),
+        (true, None) if rest.is_empty() => indent..rest_at,
         (true, None) => span.start..rest_at,
         (false, _) if indent == span.start => span.start..rest_at,
         (false, _) => indent..span.end,

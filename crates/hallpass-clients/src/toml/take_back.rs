@@ -112,13 +112,15 @@ fn inline_cut(item: Range<usize>, members: &[Member], index: usize) -> Range<usi
 
 /// A section with the comment behind its last line, and one of the empty lines around it.
 fn whole_lines(text: &str, span: Range<usize>) -> Range<usize> {
-    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let next = |from: usize| text[from..].find('\n').map_or(text.len(), |at| from + at + 1);
-    let end = next(span.end);
-    let follows = &text[end..next(end)];
-    let empty_before = text[..start].trim_end_matches(['\r', '\n']).len() + 1 < start || start == 0;
-    if empty_before && !follows.is_empty() && follows.trim().is_empty() {
-        return start..end + follows.len();
+    let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line_end = |at: usize| text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
+    let (start, end) = (line_start(span.start), line_end(span.end));
+    let before = start.checked_sub(1).map_or(0, line_start)..start;
+    let behind = end..line_end(end);
+    let is_empty = |line: &Range<usize>| text[line.clone()].trim().is_empty();
+    match (is_empty(&before), behind.is_empty()) {
+        (true, true) => before.start..end,
+        (true, false) if is_empty(&behind) => start..behind.end,
+        (true | false, _) => start..end,
     }
-    start..end
 }

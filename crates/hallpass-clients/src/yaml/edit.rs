@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::render::{self, Layout};
-use super::scan::{Document, Kind, Member, Node, parse};
+use super::scan::parse;
+use super::tree::{Document, Kind, Member, Node};
 use crate::json::edit::{json_type, missing, unchanged};
 use crate::json::style;
 use crate::outline::gained;
@@ -125,10 +126,12 @@ impl<'r> Request<'r, '_> {
         }
     }
 
-    fn layout(&self, at: usize, indent: usize) -> Layout<'static> {
-        let text = self.document.text;
-        let unit = self.document.root.as_ref().and_then(|root| unit(text, root)).unwrap_or(2);
-        Layout { eol: style::line_end(text, at), indent, unit }
+    /// `near`: the object whose lists show how ours should look.
+    fn layout(&self, at: usize, indent: usize, near: Option<&Node>) -> Layout<'static> {
+        let (text, root) = (self.document.text, self.document.root.as_ref());
+        let unit = root.and_then(|root| unit(text, root)).unwrap_or(2);
+        let lists_break = near.and_then(lists_break).or_else(|| root.and_then(lists_break)).unwrap_or(true);
+        Layout { eol: style::line_end(text, at), indent, unit, lists_break }
     }
 
     /// The objects that are missing around the value, so that one key is left.
@@ -159,9 +162,13 @@ impl<'r> Request<'r, '_> {
             None => (object.span.start + 1, String::new(), render::flow_member(key, &value), ""),
             Some(last) => {
                 let indent = column(text, members[0].key.span.start);
-                let layout = self.layout(members[0].key.span.start, indent);
+                let layout = self.layout(members[0].key.span.start, indent, Some(object));
                 let rest = &text[last.end..];
                 let at = last.end + rest.find(['\n', '\r']).unwrap_or(rest.len());
+                // A text of lines that ends with the file would gain a line end.
+                if at == text.len() && last.value.ends_in_block_scalar() {
+                    return Err(self.not_safe(Obstacle::Layout, last.key.span.start));
+                }
                 (
                     at,
                     format!("{}{}", layout.eol, " ".repeat(indent)),
@@ -190,7 +197,10 @@ impl<'r> Request<'r, '_> {
         let in_flow = steps.iter().any(|(object, _)| object.is_flow());
         let is_block = matches!(found, JsonType::Object | JsonType::Array) && !node.is_flow() && !in_flow;
         let new = if is_block {
-            render::body(self.value, &self.layout(start, column(text, start)))
+            render::body(
+                self.value,
+                &self.layout(start, column(text, start), steps.last().map(|step| step.0)),
+            )
         } else {
             render::flow(self.value)
         };
@@ -204,7 +214,7 @@ impl<'r> Request<'r, '_> {
         let text = self.document.text;
         let blank = text.trim().is_empty().then(|| text.to_owned());
         let kept = if blank.is_some() { "" } else { text };
-        let layout = self.layout(kept.len(), 0);
+        let layout = self.layout(kept.len(), 0, None);
         let lead = if kept.is_empty() || kept.ends_with(['\n', '\r']) { "" } else { layout.eol };
         let (key, value) = self.wrapped(0);
         let edited = [kept, lead, &render::member(key, &value, &layout), layout.eol].concat();
@@ -242,6 +252,15 @@ impl<'r> Request<'r, '_> {
 fn column(text: &str, offset: usize) -> usize {
     let start = text[..offset].rfind(['\n', '\r']).map_or(0, |at| at + 1);
     text[start..offset].chars().count()
+}
+
+/// Whether the first list in it that is not empty has a line for each element.
+fn lists_break(node: &Node) -> Option<bool> {
+    match &node.kind {
+        Kind::List { items, flow } if !items.is_empty() => Some(!flow),
+        Kind::Map { members, .. } => members.iter().find_map(|member| lists_break(&member.value)),
+        Kind::List { .. } | Kind::Scalar { .. } | Kind::Alias => None,
+    }
 }
 
 /// One step of indentation: that of the first object that stands in another one.

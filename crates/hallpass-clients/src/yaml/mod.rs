@@ -5,6 +5,7 @@ mod edit;
 mod render;
 mod scan;
 mod take_back;
+mod tree;
 
 pub(crate) use edit::{read, upsert};
 pub(crate) use take_back::remove;

@@ -14,6 +14,8 @@ pub(super) struct Layout<'t> {
     pub(super) indent: usize,
     /// Blanks for each step inwards.
     pub(super) unit: usize,
+    /// Whether a list has a line for each element.
+    pub(super) lists_break: bool,
 }
 
 impl Layout<'_> {
@@ -29,16 +31,16 @@ impl Layout<'_> {
 /// A key with its value, as it goes into a block.
 pub(super) fn member(key: &str, value: &Value, layout: &Layout<'_>) -> String {
     let inner = layout.inner();
-    if is_block(value) {
+    if is_block(value, layout) {
         return format!("{}:{}{}", string(key), inner.new_line(), body(value, &inner));
     }
     flow_member(key, value)
 }
 
-fn is_block(value: &Value) -> bool {
+fn is_block(value: &Value, layout: &Layout<'_>) -> bool {
     match value {
         Value::Object(map) => !map.is_empty(),
-        Value::Array(items) => !items.is_empty(),
+        Value::Array(items) => !items.is_empty() && layout.lists_break,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

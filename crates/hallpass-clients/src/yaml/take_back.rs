@@ -5,7 +5,8 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::edit::{End, Way, walk};
-use super::scan::{Document, Node, parse};
+use super::scan::parse;
+use super::tree::{Document, Node};
 use crate::json::take_back::{with_blanks, without};
 use crate::outline::{gained, lost};
 use crate::undo::{Added, TakeBack};
@@ -66,9 +67,15 @@ impl TakeBack for Ours<'_, '_> {
         let level = last - empty;
         let Some(item) = self.item(level) else { return Err(EditError::Guard) };
         let cut = without(text, &[self.cut(level, item.clone())]);
-        // An object whose last member goes has to say that it is empty.
+        // An object whose last member goes has to say that it is empty, and so has a document that says where it ends.
         let emptied = [&text[..item.start], "{}", &text[item.end..]].concat();
-        let before = [cut, emptied].into_iter().find(|before| self.lost(before, level));
+        let ended =
+            |before: &str| before.lines().any(|line| line.starts_with("...") || line.starts_with("---"));
+        let is_good = |before: &String| {
+            self.lost(before, level)
+                && (!ended(before) || parse(before.as_bytes()).is_ok_and(|reading| reading.root.is_some()))
+        };
+        let before = [cut, emptied].into_iter().find(is_good);
         before.map(|before| Removal::Done(before.into_bytes())).ok_or(EditError::Guard)
     }
 }

@@ -54,8 +54,9 @@ fn there(text: &[u8], dialect: Dialect, path: &KeyPath) -> Option<Value> {
 
 /// Every byte that was there stands before or behind what is new.
 fn inserted_only(text: &[u8], edit: &Edit, dialect: Dialect) {
-    // JSON may need a comma at another place.
-    if matches!(dialect, Dialect::Json | Dialect::Jsonc) || text.trim_ascii().is_empty() {
+    // JSON may need a comma at another place. White space alone goes.
+    let unmarked = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    if matches!(dialect, Dialect::Json | Dialect::Jsonc) || unmarked.trim_ascii().is_empty() {
         return;
     }
     let same = |(one, other): &(&u8, &u8)| one == other;

@@ -88,6 +88,18 @@ fn a_section_goes_with_its_own_and_leaves_the_comments_of_its_neighbours() {
 }
 
 #[test]
+fn the_last_section_goes_with_the_empty_line_before_it() {
+    let path = KeyPath::new("s").join("ours");
+    let undo = hallpass_clients::Undo::without_record();
+    let left = |text: &str| match remove(text.as_bytes(), Dialect::Toml, &path, &undo, |_| true) {
+        Ok(Removal::Done(left)) => String::from_utf8(left).unwrap(),
+        Ok(_) | Err(_) => panic!("{text:?} is left as it is"),
+    };
+    assert_eq!(left("[t]\na = 1\n\n[s.ours]\nurl = 1\n"), "[t]\na = 1\n");
+    assert_eq!(left("[t]\r\na = 1\r\n[s.ours]\r\nurl = 1\r\n\r\n[u]\r\n"), "[t]\r\na = 1\r\n\r\n[u]\r\n");
+}
+
+#[test]
 fn a_new_section_comes_last_and_keeps_the_end_of_the_file() {
     let place = |text: &str| {
         let path = KeyPath::new("s").join("o");

@@ -19,7 +19,7 @@ enum Shape {
     List(Vec<&'static str>),
 }
 
-const VALUES: [&str; 16] = [
+const VALUES: [&str; 20] = [
     "on      # stays the word on",
     "NO",
     "1.10",
@@ -27,6 +27,10 @@ const VALUES: [&str; 16] = [
     "'it''s # no comment'",
     "\"x: [y] \\u00e9 # no\"   # yes",
     "{a: 1, b: [c, \"d\"]}   # flow",
+    "{ a: { b: 1 } , } # flow",
+    "&mark { k: \"x: }\" }",
+    "[ {a: 1}, \"]\" ]",
+    "!!str 'a # b'",
     "{}",
     "[]",
     "",
@@ -128,11 +132,64 @@ fn placed(text: &str) -> String {
 fn an_entry_stands_like_its_neighbours() {
     assert_eq!(placed(""), "s:\n  o:\n    uri: \"https://u\"\n    envs: {}\n");
     assert_eq!(
+        placed("\u{feff} \n\n"),
+        "\u{feff}s:\n  o:\n    uri: \"https://u\"\n    envs: {}\n",
+        "a mark stays, white space goes and comes back"
+    );
+    property::any_text("\u{feff} \n\n".as_bytes(), Dialect::Yaml);
+    assert_eq!(
         placed("# top\ns:\n    a: {x: 1}   # flow\n# end\n"),
         "# top\ns:\n    a: {x: 1}   # flow\n    o:\n        uri: \"https://u\"\n        envs: {}\n# end\n"
     );
     assert_eq!(placed("s: {a: 1,} # c"), "s: {a: 1, o: {uri: \"https://u\", envs: {}},} # c");
     assert_eq!(placed("a: 1\r\n"), "a: 1\r\ns:\r\n  o:\r\n    uri: \"https://u\"\r\n    envs: {}\r\n");
+}
+
+#[test]
+fn flow_is_known_whatever_stands_by_its_brackets() {
+    let ours = "o: {uri: \"https://u\", envs: {}}";
+    assert_eq!(placed("s: { a: 1 } # c\n"), format!("s: {{ a: 1, {ours} }} # c\n"));
+    assert_eq!(placed("s: {a: {b: 1 , }, }\n"), format!("s: {{a: {{b: 1 , }}, {ours}, }}\n"));
+    assert_eq!(placed("s: {a: &x { b: 1 }}\n"), format!("s: {{a: &x {{ b: 1 }}, {ours}}}\n"));
+    assert_eq!(placed("s: {a: !!str \"b: }\"}\n"), format!("s: {{a: !!str \"b: }}\", {ours}}}\n"));
+    assert_eq!(
+        placed("s:\n  a: &x { b: 1,\n    c: 2\n    } # c\n"),
+        "s:\n  a: &x { b: 1,\n    c: 2\n    } # c\n  o:\n    uri: \"https://u\"\n    envs: {}\n"
+    );
+    assert_eq!(placed("s:\n  o: {x: 1} # theirs\n"), format!("s:\n  {ours} # theirs\n"), "a comment stays");
+}
+
+#[test]
+fn a_comment_behind_our_entry_stays_when_it_goes() {
+    let path = KeyPath::new("s").join("o");
+    let before = "s: {a: 1 # one\n  } # all\n";
+    let edit = upsert(before.as_bytes(), Dialect::Yaml, &path, &json!({"b": 1}), 0).unwrap();
+    let edited = String::from_utf8(edit.text.clone()).unwrap();
+    assert_eq!(edited, "s: {a: 1, o: {b: 1} # one\n  } # all\n");
+    let back = remove(&edit.text, Dialect::Yaml, &path, &edit.undo, |_| true);
+    assert!(back == Ok(Removal::Done(before.into())));
+}
+
+#[test]
+fn a_list_stands_like_the_lists_of_its_neighbours() {
+    let path = KeyPath::new("s").join("o");
+    let place = |text: &str| {
+        let edit = upsert(text.as_bytes(), Dialect::Yaml, &path, &json!({"args": ["x", "-y"]}), 0).unwrap();
+        String::from_utf8(edit.text).unwrap()
+    };
+    let lines = "l: [1]\ns:\n  a:\n    args:\n    - x\n";
+    assert_eq!(place(lines), format!("{lines}  o:\n    args:\n      - x\n      - \"-y\"\n"));
+    let flow = "l:\n- 1\ns:\n  a:\n    args: [x]\n";
+    assert_eq!(place(flow), format!("{flow}  o:\n    args: [x, \"-y\"]\n"));
+}
+
+#[test]
+fn a_text_of_lines_gains_no_line_end() {
+    let at = Position { line: 2, column: 3 };
+    for text in ["s:\n  a: |\n    text", "s:\n  a:\n    b: >\n      text"] {
+        assert_eq!(place(text), Err(EditError::NotSafe { obstacle: Obstacle::Layout, at }), "{text:?}");
+        assert!(place(&format!("{text}\n")).is_ok(), "{text:?}");
+    }
 }
 
 #[test]
@@ -146,6 +203,9 @@ fn what_others_use_too_is_refused_with_its_place() {
         place("s:\n  a: 1\n  \"a\": Bearer t\n"),
         Err(EditError::DuplicateKey { key: "a".into(), first: at(2, 3), second: at(3, 3) })
     );
+    let unclear = |at| not_safe(Obstacle::Unclear, at);
+    assert_eq!(place("a: 1 # x\u{2028}s: 1\n"), unclear(at(1, 9)), "a line end in YAML 1.1");
+    assert_eq!(place("a: 'x\u{85}'\n"), unclear(at(1, 6)));
     assert_eq!(place("a: 1\n---\nb: 1\n"), Err(EditError::TrailingData { at: at(2, 1) }));
     assert_eq!(place("[]"), Err(EditError::RootNotObject { found: JsonType::Array, at: at(1, 1) }));
     assert!(matches!(place("s:\n"), Err(EditError::NotObject { found: JsonType::Null, .. })));
@@ -165,6 +225,9 @@ fn an_entry_goes_and_an_object_that_was_there_says_that_it_is_empty() {
     assert_eq!(left("s:\n  a: 1\n  o:\n    b: 1\n  c: 1 # c\n"), "s:\n  a: 1\n  c: 1 # c\n");
     assert_eq!(left("s:\n  o:\n    b: 1\n"), "s:\n  {}\n");
     assert_eq!(left("s: {a: 1, o: {b: 1}}\n"), "s: {a: 1}\n");
+    let whole = remove(b"o: 1\n...\n", Dialect::Yaml, &KeyPath::new("o"), &undo, |_| true);
+    assert!(whole == Ok(Removal::Done(b"{}\n...\n".into())), "a document that ends has to begin");
+    assert_eq!(left("s:\n  a: 1\n  o:\n    b: 1"), "s:\n  a: 1\n", "no blanks are left");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn machine() -> (Stage, Vec<PathBuf>) {
         let own = candidates.clone().find(|candidate| candidate.scope == hallpass_clients::Scope::User);
         let profiles = candidates.filter(|candidate| candidate.scope != hallpass_clients::Scope::User);
         for path in own.into_iter().chain(profiles).map(|candidate| candidate.path) {
-            for number in ["1", "2", "3"].into_iter().take(if path.contains('*') { 3 } else { 1 }) {
+            for number in ["1", "2", "3", "4"].into_iter().take(if path.contains('*') { 4 } else { 1 }) {
                 let path = PathBuf::from(path.replace('*', number));
                 let before = match path.extension().and_then(|end| end.to_str()) {
                     Some("toml") => TOML,
@@ -142,10 +142,10 @@ async fn instances_of_one_program_are_clients_of_their_own() {
         .as_array()
         .expect("clients")
         .iter()
-        .filter_map(|client| client["name"].as_str())
+        .filter_map(|client| client["client"].as_str())
         .collect();
     names.sort_unstable();
-    assert_eq!(names, ["vscode", "vscode-1", "vscode-2", "vscode-3", "vscode-remote"]);
+    assert_eq!(names, ["vscode", "vscode-1", "vscode-2", "vscode-3", "vscode-4", "vscode-remote"]);
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn who_is_there_already_keeps_its_name() {
     // The newest command is taken back, not the one before.
     stage.hallpass.must(&["undo", "--yes"]).await;
     let list = stage.document(&["list"]).await;
-    assert_eq!(list["clients"][0]["name"], "mine");
+    assert_eq!(list["clients"][0]["client"], "mine");
     assert_eq!(list["clients"].as_array().map(Vec::len), Some(1));
 }
 
