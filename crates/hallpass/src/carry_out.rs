@@ -273,7 +273,7 @@ impl Installation {
         }
         let file_changed = {
             let row = &mut row;
-            edits::put_in(target, token, &earlier, &self.tag, async |placed: &[Placed]| {
+            edits::put_in(target, &plan.leads_to, token, &earlier, &self.tag, async |placed: &[Placed]| {
                 row.undo = self.seal_undo(placed)?;
                 self.store.put_placement(row).await.doing("cannot note the placement")
             })

@@ -24,7 +24,7 @@ impl Change {
         let tail = before.iter().rev().zip(after.iter().rev()).take(shorter - head).take_while(same).count();
         let put = &after[head..after.len() - tail];
         let blank = put.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count();
-        let line = after[..head + blank].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = after[..head + blank].split(|byte| *byte == b'\n').count();
         Self {
             line,
             taken: before.len() - tail - head,

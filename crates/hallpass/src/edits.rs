@@ -47,15 +47,25 @@ pub fn rehearse(target: &Target, is_ours: &dyn Fn(&Value) -> bool) -> Result<Vec
 }
 
 /// Puts the token or the entries into the file. Without a token, the one that stands there stays. `before_writing` keeps the
-/// undo first, so that a crash after the write finds it. Returns whether the file changed.
+/// undo first, so that a crash after the write finds it. `leads_to`: the file behind links, as it was shown. Returns whether the file changed.
 pub async fn put_in(
     target: &Target,
+    leads_to: &Path,
     token: Option<&str>,
     earlier: &Earlier<'_>,
     tag: &str,
     mut before_writing: impl AsyncFnMut(&[Placed]) -> Result<()>,
 ) -> Result<bool> {
     let file = target_of(&target.file)?;
+    if file != leads_to {
+        return Err(Fault::new(format!(
+            "`{}` leads to `{}` now, and it led to `{}` when that was shown",
+            target.file.display(),
+            file.display(),
+            leads_to.display()
+        ))
+        .hint("look who changed the link, then run the command again"));
+    }
     let secret = target.shape.is_literal();
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;

@@ -9,8 +9,8 @@ use crate::git::{self, GitView};
 use crate::standing::{Standing, look};
 use crate::target::{Ours, Shape, Surroundings, Target};
 use hallpass_clients::{Client, Dialect};
-use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
+use hallpass_core::{ClientName, UnixTime};
 use hallpass_store::{ClientRow, Overlap, PlacementRow, TokenRow};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -98,6 +98,8 @@ pub struct ClientPlan {
     pub could_be_shim: bool,
     /// Tells what is the client's own.
     pub ours: Ours,
+    /// The file behind links, as it was shown.
+    pub leads_to: PathBuf,
 }
 
 /// Places of an earlier placement that the new one does not write.
@@ -110,7 +112,7 @@ pub struct Stale {
 }
 
 /// What the store knows of a client before the plan.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Known {
     /// Its registration.
     pub client: Option<ClientRow>,
@@ -158,6 +160,7 @@ impl ClientPlan {
             return Err(unverified(&wanted, &target));
         }
         let ours = Ours::of(&wanted.name, &known.tokens);
+        let leads_to = target_of(&target.file)?;
         // Those of an earlier client of that name say nothing about this one.
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
@@ -175,6 +178,7 @@ impl ClientPlan {
                 only_token_file: None,
                 could_be_shim,
                 ours,
+                leads_to,
             });
         }
         let mut standing = look(&target, &ours, around.leaving)?;
@@ -202,7 +206,13 @@ impl ClientPlan {
             only_token_file,
             could_be_shim,
             ours,
+            leads_to,
         })
+    }
+
+    /// Whose token goes where.
+    pub fn place(&self) -> (&ClientName, &Target) {
+        (&self.client.name, &self.target)
     }
 
     /// Whether anything would change.
@@ -242,18 +252,16 @@ impl ClientPlan {
 }
 
 /// Two clients whose tokens would land in the same place.
-pub fn check_distinct(plans: &[ClientPlan]) -> Result<()> {
+pub fn check_distinct<'a>(targets: impl IntoIterator<Item = (&'a ClientName, &'a Target)>) -> Result<()> {
     let mut places = HashMap::new();
-    for plan in plans {
-        for path in plan.target.paths() {
-            let Some(other) = places.insert((target_of(&plan.target.file)?, path.clone()), &plan.client.name)
-            else {
+    for (name, target) in targets {
+        for path in target.paths() {
+            let Some(other) = places.insert((target_of(&target.file)?, path.clone()), name) else {
                 continue;
             };
             return Err(Fault::new(format!(
-                "`{other}` and `{}` would share one place: `{path}` in `{}`",
-                plan.client.name,
-                plan.target.file.display()
+                "`{other}` and `{name}` would share one place: `{path}` in `{}`",
+                target.file.display()
             ))
             .hint("give each client its own `config` or its own `entry`"));
         }

@@ -1,6 +1,6 @@
 //! `hallpass add`
 
-use super::roster::{check_subjects, default_subject, scope};
+use super::roster::{check_subjects, clients, default_subject, scope};
 use super::{Context, changes};
 use crate::cli::Add;
 use crate::clock;
@@ -8,7 +8,7 @@ use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::installation::Installation;
 use crate::plan::{ClientPlan, Wish, check_distinct};
 use crate::settings::Settings;
-use crate::target::{Besides, Surroundings, find_app, own_program, utf8};
+use crate::target::{Besides, Surroundings, Target, find_app, utf8};
 use hallpass_core::roster::is_variable_name;
 use hallpass_core::{ClientName, PolicyName, ServerName, Subject};
 use hallpass_store::ClientRow;
@@ -34,34 +34,33 @@ pub(super) async fn run(context: &Context, add: &Add) -> Result<()> {
     let known = installation.known(&name).await?;
     let policy = find_policy(add, &settings, &installation, known.client.as_ref()).await?;
     let client = wanted(add, name, &settings, known.client.as_ref(), policy)?;
-    let program = own_program()?;
-    let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings {
-        home: &context.home,
-        servers: &servers,
-        gateway: &settings.gateway(&context.home),
-        program: &program,
-        leaving: &[],
-        besides: Besides { shim: false, unverified: add.unverified },
-    };
+    let besides = Besides { shim: false, unverified: add.unverified };
+    let around = Surroundings::of(&settings, &context.home, &[], besides)?;
     let plan = ClientPlan::make(client, &known, &around, Wish::WhatIsMissing, clock::now())?;
-    let mut all = super::roster::plans(
-        &context.home,
-        Some(&installation),
-        &settings,
-        super::roster::Chosen::All,
-        Wish::WhatIsMissing,
-    )
-    .await?;
-    all.retain(|other| other.client.name != plan.client.name);
-    all.push(plan);
-    check_distinct(&all)?;
-    check_subjects(&all.iter().map(|plan| (&plan.client, None)).collect::<Vec<_>>())?;
-    let plans = all.split_off(all.len() - 1);
+    check_against_others(&installation, &settings, &around, &plan).await?;
+    let plans = [plan];
     if changes::agree(context, &plans, &[], add.consent)? {
         changes::carry_out(context, &installation, &settings, &plans, &[]).await?;
     }
     Ok(())
+}
+
+/// Refuses a place or a subject that another client has. What else is wrong with others is not looked at.
+async fn check_against_others(
+    installation: &Installation,
+    settings: &Settings,
+    around: &Surroundings<'_>,
+    plan: &ClientPlan,
+) -> Result<()> {
+    let mut others = clients(Some(installation), settings, &[]).await?;
+    others.retain(|(other, _)| other.name != plan.client.name);
+    let subjects = others.iter().map(|(other, _)| (other, None)).chain([(&plan.client, None)]);
+    check_subjects(&subjects.collect::<Vec<_>>())?;
+    let targets: Vec<(ClientName, Target)> = others
+        .iter()
+        .filter_map(|(other, _)| Some((other.name.clone(), Target::of(other, around).ok()?)))
+        .collect();
+    check_distinct(targets.iter().map(|(name, target)| (name, target)).chain([plan.place()]))
 }
 
 /// As in hallpass.toml: nothing empty, and a variable that a shell could set.

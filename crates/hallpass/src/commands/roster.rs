@@ -4,7 +4,7 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result, did_you_mean};
 use crate::plan::{ClientPlan, Known, Wish, check_distinct};
 use crate::settings::Settings;
-use crate::target::{Besides, Surroundings, UNPLACED, find_app, own_program, utf8};
+use crate::target::{Besides, Surroundings, UNPLACED, find_app, utf8};
 use crate::{home::Home, installation::Installation};
 use hallpass_core::roster::ClientSettings;
 use hallpass_core::snapshot::ServerScope;
@@ -120,16 +120,7 @@ pub(super) async fn plans_with(
     asked: Asked<'_>,
 ) -> Result<Vec<ClientPlan>> {
     let Asked { chosen, wish, besides } = asked;
-    let program = own_program()?;
-    let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings {
-        home,
-        servers: &servers,
-        gateway: &settings.gateway(home),
-        program: &program,
-        leaving: chosen.leaving(),
-        besides,
-    };
+    let around = Surroundings::of(settings, home, chosen.leaving(), besides)?;
     let mut plans = Vec::new();
     for (client, known) in clients(installation, settings, chosen.leaving()).await? {
         if client.app == UNPLACED {
@@ -142,7 +133,7 @@ pub(super) async fn plans_with(
             plans.push(ClientPlan::make(client, &known, &around, wish, clock::now())?);
         }
     }
-    check_distinct(&plans)?;
+    check_distinct(plans.iter().map(ClientPlan::place))?;
     Ok(plans)
 }
 
@@ -152,7 +143,7 @@ fn by_hand(name: &ClientName) -> Fault {
 }
 
 /// All clients there are, as they shall be, with what the store knows of them.
-async fn clients(
+pub(super) async fn clients(
     installation: Option<&Installation>,
     settings: &Settings,
     leaving: &[ClientName],

@@ -1,6 +1,6 @@
 //! `hallpass setup`
 
-use super::roster::{Chosen, default_subject, plans};
+use super::roster::{clients, default_subject};
 use super::{Context, changes};
 use crate::atomic_file::target_of;
 use crate::cli::Setup;
@@ -12,10 +12,11 @@ use crate::installation::{Founding, Installation};
 use crate::output::print_fault;
 use crate::plan::{ClientPlan, Known, Wish, check_distinct};
 use crate::settings::Settings;
-use crate::target::{Besides, Surroundings, own_program, utf8};
+use crate::target::{Besides, Surroundings, Target, utf8};
+use hallpass_core::ClientName;
 use hallpass_core::snapshot::ServerScope;
-use hallpass_core::{ClientName, ServerName};
 use hallpass_store::ClientRow;
+use std::path::PathBuf;
 
 /// Finds the clients of this machine, shows what each would get, asks once, does it.
 pub(super) async fn run(context: &Context, setup: &Setup) -> Result<()> {
@@ -23,9 +24,11 @@ pub(super) async fn run(context: &Context, setup: &Setup) -> Result<()> {
     if settings.roster.servers.is_empty() {
         return Err(no_server(context));
     }
-    let mut scene = Scene::open(context, &settings, setup).await?;
-    let found = chosen(scene.found(setup)?, setup)?;
-    let planned = scene.plan(&found)?;
+    let mut scene = Scene::open(context, &settings, setup.consent.dry_run).await?;
+    let besides = Besides { shim: false, unverified: setup.unverified };
+    let around = Surroundings::of(&settings, &context.home, &[], besides)?;
+    let found = chosen(scene.found(setup, &around)?, setup)?;
+    let planned = plan(found, &around, setup.consent.git_ok)?;
     if scene.installation.is_none() {
         let home = context.home.folder().display();
         context.output.line(format!("a home at `{home}`: hallpass.toml, a database, a signing key"));
@@ -55,100 +58,108 @@ fn no_server(context: &Context) -> Fault {
     ))
 }
 
-/// What the plans are made against.
-struct Scene<'a> {
-    context: &'a Context,
-    settings: &'a Settings,
-    /// `None`: there is no home yet.
-    installation: Option<Installation>,
-    _lock: Option<Lock>,
-    /// Plans for the clients that are registered or in hallpass.toml.
-    known: Vec<ClientPlan>,
-    /// Every name that was ever used.
-    names: Vec<String>,
-    unverified: bool,
+/// A file of this machine, and the clients that have a place in it already.
+struct Here {
+    found: Found,
+    known: Vec<(ClientRow, Known)>,
 }
 
-impl<'a> Scene<'a> {
-    async fn open(context: &'a Context, settings: &'a Settings, setup: &Setup) -> Result<Self> {
+impl Here {
+    fn is_called(&self, word: &str) -> bool {
+        let known = self.known.iter().any(|(client, _)| client.name.as_str() == word);
+        self.found.app.id == word || self.found.name == word || known
+    }
+}
+
+/// What the plans are made against.
+struct Scene {
+    /// `None`: there is no home yet.
+    installation: Option<Installation>,
+    lock: Option<Lock>,
+    /// The clients that are registered or in hallpass.toml.
+    known: Vec<(ClientRow, Known)>,
+    /// Every name that was ever used.
+    names: Vec<String>,
+}
+
+impl Scene {
+    async fn open(context: &Context, settings: &Settings, dry_run: bool) -> Result<Self> {
         let is_there = context.home.is_made() || context.home.has_lost_its_database();
         let installation = if is_there { Some(context.installation().await?) } else { None };
         let lock = installation.as_ref().map(|installation| installation.home.lock()).transpose()?;
         if let Some(installation) = &installation {
             installation.check_authority(settings).await?;
-            if !setup.consent.dry_run {
+            if !dry_run {
                 installation.mend().await?;
             }
         }
-        let known =
-            plans(&context.home, installation.as_ref(), settings, Chosen::All, Wish::WhatIsMissing).await?;
-        let mut names: Vec<String> = known.iter().map(|plan| plan.client.name.to_string()).collect();
+        let known = clients(installation.as_ref(), settings, &[]).await?;
+        let mut names: Vec<String> = known.iter().map(|(client, _)| client.name.to_string()).collect();
         if let Some(installation) = &installation {
             let clients = installation.store.clients().await.doing("the clients")?;
             names.extend(clients.into_iter().map(|client| client.name.to_string()));
         }
-        let unverified = setup.unverified;
-        Ok(Self { context, settings, installation, _lock: lock, known, names, unverified })
+        Ok(Self { installation, lock, known, names })
     }
 
     /// What is on this machine, each under the name that it will have.
-    fn found(&mut self, setup: &Setup) -> Result<Vec<(Found, Vec<ClientPlan>)>> {
+    fn found(&mut self, setup: &Setup, around: &Surroundings<'_>) -> Result<Vec<Here>> {
         let folder = std::env::current_dir().doing("the folder of the project")?;
+        let known: Vec<(PathBuf, &(ClientRow, Known))> = self
+            .known
+            .iter()
+            .filter_map(|known| Some((target_of(&Target::of(&known.0, around).ok()?.file).ok()?, known)))
+            .collect();
         let mut all = Vec::new();
         for mut found in discover(setup.project.then_some(folder.as_path())) {
             let file = target_of(&found.file).unwrap_or_else(|_| found.file.clone());
-            let here = |plan: &&ClientPlan| target_of(&plan.target.file).is_ok_and(|known| known == file);
-            let plans: Vec<ClientPlan> = self.known.iter().filter(here).cloned().collect();
-            if plans.is_empty() {
+            let here = known.iter().filter(|(known, _)| *known == file);
+            let known: Vec<(ClientRow, Known)> = here.map(|(_, known)| (**known).clone()).collect();
+            if known.is_empty() {
                 found.name = free_name(&found.name, |name| self.names.iter().any(|taken| taken == name));
                 self.names.push(found.name.clone());
             }
-            all.push((found, plans));
+            all.push(Here { found, known });
         }
         Ok(all)
-    }
-
-    fn plan(&self, found: &[(Found, Vec<ClientPlan>)]) -> Result<Planned> {
-        let program = own_program()?;
-        let servers: Vec<ServerName> = self.settings.roster.servers.keys().cloned().collect();
-        let around = Surroundings {
-            home: &self.context.home,
-            servers: &servers,
-            gateway: &self.settings.gateway(&self.context.home),
-            program: &program,
-            leaving: &[],
-            besides: Besides { shim: false, unverified: self.unverified },
-        };
-        let mut planned = Planned::default();
-        for (found, known) in found {
-            if !known.is_empty() {
-                planned.plans.extend(known.iter().cloned());
-            } else if !found.app.verified && !self.unverified {
-                planned.not_verified.push(found.app.id.clone());
-            } else {
-                match new_plan(found, &around) {
-                    Ok(plan) => planned.plans.push(plan),
-                    Err(fault) => planned.refused.push((found.name.clone(), fault)),
-                }
-            }
-        }
-        check_distinct(&planned.plans)?;
-        Ok(planned)
     }
 
     async fn founded(&mut self, context: &Context, settings: &Settings) -> Result<&Installation> {
         if self.installation.is_none() {
             let installation = context.found(&Founding::plan(settings)?, settings).await?;
-            self._lock = Some(installation.home.lock()?);
+            self.lock = Some(installation.home.lock()?);
             self.installation = Some(installation);
         }
         self.installation.as_ref().ok_or_else(|| Fault::new("the home is not there"))
     }
 }
 
-fn new_plan(found: &Found, around: &Surroundings<'_>) -> Result<ClientPlan> {
+fn plan(found: Vec<Here>, around: &Surroundings<'_>, git_ok: bool) -> Result<Planned> {
+    let mut planned = Planned::default();
+    for Here { found, mut known } in found {
+        if known.is_empty() && !found.app.verified && !around.besides.unverified {
+            planned.not_verified.push(found.app.id.clone());
+            continue;
+        }
+        if known.is_empty() {
+            known.push((new_client(&found)?, Known::default()));
+        }
+        for (client, known) in known {
+            let name = client.name.to_string();
+            let plan = ClientPlan::make(client, &known, around, Wish::WhatIsMissing, clock::now());
+            match plan.and_then(|plan| plan.check_feasible(git_ok).map(|()| plan)) {
+                Ok(plan) => planned.plans.push(plan),
+                Err(fault) => planned.refused.push((name, fault)),
+            }
+        }
+    }
+    check_distinct(planned.plans.iter().map(ClientPlan::place))?;
+    Ok(planned)
+}
+
+fn new_client(found: &Found) -> Result<ClientRow> {
     let name = ClientName::new(&found.name).doing("a name for it")?;
-    let client = ClientRow {
+    Ok(ClientRow {
         subject: default_subject(&name)?,
         name,
         app: found.app.id.clone(),
@@ -162,27 +173,20 @@ fn new_plan(found: &Found, around: &Surroundings<'_>) -> Result<ClientPlan> {
         env: None,
         placement: None,
         created_at: clock::now(),
-    };
-    let plan = ClientPlan::make(client, &Known::default(), around, Wish::WhatIsMissing, clock::now())?;
-    plan.check_feasible(false)?;
-    Ok(plan)
+    })
 }
 
 /// Those that `--only` names, by their own name or by their program's.
-fn chosen(found: Vec<(Found, Vec<ClientPlan>)>, setup: &Setup) -> Result<Vec<(Found, Vec<ClientPlan>)>> {
+fn chosen(found: Vec<Here>, setup: &Setup) -> Result<Vec<Here>> {
     if setup.only.is_empty() {
         return Ok(found);
     }
-    let is = |found: &(Found, Vec<ClientPlan>), word: &str| {
-        let known = found.1.iter().any(|plan| plan.client.name.as_str() == word);
-        found.0.app.id == word || found.0.name == word || known
-    };
-    if let Some(unknown) = setup.only.iter().find(|word| !found.iter().any(|found| is(found, word))) {
-        let names: Vec<&str> = found.iter().map(|(found, _)| found.name.as_str()).collect();
+    if let Some(unknown) = setup.only.iter().find(|word| !found.iter().any(|here| here.is_called(word))) {
+        let names: Vec<&str> = found.iter().map(|here| here.found.name.as_str()).collect();
         return Err(Fault::new(format!("`{}` was not found on this machine", unknown.escape_debug()))
             .hint(did_you_mean(unknown, &names)));
     }
-    Ok(found.into_iter().filter(|found| setup.only.iter().any(|word| is(found, word))).collect())
+    Ok(found.into_iter().filter(|here| setup.only.iter().any(|word| here.is_called(word))).collect())
 }
 
 /// What will be done, and what will not.

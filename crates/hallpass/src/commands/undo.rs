@@ -9,8 +9,7 @@ use crate::installation::Installation;
 use crate::output::print_fault;
 use crate::plan::{ClientPlan, Wish};
 use crate::settings::Settings;
-use crate::target::{Besides, Surroundings, own_program};
-use hallpass_core::ServerName;
+use crate::target::{Besides, Surroundings};
 use hallpass_store::Placing;
 use serde_json::{Value, json};
 
@@ -83,7 +82,7 @@ struct Step {
 
 enum Way {
     /// It was registered then: it goes.
-    Remove(Removal),
+    Remove(Box<Removal>),
     /// It was registered before, otherwise: it becomes what it was.
     Restore(Box<ClientPlan>),
     /// It is gone already.
@@ -91,23 +90,15 @@ enum Way {
 }
 
 async fn plan(context: &Context, installation: &Installation, settings: &Settings) -> Result<Vec<Step>> {
-    let program = own_program()?;
-    let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings {
-        home: &context.home,
-        servers: &servers,
-        gateway: &settings.gateway(&context.home),
-        program: &program,
-        leaving: &[],
-        besides: Besides { shim: false, unverified: true },
-    };
+    let besides = Besides { shim: false, unverified: true };
+    let around = Surroundings::of(settings, &context.home, &[], besides)?;
     let mut steps = Vec::new();
     for placing in installation.store.newest_placings().await.doing("what was done")? {
         let known = installation.known(&placing.client).await?;
         let registered = known.client.clone().filter(|client| !client.removed);
         let way = match (registered, &placing.before) {
             (None, _) => Way::Forget,
-            (Some(client), None) => Way::Remove(Removal::plan(installation, client).await?),
+            (Some(client), None) => Way::Remove(Box::new(Removal::plan(installation, client).await?)),
             (Some(client), Some(before)) => {
                 let before = hallpass_store::ClientRow { enabled: client.enabled, ..before.clone() };
                 let plan = ClientPlan::make(before, &known, &around, Wish::WhatIsMissing, clock::now())?;

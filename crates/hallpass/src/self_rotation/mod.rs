@@ -183,6 +183,7 @@ async fn plan(installation: &Installation, token: &AgeingToken, now: UnixTime) -
     }
     let app = find_app(&client.app)?;
     let ours = Ours::of(&client.name, &known.tokens);
+    let leads_to = PathBuf::from(&placement.file);
     Ok(Some(ClientPlan {
         step: TokenStep::Rotate(Turn::of(live, &tokens, OVERLAP, WHY, now)),
         client,
@@ -194,6 +195,7 @@ async fn plan(installation: &Installation, token: &AgeingToken, now: UnixTime) -
         only_token_file: Some(placement),
         could_be_shim: false,
         ours,
+        leads_to,
     }))
 }
 

@@ -10,7 +10,9 @@ pub use shape::{Entry, Secret, Shape, ShimCommand, TokenFile, leaves, token_in};
 
 use crate::fault::{Fault, Result, did_you_mean};
 use crate::home::Home;
+use crate::settings::Settings;
 use hallpass_clients::{Client, Credential, KeyPath, PlacementKind, ReferenceKind};
+use hallpass_core::roster::ServerSettings;
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{ClientName, ServerName};
 use hallpass_store::{ClientRow, PlacementRow};
@@ -30,20 +32,52 @@ pub struct Target {
 }
 
 /// What a target depends on besides the client itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Surroundings<'a> {
     /// The home.
     pub home: &'a Home,
     /// All servers behind the gateway.
-    pub servers: &'a [ServerName],
+    servers: Vec<Server>,
     /// The gateway's address for clients, like `http://127.0.0.1:4255`.
-    pub gateway: &'a str,
+    gateway: String,
     /// This program, absolute.
-    pub program: &'a str,
+    program: String,
     /// Clients that are removed in the same run, before anything is written.
     pub leaving: &'a [ClientName],
     /// What is said besides.
     pub besides: Besides,
+}
+
+/// A server, as far as its clients' entries go.
+#[derive(Clone, Debug)]
+struct Server {
+    name: ServerName,
+    /// Clients that speak HTTP cannot call it.
+    is_web_socket: bool,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Those of a configuration and a home.
+    pub fn of(
+        settings: &Settings,
+        home: &'a Home,
+        leaving: &'a [ClientName],
+        besides: Besides,
+    ) -> Result<Self> {
+        let servers = settings.roster.servers.iter();
+        let server = |(name, server): (&ServerName, &ServerSettings)| Server {
+            name: name.clone(),
+            is_web_socket: server.is_web_socket(),
+        };
+        Ok(Self {
+            home,
+            servers: servers.map(server).collect(),
+            gateway: settings.gateway(home),
+            program: own_program()?,
+            leaving,
+            besides,
+        })
+    }
 }
 
 /// What a person says besides which clients there shall be.
@@ -133,19 +167,20 @@ fn kind(client: &ClientRow, app: &Client) -> Result<PlacementKind> {
     Ok(asked)
 }
 
-fn servers_of(client: &ClientRow, around: &Surroundings<'_>) -> Vec<ServerName> {
-    match &client.servers {
-        ServerScope::All => around.servers.to_vec(),
-        ServerScope::Only(servers) => servers.iter().cloned().collect(),
-    }
+fn servers_of<'a>(client: &ClientRow, around: &'a Surroundings<'_>) -> impl Iterator<Item = &'a Server> {
+    let is_its = |server: &&Server| match &client.servers {
+        ServerScope::All => true,
+        ServerScope::Only(servers) => servers.contains(&server.name),
+    };
+    around.servers.iter().filter(is_its)
 }
 
 fn entry_of(client: &ClientRow, around: &Surroundings<'_>) -> Result<String> {
     if let Some(entry) = &client.entry {
         return Ok(entry.clone());
     }
-    match servers_of(client, around).as_slice() {
-        [server] => Ok(server.to_string()),
+    match servers_of(client, around).collect::<Vec<_>>().as_slice() {
+        [server] => Ok(server.name.to_string()),
         _ => Err(Fault::new(format!("which entry of its file belongs to `{}` is not said", client.name))
             .hint(format!("name it: `entry = \"...\"` in [clients.{}], or `--entry`", client.name))),
     }
@@ -153,7 +188,14 @@ fn entry_of(client: &ClientRow, around: &Surroundings<'_>) -> Result<String> {
 
 /// The names of a client's entries, each with its server.
 fn entries_of(client: &ClientRow, around: &Surroundings<'_>) -> Result<Vec<(String, ServerName)>> {
-    let servers = servers_of(client, around);
+    let (sockets, servers): (Vec<_>, Vec<_>) =
+        servers_of(client, around).partition(|server| server.is_web_socket);
+    let servers: Vec<ServerName> = servers.into_iter().map(|server| server.name.clone()).collect();
+    if let (true, Some(socket)) = (servers.is_empty(), sockets.first()) {
+        let name = &client.name;
+        return Err(Fault::new(format!("`{}` is a WebSocket server, and an entry for `{name}` would call it over HTTP", socket.name))
+            .hint(format!("name the entry that starts its shim and the variable: `entry` and `env` in [clients.{name}], or `--entry` and `--env`")));
+    }
     if servers.is_empty() {
         return Err(Fault::new(format!("there is no server that `{}` could be led to", client.name))
             .hint("add one to hallpass.toml: `[servers.docs]` with `url = \"http://127.0.0.1:9000/mcp\"`"));
@@ -235,7 +277,7 @@ fn entry(
     };
     match kind {
         PlacementKind::Bridge | PlacementKind::Instructions => {
-            app.stdio_entry(name, around.program, &bridge_arguments(client, server, around.home))
+            app.stdio_entry(name, &around.program, &bridge_arguments(client, server, around.home))
         }
         PlacementKind::Helper => {
             let command = helper_command(client, around);
@@ -263,11 +305,11 @@ fn bridge_arguments(client: &ClientRow, server: &ServerName, home: &Home) -> Vec
 
 /// For clients that ask a shell.
 fn helper_command(client: &ClientRow, around: &Surroundings<'_>) -> String {
-    let mut command = format!("{} headers --client {}", quoted(around.program), client.name);
-    if !around.home.is_default() {
-        command.push_str(&format!(" --home {}", quoted(&around.home.folder().to_string_lossy())));
+    let command = format!("{} headers --client {}", quoted(&around.program), client.name);
+    if around.home.is_default() {
+        return command;
     }
-    command
+    format!("{command} --home {}", quoted(&around.home.folder().to_string_lossy()))
 }
 
 /// One word of a shell.

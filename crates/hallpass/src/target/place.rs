@@ -34,7 +34,9 @@ pub fn expanded(path: &Path) -> Vec<PathBuf> {
     for part in path.components() {
         let part = part.as_os_str();
         let Some((before, after)) = part.to_str().and_then(|name| name.split_once('*')) else {
-            found.iter_mut().for_each(|path| path.push(part));
+            for path in &mut found {
+                path.push(part);
+            }
             continue;
         };
         found = found.iter().flat_map(|folder| matching(folder, before, after)).collect();

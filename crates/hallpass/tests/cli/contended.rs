@@ -159,9 +159,9 @@ fn a_link_that_is_put_in_the_way_leads_to_nobodys_file() {
                     replace(&file, &original, format!("{round}\n").as_bytes(), true, "t")
                 });
                 if outcome.is_ok() {
-                    written += 1
+                    written += 1;
                 } else {
-                    refused += 1
+                    refused += 1;
                 }
                 assert_eq!(text(&victim), "somebody's\n", "{swapped}, round {round}");
                 let beside = fs::read_dir(root.join("victims")).expect("a folder").count();

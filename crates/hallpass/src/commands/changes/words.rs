@@ -126,7 +126,7 @@ fn how(plan: &ClientPlan, shape: &Shape) -> String {
                 "an address, and a reference to the variable {variable}\n    before it starts: `set -a; . {file}; set +a`"
             )
         }
-        PlacementKind::Header => format!("an address, and the token itself in a header{}", CLOSED),
+        PlacementKind::Header => format!("an address, and the token itself in a header{CLOSED}"),
         PlacementKind::Variable | PlacementKind::EnvFile => {
             let replaced =
                 if plan.standing.foreign { ", in place of what stands there (kept sealed)" } else { "" };
@@ -134,7 +134,7 @@ fn how(plan: &ClientPlan, shape: &Shape) -> String {
                 Shape::Variable { shim: Some(_), .. } => ", and `hallpass shim` as its `command`",
                 _ => "",
             };
-            format!("the token itself{replaced}{shim}{}", CLOSED)
+            format!("the token itself{replaced}{shim}{CLOSED}")
         }
     }
 }
@@ -142,9 +142,9 @@ fn how(plan: &ClientPlan, shape: &Shape) -> String {
 fn by_hand(plan: &ClientPlan, text: &str, token_file: &TokenFile) -> String {
     let app = &plan.target.app.name;
     let file = token_file.path.display();
-    let text: String = text.lines().map(|line| format!("\n        {line}")).collect();
+    let text = text.trim_end().replace('\n', "\n        ");
     format!(
-        "{file}\n    the file of {app} is not edited: put this into it yourself, it holds no secret{text}"
+        "{file}\n    the file of {app} is not edited: put this into it yourself, it holds no secret\n        {text}"
     )
 }
 
