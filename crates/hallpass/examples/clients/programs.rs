@@ -77,6 +77,7 @@ plugins = false
         // Over HTTP it takes every 401 for a missing login, and keeps the answer's words to itself.
         ways: &[
             by_itself(REVOKED),
+            placed("helper", "Auth required"),
             placed("environment", "Auth required"),
             placed("header", "Auth required"),
         ],
