@@ -1,8 +1,9 @@
 //! Where a client's files are on one machine: folder and environment come in, paths come out. Looks at no file.
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::client::{Client, Places, Variable, client};
+use crate::client::{Client, Variable, client};
 use crate::{Found, KeyPath, read};
 
 /// An operating system with its own folders.
@@ -49,6 +50,15 @@ pub struct Candidate {
     pub scope: Scope,
     /// Absolute, with the machine's separators; a `*` in a name stands for any run of characters.
     pub path: String,
+}
+
+/// Paths for each system.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Places {
+    pub(crate) linux: Vec<String>,
+    pub(crate) macos: Vec<String>,
+    pub(crate) windows: Vec<String>,
 }
 
 impl Client {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::candidates::Places;
 use crate::{Dialect, KeyPath};
 
 /// An MCP client, as far as its configuration goes.
@@ -113,15 +114,6 @@ pub enum Reload {
     Restart,
     /// Not known.
     Unknown,
-}
-
-/// Paths for each system.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Places {
-    pub(crate) linux: Vec<String>,
-    pub(crate) macos: Vec<String>,
-    pub(crate) windows: Vec<String>,
 }
 
 /// An environment variable that moves the file.

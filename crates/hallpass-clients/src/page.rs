@@ -1,7 +1,7 @@
 //! The page about all clients, `docs/clients.md`, from the tables alone. Writes no file.
 
-use crate::candidates::Os;
-use crate::client::{Client, Evidence, Format, Places, Reload, apps, clients};
+use crate::candidates::{Os, Places};
+use crate::client::{Client, Evidence, Format, Reload, apps, clients};
 use crate::placement::PlacementKind;
 
 const HEAD: &str = "\
