@@ -97,12 +97,6 @@ impl Client {
         machine.paths(self.instead.on(machine.os)).collect()
     }
 
-    /// The path, in the user's file, of an entry that only one project sees; `project`: its folder, absolute.
-    pub fn local_entry_path(&self, name: &str, project: &str) -> Option<KeyPath> {
-        let keys = self.local.iter().map(|key| key.replace("<project>", project)).collect::<Vec<_>>();
-        Some(KeyPath::try_from(keys).ok()?.join(name))
-    }
-
     /// This client, or its newer form if the file with this text is written for that one.
     pub fn form_of(&self, text: &[u8]) -> &Self {
         let newer = self.newer.as_deref().and_then(client);

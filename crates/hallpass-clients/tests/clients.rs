@@ -146,13 +146,6 @@ fn files_of_former_versions_and_those_that_overrule_are_no_candidates() {
 }
 
 #[test]
-fn what_one_project_sees_has_its_own_place_in_the_file_of_the_user() {
-    let path = |id| known(id).local_entry_path("docs", "/work/my.site").map(|path| path.to_string());
-    assert_eq!(path("claude-code").as_deref(), Some(r#"projects["/work/my.site"].mcpServers.docs"#));
-    assert_eq!(path("codex"), None);
-}
-
-#[test]
 fn the_newer_form_of_a_client_is_known_by_its_file() {
     let form = |text: &str| known("opencode").form_of(text.as_bytes()).id.as_str();
     assert_eq!(form(r#"{"mcp": {"servers": {"a": {"type": "local"}}}}"#), "opencode-v2");

@@ -111,6 +111,9 @@ impl Target {
             (None, PlacementKind::Instructions) => around.home.token_file(client.name.as_str()),
             (None, _) => place::own(app, client)?,
         };
+        place::check_is_read(app, &file)?;
+        // One file, two forms: which one it is written in, it says itself.
+        let app = app.form_of(&place::text(&file));
         let shape = shape(client, app, kind, around)?;
         Ok(Self { app, file, kind, shape })
     }

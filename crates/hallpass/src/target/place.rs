@@ -1,5 +1,6 @@
 //! Where a client's own file is on this machine. Looks which are there, reads none.
 
+use crate::atomic_file::{Original, target_of};
 use crate::environment;
 use crate::fault::{Fault, Result};
 use hallpass_clients::{Candidate, Client, Machine, Os, Scope};
@@ -8,10 +9,32 @@ use std::path::{Path, PathBuf};
 
 /// The files that a client may have here, best first for each scope. `project`: the folder of a project, absolute.
 pub fn candidates(app: &Client, project: Option<&str>) -> Vec<Candidate> {
-    let Some(home) = environment::text("HOME") else { return Vec::new() };
+    on_this_machine(project, |machine| app.candidates(machine))
+}
+
+fn on_this_machine<T: Default>(project: Option<&str>, ask: impl FnOnce(&Machine<'_>) -> T) -> T {
+    let Some(home) = environment::text("HOME") else { return T::default() };
     let variable = |name: &str| environment::text(name);
     let os = if cfg!(target_os = "macos") { Os::Macos } else { Os::Linux };
-    app.candidates(&Machine { os, home: &home, variable: &variable, project })
+    ask(&Machine { os, home: &home, variable: &variable, project })
+}
+
+/// Refuses a file of the client's own that it does not read, because another one is there.
+pub(super) fn check_is_read(app: &Client, file: &Path) -> Result<()> {
+    let instead = on_this_machine(None, |machine| app.overruling_files(machine));
+    let Some(instead) = instead.into_iter().find(|instead| Path::new(instead).exists()) else {
+        return Ok(());
+    };
+    if !candidates(app, None).iter().any(|candidate| Path::new(&candidate.path) == file) {
+        return Ok(());
+    }
+    Err(Fault::new(format!("{} reads `{instead}` instead of `{}`", app.name, file.display()))
+        .hint("that one is not edited: take it away, or name another file that the client reads (`config`, `--config`)"))
+}
+
+/// What stands in the file; nothing if it cannot be read, which is told where it is edited.
+pub(super) fn text(file: &Path) -> Vec<u8> {
+    target_of(file).and_then(|file| Original::read(&file)).map(|original| original.bytes).unwrap_or_default()
 }
 
 /// The user's own file of a client: the first that is there, else the first that could be.

@@ -248,3 +248,31 @@ async fn another_way_takes_the_place_of_the_one_before() {
     stage.hallpass.must(&["apply", "--prune", "--yes"]).await;
     assert_eq!(stage.text("mcp.json"), before);
 }
+
+#[tokio::test]
+async fn a_file_in_the_newer_form_of_a_program_gets_the_newer_entry() {
+    let stage = stage().await;
+    let before = "{\n  \"mcp\": { \"servers\": {} }\n}\n";
+    stage.hallpass.write("opencode.json", before);
+    let add = ["add", "ann", "--app", "opencode", "--config", "opencode.json", "--yes"];
+    let refused = stage.hallpass.run(&add).await;
+    assert!(
+        refused.stderr.contains("is not verified") && refused.stderr.contains("OpenCode 2"),
+        "{refused:#?}"
+    );
+    stage.hallpass.must(&[&add[..], &["--unverified"]].concat()).await;
+    assert!(stage.json("opencode.json")["mcp"]["servers"]["docs"]["command"].is_array());
+    stage.hallpass.must(&["remove", "ann", "--yes"]).await;
+    assert_eq!(stage.text("opencode.json"), before);
+}
+
+#[tokio::test]
+async fn a_file_that_another_one_overrules_is_not_written() {
+    let stage = stage().await;
+    stage.hallpass.write(".config/crush/crush.json", "{}\n");
+    stage.hallpass.write(".config/crush/crushrc", "mcp docs\n");
+    let refused = stage.hallpass.run(&["add", "ann", "--app", "crush", "--yes"]).await;
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("crushrc` instead of"), "{refused:#?}");
+    assert_eq!(stage.text(".config/crush/crush.json"), "{}\n");
+}
