@@ -157,8 +157,10 @@ mod tests {
 
     #[test]
     fn an_entry_is_known_however_its_client_spells_it() {
-        let in_json = r#"{"mcpServers":{"docs":{"command":"/bin/hp","args":["connect","docs","--client","ann"]}}}"#;
-        let in_one_list = r#"{"mcp":{"docs":{"command":["/bin/hp","connect","docs","--client","ann","--home","/h"]}}}"#;
+        let in_json =
+            r#"{"mcpServers":{"docs":{"command":"/bin/hp","args":["connect","docs","--client","ann"]}}}"#;
+        let in_one_list =
+            r#"{"mcp":{"docs":{"command":["/bin/hp","connect","docs","--client","ann","--home","/h"]}}}"#;
         let in_yaml = "extensions:\n  docs:\n    cmd: /bin/hp\n    args: [connect, docs, --client, ann]\n";
         let in_toml = "[mcp_servers.docs]\ncommand = \"/bin/hp\"\nargs = [\"connect\", \"docs\", \"--client\", \"ann\"]\n";
         for (text, dialect, expect) in [

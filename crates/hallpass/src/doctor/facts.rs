@@ -269,9 +269,8 @@ impl Place {
         match &self.token_file {
             Some(token_file) => *token_file == file.real,
             None => {
-                let is_at = |key: &KeyPath| {
-                    self.keys.iter().any(|own| key.segments().starts_with(own.segments()))
-                };
+                let is_at =
+                    |key: &KeyPath| self.keys.iter().any(|own| key.segments().starts_with(own.segments()));
                 self.file == file.real && key.is_some_and(is_at)
             }
         }

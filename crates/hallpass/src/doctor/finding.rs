@@ -31,36 +31,91 @@ pub(crate) enum Severity {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum What {
     /// A part of the home is open to others.
-    HomeOpen { mode: u32 },
+    HomeOpen {
+        mode: u32,
+    },
     /// Everybody may put another home in the place of this one.
     AroundHomeOpen,
-    ConfigurationRefused { why: String },
-    ClockBehind { seen: UnixTime },
+    ConfigurationRefused {
+        why: String,
+    },
+    ClockBehind {
+        seen: UnixTime,
+    },
     /// Everybody may write in this folder; `link`: a link that stands there is not followed.
-    FolderOpen { folder: PathBuf, holds: Holds },
+    FolderOpen {
+        folder: PathBuf,
+        holds: Holds,
+    },
     LinkToNowhere,
     Special,
-    Unreadable { why: String },
-    Unparsable { why: String },
+    Unreadable {
+        why: String,
+    },
+    Unparsable {
+        why: String,
+    },
     WouldCommit,
-    Synced { service: Service, root: PathBuf, whole_home: bool },
-    Copy { of: PathBuf, is_live: bool },
-    FileOpen { mode: u32 },
-    SharedToken { owner: ClientName, spot: Spot },
-    EndedToken { of: ClientName, how: Ended, spot: Spot },
-    UnknownToken { is_signed: bool, spot: Spot },
-    IssuedAhead { at: UnixTime },
-    GraceAhead { seen: UnixTime },
-    PlaceLost { why: Lost },
+    Synced {
+        service: Service,
+        root: PathBuf,
+        whole_home: bool,
+    },
+    Copy {
+        of: PathBuf,
+        is_live: bool,
+    },
+    FileOpen {
+        mode: u32,
+    },
+    SharedToken {
+        owner: ClientName,
+        spot: Spot,
+    },
+    EndedToken {
+        of: ClientName,
+        how: Ended,
+        spot: Spot,
+    },
+    UnknownToken {
+        is_signed: bool,
+        spot: Spot,
+    },
+    IssuedAhead {
+        at: UnixTime,
+    },
+    GraceAhead {
+        seen: UnixTime,
+    },
+    PlaceLost {
+        why: Lost,
+    },
     EntryLost,
-    StaleEntry { client: String, key: KeyPath },
+    StaleEntry {
+        client: String,
+        key: KeyPath,
+    },
     NobodysTokenFile,
-    ProgramMoved { program: Program, key: KeyPath },
-    ShimLink { leads_to: Program },
+    ProgramMoved {
+        program: Program,
+        key: KeyPath,
+    },
+    ShimLink {
+        leads_to: Program,
+    },
     GatewayDown,
-    GatewaySilent { authority: String },
-    EndpointElsewhere { noted: Option<String>, authority: String },
-    AddressElsewhere { key: KeyPath, named: String, authority: String },
+    GatewaySilent {
+        authority: String,
+    },
+    EndpointElsewhere {
+        noted: Option<String>,
+        authority: String,
+    },
+    AddressElsewhere {
+        key: KeyPath,
+        named: String,
+        authority: String,
+    },
 }
 
 /// What a folder in which everybody may write has to do with us.
@@ -104,33 +159,68 @@ pub(super) enum Mend {
     /// A fresh token in its place.
     Issue(ClientName),
     /// Another token for this one, at once; `print`: a person keeps it.
-    Rotate { client: ClientName, print: bool },
+    Rotate {
+        client: ClientName,
+        print: bool,
+    },
     Remove(ClientName),
     Apply,
     /// A client of its own for a variable of an entry.
-    Add { name: String, app: String, file: PathBuf, entry: String, variable: String },
+    Add {
+        name: String,
+        app: String,
+        file: PathBuf,
+        entry: String,
+        variable: String,
+    },
     /// Takes permissions away, or gives them: `go-rwx`.
-    Permit { change: &'static str, path: PathBuf },
+    Permit {
+        change: &'static str,
+        path: PathBuf,
+    },
     /// The file or folder becomes that user's.
-    Own { uid: u32, path: PathBuf },
+    Own {
+        uid: u32,
+        path: PathBuf,
+    },
     Delete(PathBuf),
     /// A person decides what should stand there.
-    Edit { file: PathBuf, line: Option<u64> },
+    Edit {
+        file: PathBuf,
+        line: Option<u64>,
+    },
     /// Git leaves the file alone from now on.
     Ignore(PathBuf),
     /// Syncthing leaves it out from now on.
-    LeaveOut { root: PathBuf, inside: PathBuf },
+    LeaveOut {
+        root: PathBuf,
+        inside: PathBuf,
+    },
     /// It is moved, and a link stands in its place.
-    MoveOut { path: PathBuf, name: String },
+    MoveOut {
+        path: PathBuf,
+        name: String,
+    },
     /// The link leads to that program.
-    Link { link: PathBuf, program: PathBuf },
+    Link {
+        link: PathBuf,
+        program: PathBuf,
+    },
     Serve,
     /// The one that runs ends, and another starts.
-    Restart { pid: u32, is_hung: bool },
+    Restart {
+        pid: u32,
+        is_hung: bool,
+    },
     /// The file holds that line.
-    Note { file: PathBuf, line: String },
+    Note {
+        file: PathBuf,
+        line: String,
+    },
     SetClock,
-    ExtendGrace { until: UnixTime },
+    ExtendGrace {
+        until: UnixTime,
+    },
 }
 
 impl What {

@@ -28,7 +28,10 @@ impl Finding {
             Mend::Apply => way.hallpass("apply", true),
             Mend::Add { name, app, file, entry, variable } => {
                 let (file, entry) = (path(file), quoted(entry));
-                let add = format!("add {name} --app {app} --config {file} --entry {entry} --env {}", quoted(variable));
+                let add = format!(
+                    "add {name} --app {app} --config {file} --entry {entry} --env {}",
+                    quoted(variable)
+                );
                 way.hallpass(&add, false)
             }
             Mend::Permit { change, path: of } => format!("chmod {change} {}", path(of)),
@@ -52,7 +55,9 @@ impl Finding {
             Mend::Serve => way.hallpass("serve", true),
             Mend::Restart { pid, is_hung } => {
                 let kill = if *is_hung { "kill -9" } else { "kill" };
-                format!("{kill} {pid} && sleep 2 && {}", way.hallpass("serve", true))
+                let serve = way.hallpass("serve", true);
+                // The home is free once it has ended.
+                format!("{kill} {pid}; while kill -0 {pid} 2>/dev/null; do sleep 1; done; {serve}")
             }
             Mend::Note { file, line } => format!("echo {} > {}", quoted(line), path(file)),
             Mend::SetClock if cfg!(target_os = "macos") => "sudo sntp -sS time.apple.com".into(),
@@ -92,7 +97,9 @@ fn ignore(file: &Path) -> String {
     let (folder, ignore) = (path(folder), path(&folder.join(".gitignore")));
     let name = quoted(&format!(":(literal){name}"));
     let pattern = quoted(&pattern);
-    format!("git -C {folder} rm -q --cached --ignore-unmatch {name} && printf '\\n%s\\n' {pattern} >> {ignore}")
+    format!(
+        "git -C {folder} rm -q --cached --ignore-unmatch {name} && printf '\\n%s\\n' {pattern} >> {ignore}"
+    )
 }
 
 fn path(path: &Path) -> String {
@@ -123,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_home_that_is_not_found_by_itself_is_named() {
-        let way = Way { home: Some("/h".into()), config: Some("/c.toml".into()), kept: Path::new("/k").into() };
+        let way =
+            Way { home: Some("/h".into()), config: Some("/c.toml".into()), kept: Path::new("/k").into() };
         assert_eq!(line(Mend::Serve, &way), "hallpass serve --home /h --config /c.toml");
         let client = hallpass_core::ClientName::new("ann").unwrap();
         assert_eq!(line(Mend::Remove(client), &way), "hallpass remove ann --home /h");

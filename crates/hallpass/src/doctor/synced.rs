@@ -40,7 +40,9 @@ pub(super) fn around(real: &Path, exists: impl Fn(&Path) -> bool) -> Option<Sync
 fn service(folder: &Path, exists: impl Fn(&Path) -> bool) -> Option<Service> {
     let name = folder.file_name()?.to_str()?;
     let is_in_library = folder.parent().is_some_and(|parent| parent.ends_with("Library"));
-    let starts = |word: &str| name.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '-']));
+    let starts = |word: &str| {
+        name.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '-']))
+    };
     if exists(&folder.join(".stfolder")) {
         Some(Service::Syncthing)
     } else if starts("Dropbox") || exists(&folder.join(".dropbox.cache")) {

@@ -53,7 +53,10 @@ impl Finding {
                 format!("everybody may write in {}", folder.display())
             }
             What::FolderOpen { folder, holds: Holds::Link } => {
-                format!("it leads over a link in {}, where everybody may write: it was not followed", folder.display())
+                format!(
+                    "it leads over a link in {}, where everybody may write: it was not followed",
+                    folder.display()
+                )
             }
             What::LinkToNowhere => "it is a link that leads nowhere".into(),
             What::Special => "it is a pipe, a socket or a device, not a file".into(),
@@ -63,16 +66,24 @@ impl Finding {
                 format!("it holds a token, and {} carries {} to other places", service.name(), root.display())
             }
             What::Synced { service, root, whole_home: true } => {
-                format!("the home's tokens lie in {}, which {} carries to other places", root.display(), service.name())
+                format!(
+                    "the home's tokens lie in {}, which {} carries to other places",
+                    root.display(),
+                    service.name()
+                )
             }
             What::Copy { of, is_live } => {
                 let token = if *is_live { "a token that is in force" } else { "a token that has ended" };
                 format!("it is a copy of {} that something left there, and holds {token}", of.display())
             }
             What::SharedToken { owner, spot } => format!("{spot} holds the token of `{owner}`"),
-            What::EndedToken { of, how, spot } => format!("{spot} holds a token of `{of}` that {}", how.said(now)),
+            What::EndedToken { of, how, spot } => {
+                format!("{spot} holds a token of `{of}` that {}", how.said(now))
+            }
             What::UnknownToken { is_signed: true, spot } => {
-                format!("{spot} holds a token that a key of this home signed and that this home does not know")
+                format!(
+                    "{spot} holds a token that a key of this home signed and that this home does not know"
+                )
             }
             What::UnknownToken { is_signed: false, spot } => {
                 format!("{spot} holds a token in this home's name that no key of this home signed")
@@ -84,11 +95,18 @@ impl Finding {
             What::PlaceLost { why: Lost::NoPlace(why) } => why.clone(),
             What::EntryLost => "its entries are not as they were put".into(),
             What::StaleEntry { client, key } => {
-                format!("`{key}` starts hallpass for `{}`, and no such client is registered", client.escape_debug())
+                format!(
+                    "`{key}` starts hallpass for `{}`, and no such client is registered",
+                    client.escape_debug()
+                )
             }
             What::NobodysTokenFile => "no client's token is kept there".into(),
-            What::ProgramMoved { program, key } => format!("`{key}` starts {}, {}", program.path.display(), program.said()),
-            What::ShimLink { leads_to } => format!("it leads to {}, {}", leads_to.path.display(), leads_to.said()),
+            What::ProgramMoved { program, key } => {
+                format!("`{key}` starts {}, {}", program.path.display(), program.said())
+            }
+            What::ShimLink { leads_to } => {
+                format!("it leads to {}, {}", leads_to.path.display(), leads_to.said())
+            }
             What::GatewayDown => "the gateway does not run".into(),
             What::GatewaySilent { authority } => {
                 format!("the gateway runs and does not answer at http://{authority}/healthz")
@@ -116,27 +134,45 @@ impl Finding {
             What::ClockBehind { .. } => {
                 "tokens count from and until other times than they say; if the clock is right, it ran ahead then, and this goes with the next change"
             }
-            What::FolderOpen { .. } => "others can put another file in its place, and hallpass leaves it alone",
+            What::FolderOpen { .. } => {
+                "others can put another file in its place, and hallpass leaves it alone"
+            }
             What::LinkToNowhere => "neither the client nor hallpass can read it",
             What::Special => "it is not opened, and no client can keep its configuration there",
             What::Unreadable { .. } => "what is in it is not known, and hallpass leaves it alone",
-            What::Unparsable { .. } => "hallpass leaves it alone as it is, and its program may not read it either",
-            What::WouldCommit => "the token would be published with the next commit; if it was already, give the client another",
-            What::Synced { .. } => "whoever can read it there can use the token; what is there already stays good until it is replaced",
+            What::Unparsable { .. } => {
+                "hallpass leaves it alone as it is, and its program may not read it either"
+            }
+            What::WouldCommit => {
+                "the token would be published with the next commit; if it was already, give the client another"
+            }
+            What::Synced { .. } => {
+                "whoever can read it there can use the token; what is there already stays good until it is replaced"
+            }
             What::Copy { is_live: true, .. } => "whoever finds it can use the token",
             What::Copy { is_live: false, .. } => "it is of no use, and looks like a leak",
-            What::SharedToken { .. } => "two clients are one for the gateway and in the log, and cannot be told apart or cut off alone",
+            What::SharedToken { .. } => {
+                "two clients are one for the gateway and in the log, and cannot be told apart or cut off alone"
+            }
             What::EndedToken { .. } => "whoever shows it is refused",
             What::UnknownToken { is_signed: true, .. } => {
                 "it is refused; unless a backup was restored, the key has leaked: `hallpass keys list`"
             }
-            What::UnknownToken { is_signed: false, .. } => "it is refused: it comes from another home, or was forged",
+            What::UnknownToken { is_signed: false, .. } => {
+                "it is refused: it comes from another home, or was forged"
+            }
             What::IssuedAhead { .. } => "it is refused until then: a clock ran ahead when it was issued",
             What::GraceAhead { .. } => "the period is taken to be over before its time",
-            What::PlaceLost { why: Lost::NoneInForce | Lost::NotThere } => "the client has nothing to show, and is refused",
-            What::PlaceLost { why: Lost::NoPlace(_) } => "the client has no token, and cannot be given one there",
+            What::PlaceLost { why: Lost::NoneInForce | Lost::NotThere } => {
+                "the client has nothing to show, and is refused"
+            }
+            What::PlaceLost { why: Lost::NoPlace(_) } => {
+                "the client has no token, and cannot be given one there"
+            }
             What::EntryLost => "the client does not reach its servers, or not as itself",
-            What::StaleEntry { .. } => "its program starts something that is refused at once: take the entry out",
+            What::StaleEntry { .. } => {
+                "its program starts something that is refused at once: take the entry out"
+            }
             What::NobodysTokenFile => "it is left over, and may hold a token",
             What::ProgramMoved { program, .. } => program.means(),
             What::ShimLink { leads_to } => leads_to.means(),
@@ -179,7 +215,9 @@ impl Program {
 
     fn means(&self) -> &'static str {
         match self.state {
-            ProgramState::Missing | ProgramState::NotExecutable => "the client cannot start it, and has no server",
+            ProgramState::Missing | ProgramState::NotExecutable => {
+                "the client cannot start it, and has no server"
+            }
             ProgramState::Other | ProgramState::Own => "it may be another version, with other rules",
         }
     }

@@ -62,8 +62,11 @@ pub(super) fn carried(file: &Path) -> Option<Synced> {
 
 /// Files in the folder of tokens in which no client's token is kept.
 pub(super) fn nobodys_token_files(home: &Home, placements: &[PlacementRow]) -> Vec<PathBuf> {
-    let kept: Vec<PathBuf> =
-        placements.iter().filter_map(|row| row.token_file.as_deref()).map(|file| real(Path::new(file))).collect();
+    let kept: Vec<PathBuf> = placements
+        .iter()
+        .filter_map(|row| row.token_file.as_deref())
+        .map(|file| real(Path::new(file)))
+        .collect();
     let entries = fs::read_dir(home.tokens()).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
         .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))

@@ -10,7 +10,8 @@ use hallpass_core::claims::LEEWAY;
 pub(super) fn judge(opened: &Opened, told: &[Finding], now: UnixTime) -> Vec<Finding> {
     let is_told = |client: &ClientFacts| {
         told.iter().any(|finding| {
-            finding.client.as_ref() == Some(&client.row.name) && !matches!(finding.what, What::WouldCommit | What::Synced { .. } | What::Copy { .. })
+            finding.client.as_ref() == Some(&client.row.name)
+                && !matches!(finding.what, What::WouldCommit | What::Synced { .. } | What::Copy { .. })
         })
     };
     let mut findings: Vec<Finding> = opened.clients.iter().filter_map(|client| ahead(client, now)).collect();

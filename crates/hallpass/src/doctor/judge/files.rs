@@ -37,9 +37,7 @@ fn closed(file: &FileFacts, trouble: &Trouble) -> Finding {
             let what = What::FolderOpen { folder: folder.clone(), holds: Holds::Link };
             Finding::warning(what, Mend::Permit { change: "o-w", path: folder.clone() })
         }
-        Trouble::LinkToNowhere => {
-            Finding::warning(What::LinkToNowhere, Mend::Delete(file.path.clone()))
-        }
+        Trouble::LinkToNowhere => Finding::warning(What::LinkToNowhere, Mend::Delete(file.path.clone())),
         Trouble::Special => Finding::warning(What::Special, Mend::Delete(file.real.clone())),
         Trouble::Unreadable { why, own_uid, stopped_by, is_own, is_folder } => {
             let path = stopped_by.clone();

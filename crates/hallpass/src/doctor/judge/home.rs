@@ -51,7 +51,5 @@ pub(super) fn carried(facts: &Facts, opened: &Opened, now: UnixTime) -> Option<F
 pub(super) fn left_over(opened: &Opened) -> Vec<Finding> {
     let is_told = |path: &std::path::PathBuf| opened.files.iter().any(|file| file.path == *path);
     let files = opened.nobodys.iter().filter(|path| !is_told(path));
-    files
-        .map(|path| Finding::warning(What::NobodysTokenFile, Mend::Delete(path.clone())).at(path))
-        .collect()
+    files.map(|path| Finding::warning(What::NobodysTokenFile, Mend::Delete(path.clone())).at(path)).collect()
 }

@@ -1,8 +1,8 @@
 //! Tokens where they should not be, or that are worth nothing: each by its SHA-256.
 
+use crate::discover::free_name;
 use crate::doctor::facts::{ClientFacts, FileFacts, Opened, Role, TokenSeen};
 use crate::doctor::finding::{Ended, Finding, Mend, Severity, Spot, What};
-use crate::discover::free_name;
 use crate::scan::Whose;
 use hallpass_clients::{Client, app};
 use hallpass_core::UnixTime;
@@ -72,8 +72,8 @@ impl<'a> Seen<'a> {
     /// Whether it is in another file than the one where its client has it.
     fn is_elsewhere(&self, row: &TokenRow, now: UnixTime) -> bool {
         let own = self.place().is_some_and(|client| client.row.name == row.client);
-        let in_own_file =
-            self.opened.of_file(self.file).any(|client| client.row.name == row.client) && self.place().is_none();
+        let in_own_file = self.opened.of_file(self.file).any(|client| client.row.name == row.client)
+            && self.place().is_none();
         if own || in_own_file {
             return false;
         }
