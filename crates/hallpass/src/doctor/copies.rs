@@ -38,7 +38,7 @@ fn is_conflict(name: &str, of: &str) -> bool {
 /// What an interrupted command of ours leaves.
 fn is_temporary(name: &str, of: &str) -> bool {
     let rest = name.strip_prefix('.').and_then(|name| name.strip_prefix(of));
-    rest.is_some_and(|rest| rest.starts_with(".hallpass-") && rest.ends_with(".tmp"))
+    rest.and_then(|rest| rest.strip_suffix(".tmp")).is_some_and(|rest| rest.starts_with(".hallpass-"))
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub(crate) struct Facts {
 #[derive(Default)]
 pub(super) struct HomeFacts {
     pub(super) folder: PathBuf,
+    /// The folder behind links.
+    pub(super) real: PathBuf,
     /// What others may read or write, with its mode.
     pub(super) open: Vec<(PathBuf, u32)>,
     /// The folder around the home, if everybody may put another home in its place.
@@ -266,14 +268,11 @@ impl Place {
     }
 
     fn is(&self, file: &FileFacts, key: Option<&KeyPath>) -> bool {
-        match &self.token_file {
-            Some(token_file) => *token_file == file.real,
-            None => {
-                let is_at =
-                    |key: &KeyPath| self.keys.iter().any(|own| key.segments().starts_with(own.segments()));
-                self.file == file.real && key.is_some_and(is_at)
-            }
+        if let Some(token_file) = &self.token_file {
+            return *token_file == file.real;
         }
+        let is_at = |key: &KeyPath| self.keys.iter().any(|own| key.segments().starts_with(own.segments()));
+        self.file == file.real && key.is_some_and(is_at)
     }
 }
 

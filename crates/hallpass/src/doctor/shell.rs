@@ -72,14 +72,10 @@ impl Finding {
 
 impl Way {
     fn hallpass(&self, command: &str, reads_config: bool) -> String {
-        let mut line = format!("hallpass {command}");
-        if let Some(home) = &self.home {
-            line.push_str(&format!(" --home {}", path(home)));
-        }
-        if let Some(config) = self.config.as_ref().filter(|_| reads_config) {
-            line.push_str(&format!(" --config {}", path(config)));
-        }
-        line
+        let home = self.home.as_ref().map(|home| format!(" --home {}", path(home)));
+        let config = self.config.as_ref().filter(|_| reads_config);
+        let config = config.map(|config| format!(" --config {}", path(config)));
+        format!("hallpass {command}{}{}", home.unwrap_or_default(), config.unwrap_or_default())
     }
 }
 

@@ -29,6 +29,54 @@ async fn a_sound_set_up_has_nothing_wrong() {
     assert_eq!(said, "nothing is wrong: 3 files and 3 clients looked at\n", "it needs no gateway");
 }
 
+/// Whatever Hallpass has put somewhere is as it should be.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a person waits for it")]
+async fn a_machine_with_many_clients_has_nothing_wrong() {
+    let (stage, files) = crate::setup::machine();
+    stage.hallpass.must(&["setup", "--yes"]).await;
+    let begun = std::time::Instant::now();
+    let said = doctor(&stage).await;
+    let took = begun.elapsed();
+    assert_eq!(said.short(), ["gateway_down error - -"], "{said:#?}");
+    assert!(files.len() >= 40 && took < std::time::Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test]
+async fn every_way_of_placing_a_token_is_sound() {
+    for (app, file, way) in [
+        ("claude-code", "claude.json", "helper"),
+        ("crush", "crush.json", "helper"),
+        ("opencode", "opencode.jsonc", "token-file"),
+        ("codex", "config.toml", "environment"),
+        ("gemini-cli", "settings.json", "environment"),
+        ("cursor", "mcp.json", "header"),
+        ("goose", "config.yaml", "header"),
+        ("env", "ci.env", "env-file"),
+        ("continue", "continue.yaml", "instructions"),
+    ] {
+        let stage = Stage::empty();
+        stage.hallpass.write("hallpass.toml", "[servers.docs]\nurl = \"http://127.0.0.1:9000/mcp\"\n");
+        stage.hallpass.must(&["init"]).await;
+        let add = ["add", "ann", "--app", app, "--config", file, "--placement", way, "--yes"];
+        stage.hallpass.must(&add).await;
+        let expect: &[&str] = if way == "env-file" { &[] } else { &["gateway_down error - -"] };
+        assert_eq!(doctor(&stage).await.short(), expect, "{app} {way}");
+    }
+}
+
+#[tokio::test]
+async fn the_files_of_the_project_in_which_it_runs_are_looked_at() {
+    let (stage, _serving) = sound().await;
+    let file = stage.hallpass.write("work/.mcp.json", &format!("{{\"token\": \"{}\"}}", scene::bobs(&stage)));
+    crate::stage::mode(&file, 0o600);
+    let mut command = stage.hallpass.command(&["doctor", "--json", "--config", "../hallpass.toml"]);
+    command.current_dir(stage.file("work"));
+    let said = scene::read(&stage.hallpass.finish(command).await);
+    assert_eq!(said.short(), ["shared_token error - .mcp.json"], "{said:#?}");
+    assert_eq!(doctor(&stage).await.short(), Vec::<String>::new(), "elsewhere nobody looks there");
+}
+
 #[tokio::test]
 async fn without_a_home_it_says_what_to_run() {
     let stage = Stage::empty();

@@ -4,8 +4,9 @@ use crate::atomic_file::target_of;
 use crate::doctor::facts::{ClientFacts, Place};
 use crate::fault::Result;
 use crate::installation::Installation;
-use crate::plan::{ClientPlan, Wish};
+use crate::plan::{ClientPlan, TokenStep, Wish};
 use crate::settings::Settings;
+use crate::standing::Standing;
 use crate::target::{Besides, Surroundings, Target, UNPLACED, own_program};
 use hallpass_clients::PlacementKind;
 use hallpass_core::snapshot::TokenState;
@@ -36,9 +37,9 @@ pub(super) async fn look(
         let newest = known.tokens.iter().find(|token| !token.former);
         let plan = ClientPlan::make(row.clone(), &known, &around, Wish::WhatIsMissing, now);
         clients.push(ClientFacts {
-            place: Target::of(row, &around).ok().map(place),
+            place: Target::of(row, &around).ok().as_ref().map(place),
             live: newest.filter(|token| is_live(token, now)).cloned(),
-            step: plan.map(|plan| (plan.step, plan.standing)).map_err(|fault| fault.to_string()),
+            step: plan.and_then(feasible).map_err(|fault| fault.to_string()),
             has_tokens: newest.is_some(),
             row: row.clone(),
         });
@@ -46,11 +47,17 @@ pub(super) async fn look(
     Ok(clients)
 }
 
+/// What would be done, if it could be.
+fn feasible(plan: ClientPlan) -> Result<(TokenStep, Standing)> {
+    plan.preview()?;
+    Ok((plan.step, plan.standing))
+}
+
 fn is_live(token: &TokenRow, now: UnixTime) -> bool {
     token.state == TokenState::Active && now < token.expires_at
 }
 
-fn place(target: Target) -> Place {
+fn place(target: &Target) -> Place {
     let behind_links = |file: &Path| target_of(file).unwrap_or_else(|_| file.to_owned());
     Place {
         file: behind_links(&target.file),

@@ -44,7 +44,7 @@ impl Looking<'_> {
     ) -> Result<Vec<FileFacts>> {
         let mut files: Vec<FileFacts> = Vec::new();
         let mut beside = Vec::new();
-        for spot in self.spots(rows, placements) {
+        for spot in spots(rows, placements) {
             beside.extend(copies_of(&spot.path));
             let Some(looked) = look(&spot.path) else { continue };
             // Some programs read the file of another, and two ways lead to one file.
@@ -62,31 +62,6 @@ impl Looking<'_> {
             }
         }
         Ok(files)
-    }
-
-    fn spots(&self, rows: &[ClientRow], placements: &[PlacementRow]) -> Vec<Spot> {
-        let mut spots: BTreeMap<PathBuf, Spot> = BTreeMap::new();
-        let mut add = |path: PathBuf, role, app: Option<&'static Client>| {
-            let spot = spots.entry(path.clone()).or_insert_with(|| Spot { path, role, apps: Vec::new() });
-            spot.apps.extend(app);
-        };
-        for row in placements {
-            let app = rows.iter().find(|client| client.name == row.client).and_then(|row| app(&row.app));
-            if let Some(file) = &row.token_file {
-                add(file.into(), Role::TokenFile, None);
-            }
-            if row.token_file.as_ref() != Some(&row.file) {
-                add(PathBuf::from(&row.file), Role::Config, app);
-            }
-        }
-        for client in clients() {
-            for candidate in candidates(client, project().as_deref()) {
-                for path in expanded(Path::new(&candidate.path)) {
-                    add(path, Role::Config, Some(client));
-                }
-            }
-        }
-        spots.into_values().collect()
     }
 
     async fn read(&self, spot: Spot, looked: Looked) -> Result<FileFacts> {
@@ -172,6 +147,33 @@ impl Looking<'_> {
             None => self.home.is_default(),
         }
     }
+}
+
+/// Where tokens were placed, and where clients look.
+fn spots(rows: &[ClientRow], placements: &[PlacementRow]) -> Vec<Spot> {
+    let mut spots: BTreeMap<PathBuf, Spot> = BTreeMap::new();
+    let mut add = |path: PathBuf, role, app: Option<&'static Client>| {
+        let spot = spots.entry(path.clone()).or_insert_with(|| Spot { path, role, apps: Vec::new() });
+        spot.apps.extend(app);
+    };
+    for row in placements {
+        let app = rows.iter().find(|client| client.name == row.client).and_then(|row| app(&row.app));
+        if let Some(file) = &row.token_file {
+            add(file.into(), Role::TokenFile, None);
+        }
+        if row.token_file.as_ref() != Some(&row.file) {
+            add(PathBuf::from(&row.file), Role::Config, app);
+        }
+    }
+    let project = project();
+    for client in clients() {
+        for candidate in candidates(client, project.as_deref()) {
+            for path in expanded(Path::new(&candidate.path)) {
+                add(path, Role::Config, Some(client));
+            }
+        }
+    }
+    spots.into_values().collect()
 }
 
 fn unparsable(error: &EditError) -> Trouble {

@@ -33,6 +33,7 @@ pub(super) fn look(home: &Home, own_program: &Path) -> HomeFacts {
     });
     HomeFacts {
         folder: folder.to_owned(),
+        real: real(folder),
         open: open.collect(),
         open_around: around.map(Path::to_owned),
         synced: carried(&home.tokens().join("any")),

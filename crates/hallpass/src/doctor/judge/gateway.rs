@@ -2,6 +2,7 @@
 
 use crate::doctor::facts::{AddressSeen, ClientFacts, FileFacts, Opened, Running};
 use crate::doctor::finding::{Finding, Mend, What};
+use crate::plan::TokenStep;
 use hallpass_core::UnixTime;
 
 /// Nothing, if no client relies on it.
@@ -23,7 +24,11 @@ pub(super) fn judge(opened: &Opened, now: UnixTime) -> Vec<Finding> {
         return vec![Finding::error(What::GatewaySilent { authority: authority.clone() }, mend)];
     }
     let mut findings: Vec<Finding> = endpoint(opened, authority).into_iter().collect();
-    for file in &opened.files {
+    // Entries that are not as hallpass puts them are told, and put right, as such.
+    let is_told = |file: &FileFacts| {
+        opened.of_file(file).any(|client| matches!(client.step, Ok((TokenStep::PutRight, _))))
+    };
+    for file in opened.files.iter().filter(|file| !is_told(file)) {
         let lost = file.addresses.iter().find(|address| !address.answers && address.authority != *authority);
         findings.extend(lost.map(|address| elsewhere(opened, file, address, running, authority)));
     }

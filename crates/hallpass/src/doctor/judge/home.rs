@@ -41,10 +41,9 @@ pub(super) fn carried(facts: &Facts, opened: &Opened, now: UnixTime) -> Option<F
     let holds_token = |role: &Role| *role == Role::TokenFile;
     let mut files = opened.files.iter().filter(|file| holds_token(&file.role));
     files.find(|file| file.tokens.iter().any(|token| token.good(now).is_some()))?;
-    let home = &facts.home.folder;
     let what = What::Synced { service: synced.service, root: synced.root.clone(), whole_home: true };
-    let mend = Mend::out_of(synced, home, "home".into());
-    Some(Finding::warning(what, mend).at(home))
+    let mend = Mend::out_of(synced, &facts.home.real, "home".into());
+    Some(Finding::warning(what, mend).at(&facts.home.folder))
 }
 
 /// Token files of nobody. A copy beside one is told as a copy.

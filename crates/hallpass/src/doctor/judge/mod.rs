@@ -21,8 +21,8 @@ pub(crate) fn judge(facts: &Facts, now: UnixTime) -> Vec<Finding> {
     findings.extend(home::carried(facts, opened, now));
     findings.extend(tokens::copies(opened, now));
     findings.extend(tokens::at_their_spots(opened, now));
-    findings.extend(clients::judge(opened, &findings, now));
     findings.extend(entries::judge(opened, facts.home.shim.as_ref()));
+    findings.extend(clients::judge(opened, &findings, now));
     findings.extend(home::left_over(opened));
     findings.extend(gateway::judge(opened, now));
     findings

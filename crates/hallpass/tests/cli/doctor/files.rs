@@ -181,6 +181,8 @@ async fn a_home_that_is_carried_elsewhere() {
     symlink(&moved, &home).expect("a link");
     let _serving = stage.hallpass.serve().await;
     mends(&stage, "synced warning - home").await;
+    stage.hallpass.must(&["rotate", "--all", "--now", "--yes"]).await;
+    assert_eq!(doctor(&stage).await.short(), Vec::<String>::new());
 }
 
 #[tokio::test]
