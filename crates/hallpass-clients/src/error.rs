@@ -250,6 +250,29 @@ pub enum EditError {
 
 impl std::error::Error for EditError {}
 
+impl EditError {
+    /// Where it is, if it is in one place.
+    pub fn at(&self) -> Option<Position> {
+        match self {
+            Self::NotUtf8 { at }
+            | Self::NulByte { at }
+            | Self::Syntax { at, .. }
+            | Self::DuplicateKey { second: at, .. }
+            | Self::TooDeep { at }
+            | Self::TrailingData { at }
+            | Self::RootNotObject { at, .. }
+            | Self::NotObject { at, .. }
+            | Self::OtherType { at, .. }
+            | Self::NotSafe { at, .. } => Some(*at),
+            Self::Utf16
+            | Self::ByteOrderMark
+            | Self::TooLarge { .. }
+            | Self::MissingEntry { .. }
+            | Self::Guard => None,
+        }
+    }
+}
+
 impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

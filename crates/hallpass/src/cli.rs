@@ -232,6 +232,14 @@ pub enum Command {
     },
     /// One screen: gateway, clients, tokens, expiry, last seen, grace period, warnings
     Status(Status),
+    /// Look at the set-up of this machine: what is wrong, what it means, and the one command that mends it
+    #[command(
+        after_help = "Changes nothing. Ends with 0 if nothing is wrong, with 1 if there is an error or a warning."
+    )]
+    Doctor {
+        #[command(flatten)]
+        roster: Roster,
+    },
     /// What a token is, whether it would pass, and exactly why not
     Verify {
         /// A file that holds the token, or `-` for standard input

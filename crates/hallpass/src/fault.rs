@@ -32,6 +32,11 @@ impl Fault {
         Self { exit_code: 3, was_said: true, ..Self::new("a person is needed") }
     }
 
+    /// Something is wrong, exit code 1. What it is was printed already.
+    pub fn findings() -> Self {
+        Self { was_said: true, ..Self::new("something is wrong") }
+    }
+
     /// Whether everything about it was printed already.
     pub fn was_said(&self) -> bool {
         self.was_said

@@ -25,15 +25,21 @@ pub struct Settings {
 impl Settings {
     /// `--config FILE`, else `hallpass.toml` in the current folder, else the home's (which may name another by `follow`).
     pub fn load(named: Option<&Path>, home: &Home) -> Result<Self> {
-        if let Some(file) = named {
-            return Self::read(file);
+        let file = Self::file(named, home);
+        if named.is_none() && !file.exists() {
+            return Ok(Self { roster: Roster::default(), file: None });
         }
+        Self::read(&file)
+    }
+
+    /// The file that is read first.
+    pub fn file(named: Option<&Path>, home: &Home) -> PathBuf {
         let here = Path::new("hallpass.toml");
-        if here.exists() {
-            return Self::read(here);
+        match named {
+            Some(file) => file.to_owned(),
+            None if here.exists() => here.to_owned(),
+            None => home.roster_file(),
         }
-        let own = home.roster_file();
-        if own.exists() { Self::read(&own) } else { Ok(Self { roster: Roster::default(), file: None }) }
     }
 
     fn read(file: &Path) -> Result<Self> {

@@ -5,6 +5,7 @@ mod adopt;
 mod apply;
 mod changes;
 mod connect;
+mod doctor;
 mod grace;
 mod headers;
 mod init;
@@ -60,6 +61,11 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn settings(&self, named: Option<&Path>) -> Result<Settings> {
         Settings::load(named.or(self.config.as_deref()), &self.home)
+    }
+
+    /// The hallpass.toml that counts, as far as its name goes.
+    fn settings_file(&self, named: Option<&Path>) -> PathBuf {
+        Settings::file(named.or(self.config.as_deref()), &self.home)
     }
 
     pub(crate) async fn installation(&self) -> Result<Installation> {
@@ -152,6 +158,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Grace { command } => grace::run(context, &command).await,
         Command::List => list::list(context).await,
         Command::Show { name } => list::show(context, &name).await,
+        Command::Doctor { roster } => doctor::run(context, roster.config.as_deref()).await,
         Command::Status(what) => status::run(context, &what).await,
         Command::Verify { file, offline } => verify::run(context, &file, &offline).await,
         Command::Scan { paths, history } => scan::run(context, &paths, history).await,

@@ -2,14 +2,13 @@
 
 use super::Context;
 use super::list::state_word;
-use super::verify::part;
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::git::{self, GitView};
 use crate::installation::Installation;
 use crate::output::counted;
-use crate::scan::{Place, Sighting, sweep};
-use hallpass_core::{Bearer, Snapshot, TokenDigest, check_signature};
+use crate::scan::{Place, Sighting, Whose, sweep, whose};
+use hallpass_core::Snapshot;
 use hallpass_store::{PlacementRow, TokenRow};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -104,26 +103,14 @@ struct Judge {
 impl Judge {
     /// `None`: it is somebody else's.
     async fn verdict(&self, sighting: &Sighting) -> Result<Option<Verdict>> {
-        let digest = TokenDigest::of(&sighting.token);
-        if let Some(row) = self.installation.store.token_of_digest(&digest).await.doing("the tokens")? {
-            return Ok(Some(if !row.is_good(clock::now()) {
-                Verdict::Ended(row)
-            } else if self.is_placed(&row, &sighting.place) {
-                Verdict::Placed(row)
-            } else {
-                Verdict::Live(row)
-            }));
-        }
-        let authority = self.snapshot.authority();
-        let is_signed =
-            Bearer::new(&sighting.token).and_then(|bearer| check_signature(&bearer, authority)).is_ok();
-        Ok(if is_signed {
-            Some(Verdict::Unknown)
-        } else if part(&sighting.token, 1).is_some_and(|claims| claims["iss"] == authority.issuer.as_str()) {
-            Some(Verdict::Claimed)
-        } else {
-            None
-        })
+        let whose = whose(&self.installation.store, &self.snapshot, &sighting.token).await?;
+        Ok(whose.map(|whose| match whose {
+            Whose::Signed => Verdict::Unknown,
+            Whose::Claimed => Verdict::Claimed,
+            Whose::Known(row) if !row.is_good(clock::now()) => Verdict::Ended(row),
+            Whose::Known(row) if self.is_placed(&row, &sighting.place) => Verdict::Placed(row),
+            Whose::Known(row) => Verdict::Live(row),
+        }))
     }
 
     /// Where it was put, and git leaves it alone.

@@ -5,6 +5,7 @@ use super::list::token_document;
 use crate::cli::Status;
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
+use crate::health;
 use crate::installation::Installation;
 use crate::overview::{
     self, GatewayStanding, Health, Need, Overview, Rows, Surroundings, WARNINGS_SHOWN, needs,
@@ -15,11 +16,7 @@ use hallpass_core::uses::{LegacyUse, TokenUse, Warning};
 use hallpass_core::{ClientName, Event, Outcome, UnixTime};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-/// How long the gateway may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it may take to have in force what was just changed.
 const CATCHING_UP: Duration = Duration::from_millis(500);
 
@@ -124,18 +121,10 @@ async fn compare(installation: &Installation, standing: &mut GatewayStanding) ->
 
 /// Asks `/readyz`, which needs no token.
 async fn ask(address: &str) -> Health {
-    let answer = tokio::time::timeout(PATIENCE, async {
-        let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut start = [0; "HTTP/1.1 200".len()];
-        stream.read_exact(&mut start).await?;
-        std::io::Result::Ok(start)
-    });
-    match answer.await {
-        Ok(Ok(start)) if start.ends_with(b" 200") => Health::Ready,
-        Ok(Ok(start)) if start.ends_with(b" 503") => Health::Stale,
-        Ok(Ok(_) | Err(_)) | Err(_) => Health::Silent,
+    match health::status(address, "/readyz").await {
+        Some(200) => Health::Ready,
+        Some(503) => Health::Stale,
+        Some(_) | None => Health::Silent,
     }
 }
 

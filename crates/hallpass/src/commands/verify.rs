@@ -8,14 +8,13 @@ use crate::fault::{Doing, Fault, Result};
 use crate::former::FORMER_KID;
 use crate::given_file;
 use crate::output::note;
+use crate::unverified::part;
 use hallpass_core::claims::{LEEWAY, LIFETIME_MOST};
-use hallpass_core::encoding::decode_base64url;
 use hallpass_core::judge::check_claims;
 use hallpass_core::jwks;
 use hallpass_core::keys::{JtiRule, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::snapshot::{Authority, TokenType};
-use hallpass_core::strict_json::Json;
 use hallpass_core::{Bearer, ClientName, Denial, TokenDigest, UnixTime, check_signature, judge};
 use serde_json::{Value, json};
 use std::io::IsTerminal;
@@ -192,13 +191,6 @@ pub(super) fn read(file: &Path) -> Result<Zeroizing<String>> {
         return Err(Fault::new("there is no token: the input is empty"));
     }
     Ok(text)
-}
-
-/// Header or claims, for eyes only: nothing here is verified.
-pub(super) fn part(token: &str, position: usize) -> Option<Value> {
-    let bytes = decode_base64url(token.split('.').nth(position)?.as_bytes())?;
-    Json::parse(&bytes, 64).ok()?;
-    serde_json::from_slice(&bytes).ok()
 }
 
 fn show(context: &Context, name: &str, part: Option<&Value>) {

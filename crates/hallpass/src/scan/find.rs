@@ -16,15 +16,15 @@ const SHARED: usize = 2 * TOKEN_MOST + START_WIDE.len();
 
 /// Three parts of base64url (RFC 7515 section 3.1), and where they start.
 #[derive(Debug, PartialEq)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     /// The text.
-    pub(super) token: Zeroizing<String>,
+    pub(crate) token: Zeroizing<String>,
     /// Counted from 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
 }
 
 /// Reads to the end and hands over every candidate. `room` is used again for the next input.
-pub(super) fn search(
+pub(crate) fn search(
     mut input: impl Read,
     room: &mut Vec<u8>,
     mut found: impl FnMut(Candidate),

@@ -4,10 +4,13 @@ mod find;
 mod history;
 mod progress;
 mod walk;
+mod whose;
+
+pub(crate) use find::{Candidate, search};
+pub use whose::{Whose, whose};
 
 use crate::fault::{Fault, Result};
 use crate::given_file;
-use find::{Candidate, search};
 use progress::Progress;
 use std::collections::BTreeSet;
 use std::fmt;

@@ -316,7 +316,7 @@ fn helper_command(client: &ClientRow, around: &Surroundings<'_>) -> String {
 }
 
 /// One word of a shell.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.into()

@@ -14,7 +14,7 @@ const DAY: i64 = 86_400;
 const NO_PERIOD: &str = "grace    none: no shared secret lets anybody in\n         `hallpass grace start --until DATE --secret-env NAME` starts a grace period\n";
 
 #[expect(clippy::disallowed_methods, reason = "rows of a test are of now")]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
     i64::try_from(now.as_secs()).expect("a time")
 }

@@ -16,12 +16,17 @@
 //! - `grace`: the grace period from start to end.
 //! - `setup`: what is found on a machine, what it gets, and `undo`. `ways`: each way in which a token gets to a client.
 //! - `contended`: others who change the same file meanwhile, and links that are put in its place.
+//! - `doctor`: what is wrong with a set-up, and that what is printed for it mends it.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
 mod bridge;
 mod contended;
+mod doctor;
 mod example;
+#[expect(dead_code, reason = "it is shared with the tests of grace periods, which use more of it")]
+#[path = "../grace/faketime.rs"]
+mod faketime;
 mod given;
 mod grace;
 mod killed;

@@ -14,7 +14,7 @@ const TOML: &str = "# mine\nkey = \"s3cret-of-theirs\"\n";
 const YAML: &str = "# mine\nkey: s3cret-of-theirs\n";
 
 /// A machine on which every program of the table with a file of its own was started once, with profiles of VS Code.
-fn machine() -> (Stage, Vec<PathBuf>) {
+pub(crate) fn machine() -> (Stage, Vec<PathBuf>) {
     let stage = Stage::empty();
     stage.hallpass.write("hallpass.toml", ROSTER);
     let home = stage.hallpass.user();
