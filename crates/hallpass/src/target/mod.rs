@@ -12,7 +12,6 @@ use crate::fault::{Fault, Result, did_you_mean};
 use crate::home::Home;
 use crate::settings::Settings;
 use hallpass_clients::{Client, Credential, KeyPath, PlacementKind, ReferenceKind};
-use hallpass_core::roster::ServerSettings;
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{ClientName, ServerName};
 use hallpass_store::{ClientRow, PlacementRow};
@@ -37,7 +36,7 @@ pub struct Surroundings<'a> {
     /// The home.
     pub home: &'a Home,
     /// All servers behind the gateway.
-    servers: Vec<Server>,
+    servers: Vec<ServerName>,
     /// The gateway's address for clients, like `http://127.0.0.1:4255`.
     gateway: String,
     /// This program, absolute.
@@ -48,14 +47,6 @@ pub struct Surroundings<'a> {
     pub besides: Besides,
 }
 
-/// A server, as far as its clients' entries go.
-#[derive(Clone, Debug)]
-struct Server {
-    name: ServerName,
-    /// Clients that speak HTTP cannot call it.
-    is_web_socket: bool,
-}
-
 impl<'a> Surroundings<'a> {
     /// Those of a configuration and a home.
     pub fn of(
@@ -64,14 +55,9 @@ impl<'a> Surroundings<'a> {
         leaving: &'a [ClientName],
         besides: Besides,
     ) -> Result<Self> {
-        let servers = settings.roster.servers.iter();
-        let server = |(name, server): (&ServerName, &ServerSettings)| Server {
-            name: name.clone(),
-            is_web_socket: server.is_web_socket(),
-        };
         Ok(Self {
             home,
-            servers: servers.map(server).collect(),
+            servers: settings.roster.servers.keys().cloned().collect(),
             gateway: settings.gateway(home),
             program: own_program()?,
             leaving,
@@ -170,20 +156,19 @@ fn kind(client: &ClientRow, app: &Client) -> Result<PlacementKind> {
     Ok(asked)
 }
 
-fn servers_of<'a>(client: &ClientRow, around: &'a Surroundings<'_>) -> impl Iterator<Item = &'a Server> {
-    let is_its = |server: &&Server| match &client.servers {
-        ServerScope::All => true,
-        ServerScope::Only(servers) => servers.contains(&server.name),
-    };
-    around.servers.iter().filter(is_its)
+fn servers_of(client: &ClientRow, around: &Surroundings<'_>) -> Vec<ServerName> {
+    match &client.servers {
+        ServerScope::All => around.servers.clone(),
+        ServerScope::Only(servers) => servers.iter().cloned().collect(),
+    }
 }
 
 fn entry_of(client: &ClientRow, around: &Surroundings<'_>) -> Result<String> {
     if let Some(entry) = &client.entry {
         return Ok(entry.clone());
     }
-    match servers_of(client, around).collect::<Vec<_>>().as_slice() {
-        [server] => Ok(server.name.to_string()),
+    match servers_of(client, around).as_slice() {
+        [server] => Ok(server.to_string()),
         _ => Err(Fault::new(format!("which entry of its file belongs to `{}` is not said", client.name))
             .hint(format!("name it: `entry = \"...\"` in [clients.{}], or `--entry`", client.name))),
     }
@@ -191,14 +176,7 @@ fn entry_of(client: &ClientRow, around: &Surroundings<'_>) -> Result<String> {
 
 /// The names of a client's entries, each with its server.
 fn entries_of(client: &ClientRow, around: &Surroundings<'_>) -> Result<Vec<(String, ServerName)>> {
-    let (sockets, servers): (Vec<_>, Vec<_>) =
-        servers_of(client, around).partition(|server| server.is_web_socket);
-    let servers: Vec<ServerName> = servers.into_iter().map(|server| server.name.clone()).collect();
-    if let (true, Some(socket)) = (servers.is_empty(), sockets.first()) {
-        let name = &client.name;
-        return Err(Fault::new(format!("`{}` is a WebSocket server, and an entry for `{name}` would call it over HTTP", socket.name))
-            .hint(format!("name the entry that starts its shim and the variable: `entry` and `env` in [clients.{name}], or `--entry` and `--env`")));
-    }
+    let servers = servers_of(client, around);
     if servers.is_empty() {
         return Err(Fault::new(format!("there is no server that `{}` could be led to", client.name))
             .hint("add one to hallpass.toml: `[servers.docs]` with `url = \"http://127.0.0.1:9000/mcp\"`"));
