@@ -1,6 +1,7 @@
 //! Replaces a file so that at every instant it is the old one or the new one. Knows nothing of what is in it.
 
 mod folder;
+mod lock_folder;
 
 use crate::fault::{Doing, Fault, Result};
 use folder::Folder;
@@ -25,6 +26,8 @@ pub struct Original {
     mode: u32,
     owner: u32,
     group: u32,
+    /// How many names it has.
+    names: u64,
 }
 
 /// Why the file could not be replaced.
@@ -72,11 +75,12 @@ impl Original {
         let mut bytes = Vec::new();
         file.take(MOST + 1).read_to_end(&mut bytes).doing(format!("cannot read `{shown}`"))?;
         let identity = Some((meta.dev(), meta.ino()));
-        Ok(Self { bytes, identity, mode: meta.mode() & 0o777, owner: meta.uid(), group: meta.gid() })
+        let (owner, group, names) = (meta.uid(), meta.gid(), meta.nlink());
+        Ok(Self { bytes, identity, mode: meta.mode() & 0o777, owner, group, names })
     }
 
     fn absent() -> Self {
-        Self { bytes: Vec::new(), identity: None, mode: 0o600, owner: 0, group: 0 }
+        Self { bytes: Vec::new(), identity: None, mode: 0o600, owner: 0, group: 0, names: 1 }
     }
 
     /// Whether the file is there.
@@ -98,6 +102,15 @@ impl Original {
         if self.exists() && self.owner != effective_user() {
             return Err(Fault::new(format!("`{shown}` belongs to another user (uid {})", self.owner))
                 .hint("run hallpass as the user whose client it is"));
+        }
+        if self.names > 1 {
+            return Err(Fault::new(format!(
+                "`{shown}` has {} names (hard links), and only this one would change",
+                self.names
+            ))
+            .hint(format!(
+                "make it a file of its own: `cp -p {shown} {shown}.own && mv {shown}.own {shown}`"
+            )));
         }
         Ok(())
     }
@@ -144,6 +157,7 @@ pub fn replace(
     tag: &str,
 ) -> Result<(), ReplaceFault> {
     original.permits_writing(path)?;
+    lock_folder::wait(path)?;
     let (folder, name) = (Folder::of(path)?, name_of(path)?);
     let mode = if secret { 0o600 } else { original.mode };
     let mut temporary = folder.temporary(name, tag)?;
@@ -160,6 +174,7 @@ pub fn check_writable(path: &Path) -> Result<()> {
 /// Takes away a file that is as it was read.
 pub fn delete_unchanged(path: &Path, original: &Original) -> Result<(), ReplaceFault> {
     original.permits_writing(path)?;
+    lock_folder::wait(path)?;
     let (folder, name) = (Folder::of(path)?, name_of(path)?);
     if folder.read(name)? != *original {
         return Err(ReplaceFault::Changed);

@@ -210,3 +210,44 @@ async fn what_another_program_leaves_beside_the_file_is_not_ours_to_delete() {
     stage.hallpass.must(&["apply", "--yes"]).await;
     assert_eq!(fs::read_dir(stage.file("config/daemon")).expect("a folder").count(), 6);
 }
+
+#[tokio::test]
+async fn a_file_with_two_names_is_not_split() {
+    let stage = Stage::founded().await;
+    fs::hard_link(stage.file(CLAUDE), stage.file("other-name.json")).expect("a hard link");
+    let before = stage.picture().await;
+    let said = stage.said(&["apply", "--yes"]).await;
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr.contains("has 2 names (hard links)")
+            && said.stderr.contains("hint: make it a file of its own"),
+        "{said:#?}"
+    );
+    stage.picture().await.assert_same(&before, "a refused apply");
+}
+
+/// As Cline does: a folder that is not empty, which counts for ten seconds.
+#[tokio::test]
+async fn a_lock_folder_of_another_program_is_waited_for() {
+    let stage = Stage::founded().await;
+    let lock = stage.file(&format!("{CLAUDE}.lock"));
+    fs::create_dir(&lock).expect("a folder");
+    let owner = stage.hallpass.write(format!("{CLAUDE}.lock/owner.1"), "x");
+    let mut child = stage.hallpass.command(&["apply", "--yes"]).spawn().expect("the program");
+    // Its tokens are minted, and the first of them is about to be placed.
+    let store = stage.store().await.expect("the store");
+    while store.pending().await.expect("tokens").is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(child.try_wait().expect("a child"), None);
+    assert!(stage.token(CLAUDE).is_none_or(|token| token.is_empty()));
+    fs::remove_file(owner).expect("a file");
+    fs::remove_dir(&lock).expect("a folder");
+    assert_eq!(child.wait().await.expect("an end").code(), Some(0));
+    assert!(stage.token(CLAUDE).is_some_and(|token| !token.is_empty()));
+    // One that was left behind stops nobody.
+    fs::create_dir(&lock).expect("a folder");
+    run(&stage.hallpass.user(), "touch", &["-d", "1 minute ago", lock.to_str().expect("UTF-8")]);
+    stage.hallpass.must(&["issue", "claude", "--yes"]).await;
+    assert!(lock.is_dir(), "and it is not ours to take away");
+}
