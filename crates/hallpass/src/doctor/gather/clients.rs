@@ -7,10 +7,10 @@ use crate::installation::Installation;
 use crate::plan::{ClientPlan, TokenStep, Wish};
 use crate::settings::Settings;
 use crate::standing::Standing;
-use crate::target::{Besides, Surroundings, Target, UNPLACED, own_program};
+use crate::target::{Besides, Surroundings, Target, UNPLACED};
 use hallpass_clients::PlacementKind;
+use hallpass_core::UnixTime;
 use hallpass_core::snapshot::TokenState;
-use hallpass_core::{ServerName, UnixTime};
 use hallpass_store::{ClientRow, TokenRow};
 use std::path::Path;
 
@@ -21,16 +21,9 @@ pub(super) async fn look(
     rows: &[ClientRow],
     now: UnixTime,
 ) -> Result<Vec<ClientFacts>> {
-    let program = own_program()?;
-    let servers: Vec<ServerName> = settings.roster.servers.keys().cloned().collect();
-    let around = Surroundings {
-        home: &installation.home,
-        servers: &servers,
-        gateway: &settings.gateway(&installation.home),
-        program: &program,
-        leaving: &[],
-        besides: Besides { shim: false, unverified: true },
-    };
+    // A place that is not verified was agreed to when the client was registered.
+    let besides = Besides { shim: false, unverified: true };
+    let around = Surroundings::of(settings, &installation.home, &[], besides)?;
     let mut clients = Vec::new();
     for row in rows.iter().filter(|row| !row.removed && row.app != UNPLACED) {
         let known = installation.known(&row.name).await?;
