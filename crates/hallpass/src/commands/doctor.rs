@@ -53,7 +53,7 @@ fn way(context: &Context, config: Option<&Path>) -> Way {
     let user = environment::variable("HOME").map(PathBuf::from).unwrap_or_default();
     Way {
         home: (!is_found).then(|| home.to_owned()),
-        config: config.map(Path::to_owned),
+        config: config.or(context.config.as_deref()).map(Path::to_owned),
         kept: user.join(".hallpass-kept"),
     }
 }

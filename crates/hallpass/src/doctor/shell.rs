@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 /// How this program is called here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Way {
-    /// Options that every command needs: which home, which hallpass.toml.
+    /// The home, if it is not found by itself.
     pub(crate) home: Option<PathBuf>,
-    /// The same for commands that read hallpass.toml.
+    /// The hallpass.toml, if it was named.
     pub(crate) config: Option<PathBuf>,
     /// Where files go that are not to be carried elsewhere.
     pub(crate) kept: PathBuf,
@@ -19,20 +19,20 @@ impl Finding {
     /// The one command that mends it.
     pub(crate) fn mend(&self, way: &Way) -> String {
         match &self.mend {
-            Mend::Issue(client) => way.hallpass(&format!("issue {client}"), true),
+            Mend::Issue(client) => way.hallpass(&format!("issue {client}")),
             Mend::Rotate { client, print } => {
                 let print = if *print { " --print" } else { "" };
-                way.hallpass(&format!("rotate {client} --now{print}"), true)
+                way.hallpass(&format!("rotate {client} --now{print}"))
             }
-            Mend::Remove(client) => way.hallpass(&format!("remove {client}"), false),
-            Mend::Apply => way.hallpass("apply", true),
+            Mend::Remove(client) => way.hallpass(&format!("remove {client}")),
+            Mend::Apply => way.hallpass("apply"),
             Mend::Add { name, app, file, entry, variable } => {
                 let (file, entry) = (path(file), quoted(entry));
                 let add = format!(
                     "add {name} --app {app} --config {file} --entry {entry} --env {}",
                     quoted(variable)
                 );
-                way.hallpass(&add, false)
+                way.hallpass(&add)
             }
             Mend::Permit { change, path: of } => format!("chmod {change} {}", path(of)),
             Mend::Own { uid, path: of } => format!("sudo chown {uid} {}", path(of)),
@@ -49,13 +49,13 @@ impl Finding {
             Mend::MoveOut { path: from, name } => {
                 let (folder, to) = (path(&way.kept), path(&way.kept.join(name)));
                 let from = path(from);
-                format!("mkdir -p -m 700 {folder} && mv -n {from} {to} && ln -s {to} {from}")
+                format!("mkdir -p -m 700 {folder} && [ ! -e {to} ] && mv {from} {to} && ln -s {to} {from}")
             }
             Mend::Link { link, program } => format!("ln -sfn {} {}", path(program), path(link)),
-            Mend::Serve => way.hallpass("serve", true),
+            Mend::Serve => way.hallpass("serve"),
             Mend::Restart { pid, is_hung } => {
                 let kill = if *is_hung { "kill -9" } else { "kill" };
-                let serve = way.hallpass("serve", true);
+                let serve = way.hallpass("serve");
                 // The home is free once it has ended.
                 format!("{kill} {pid}; while kill -0 {pid} 2>/dev/null; do sleep 1; done; {serve}")
             }
@@ -64,18 +64,19 @@ impl Finding {
             Mend::SetClock => "sudo timedatectl set-ntp true".into(),
             Mend::ExtendGrace { until } => {
                 let extend = format!("grace extend --until {until} --reason 'a clock ran ahead'");
-                way.hallpass(&extend, false)
+                way.hallpass(&extend)
             }
         }
     }
 }
 
 impl Way {
-    fn hallpass(&self, command: &str, reads_config: bool) -> String {
-        let home = self.home.as_ref().map(|home| format!(" --home {}", path(home)));
-        let config = self.config.as_ref().filter(|_| reads_config);
-        let config = config.map(|config| format!(" --config {}", path(config)));
-        format!("hallpass {command}{}{}", home.unwrap_or_default(), config.unwrap_or_default())
+    /// Both options may stand before any command.
+    fn hallpass(&self, command: &str) -> String {
+        let option = |name: &str, value: &Option<PathBuf>| {
+            value.as_ref().map_or_else(String::new, |value| format!(" --{name} {}", path(value)))
+        };
+        format!("hallpass{}{} {command}", option("home", &self.home), option("config", &self.config))
     }
 }
 
@@ -128,8 +129,8 @@ mod tests {
     fn a_home_that_is_not_found_by_itself_is_named() {
         let way =
             Way { home: Some("/h".into()), config: Some("/c.toml".into()), kept: Path::new("/k").into() };
-        assert_eq!(line(Mend::Serve, &way), "hallpass serve --home /h --config /c.toml");
+        assert_eq!(line(Mend::Serve, &way), "hallpass --home /h --config /c.toml serve");
         let client = hallpass_core::ClientName::new("ann").unwrap();
-        assert_eq!(line(Mend::Remove(client), &way), "hallpass remove ann --home /h");
+        assert_eq!(line(Mend::Remove(client), &way), "hallpass --home /h --config /c.toml remove ann");
     }
 }

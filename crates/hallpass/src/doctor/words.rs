@@ -45,7 +45,9 @@ impl Finding {
                 format!("it is open to others (mode {mode:o})")
             }
             What::AroundHomeOpen => "everybody may write in the folder around the home".into(),
-            What::ConfigurationRefused { why } | What::Unreadable { why } => why.clone(),
+            What::ConfigurationRefused { why }
+            | What::Unreadable { why }
+            | What::PlaceLost { why: Lost::NoPlace(why) } => why.clone(),
             What::ClockBehind { seen } => {
                 format!("this machine's clock says {now}, and the last thing noted was at {seen}")
             }
@@ -92,7 +94,6 @@ impl Finding {
             What::GraceAhead { seen } => format!("a clock ran ahead to {seen} during the grace period"),
             What::PlaceLost { why: Lost::NoneInForce } => "it has no token in force".into(),
             What::PlaceLost { why: Lost::NotThere } => "its token is not where it was put".into(),
-            What::PlaceLost { why: Lost::NoPlace(why) } => why.clone(),
             What::EntryLost => "its entries are not as they were put".into(),
             What::StaleEntry { client, key } => {
                 format!(

@@ -80,6 +80,9 @@ async fn the_files_of_the_project_in_which_it_runs_are_looked_at() {
 #[tokio::test]
 async fn without_a_home_it_says_what_to_run() {
     let stage = Stage::empty();
+    // A folder that is there is no home yet.
+    std::fs::create_dir(stage.hallpass.home()).expect("a folder");
+    crate::stage::mode(&stage.hallpass.home(), 0o755);
     let said = stage.said(&["doctor"]).await;
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
     assert_eq!(

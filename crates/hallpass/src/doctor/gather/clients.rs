@@ -21,6 +21,7 @@ pub(super) async fn look(
     rows: &[ClientRow],
     now: UnixTime,
 ) -> Result<Vec<ClientFacts>> {
+    // A place that is not verified was agreed to when the client was registered.
     let besides = Besides { shim: false, unverified: true };
     let around = Surroundings::of(settings, &installation.home, &[], besides)?;
     let mut clients = Vec::new();

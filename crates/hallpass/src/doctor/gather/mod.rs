@@ -42,7 +42,7 @@ pub(crate) async fn gather(subject: Subject<'_>) -> Result<Facts> {
     };
     let installation = match installation {
         Ok(installation) => Some(installation),
-        Err(fault) if home_facts.open.is_empty() => return Err(fault),
+        Err(fault) if home_facts.open.is_empty() || !home.is_made() => return Err(fault),
         Err(_) => None,
     };
     let opened = match (installation, settings) {

@@ -56,7 +56,7 @@ async fn another_home_and_configuration_are_named_in_what_to_type() {
     command.env_remove("HALLPASS_HOME").current_dir("/");
     let said = super::scene::read(&stage.hallpass.finish(command).await);
     assert_eq!(said.short(), ["gateway_down error - -"]);
-    assert_eq!(said.mend(), format!("hallpass serve --home {home} --config {config}"));
+    assert_eq!(said.mend(), format!("hallpass --home {home} --config {config} serve"));
 }
 
 #[tokio::test]
