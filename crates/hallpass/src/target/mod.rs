@@ -5,7 +5,7 @@ mod place;
 mod shape;
 
 pub use ours::{Ours, is_shim_link, token_variable};
-pub use place::{candidates, expanded};
+pub use place::{candidates, expanded, former_files};
 pub use shape::{Entry, Secret, Shape, ShimCommand, TokenFile, leaves, token_in};
 
 use crate::fault::{Fault, Result, did_you_mean};

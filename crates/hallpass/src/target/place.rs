@@ -12,6 +12,11 @@ pub fn candidates(app: &Client, project: Option<&str>) -> Vec<Candidate> {
     on_this_machine(project, |machine| app.candidates(machine))
 }
 
+/// Files that former versions of a client read: a token there is nobody's any more.
+pub fn former_files(app: &Client) -> Vec<String> {
+    on_this_machine(None, |machine| app.former_files(machine))
+}
+
 fn on_this_machine<T: Default>(project: Option<&str>, ask: impl FnOnce(&Machine<'_>) -> T) -> T {
     let Some(home) = environment::text("HOME") else { return T::default() };
     let variable = |name: &str| environment::text(name);

@@ -11,7 +11,7 @@ use crate::fault::Result;
 use crate::git::{self, GitView};
 use crate::home::{Home, SHIM};
 use crate::scan::{Candidate, search, whose};
-use crate::target::{candidates, expanded};
+use crate::target::{candidates, expanded, former_files};
 use hallpass_clients::{Client, EditError, app, clients};
 use hallpass_core::{Snapshot, TokenDigest, UnixTime};
 use hallpass_store::{ClientRow, PlacementRow, Store};
@@ -167,8 +167,9 @@ fn spots(rows: &[ClientRow], placements: &[PlacementRow]) -> Vec<Spot> {
     }
     let project = project();
     for client in clients() {
-        for candidate in candidates(client, project.as_deref()) {
-            for path in expanded(Path::new(&candidate.path)) {
+        let own = candidates(client, project.as_deref()).into_iter().map(|candidate| candidate.path);
+        for path in own.chain(former_files(client)) {
+            for path in expanded(Path::new(&path)) {
                 add(path, Role::Config, Some(client));
             }
         }
