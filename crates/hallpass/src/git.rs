@@ -53,6 +53,9 @@ pub fn command(folder: &Path) -> Command {
         .arg(folder)
         // The repository is not ours: nothing that its configuration names may run.
         .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
+        // `log` would start `gpg.program`, and fetch what a partial clone lacks by whatever starts for that.
+        .args(["-c", "log.showSignature=false", "-c", "protocol.allow=never"])
+        .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_OPTIONAL_LOCKS", "0")
         .stderr(Stdio::null());
     command

@@ -7,7 +7,7 @@ use crate::fault::{Doing, Fault, Result};
 use crate::git::{self, GitView};
 use crate::installation::Installation;
 use crate::output::counted;
-use crate::scan::{Place, Sighting, Whose, sweep, whose};
+use crate::scan::{Place, Sighting, Whose, in_history, sweep, whose};
 use hallpass_core::Snapshot;
 use hallpass_store::{PlacementRow, TokenRow};
 use serde_json::{Value, json};
@@ -46,13 +46,20 @@ pub(super) async fn run(context: &Context, paths: &[PathBuf], with_history: bool
         installation,
     };
     let swept = sweep(paths, with_history)?;
-    let mut all = Vec::new();
+    let mut ours = Vec::new();
     for sighting in &swept.sightings {
         if let Some(verdict) = judge.verdict(sighting).await? {
-            let place = sighting.place.clone();
-            all.push(Told { in_history: place.in_history(), place, line: sighting.line, verdict });
+            ours.push((sighting, verdict));
         }
     }
+    let in_history = in_history(ours.iter().map(|(sighting, _)| &sighting.place));
+    let told = |(Sighting { place, line, .. }, verdict): (&Sighting, Verdict)| Told {
+        place: place.clone(),
+        in_history: in_history.get(place).cloned(),
+        line: *line,
+        verdict,
+    };
+    let mut all: Vec<Told> = ours.into_iter().map(told).collect();
     all.sort_by(|one, other| (&one.place, one.line).cmp(&(&other.place, other.line)));
     for told in &all {
         context.output.line(told.text());
@@ -162,7 +169,8 @@ impl Told {
             Verdict::Claimed => "says that this home's issuer issued it, and no key of this home signed it: it is refused here".into(),
         };
         let history = self.in_history.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
-        format!("{}:{}{history}: {what}", self.place, self.line)
+        // A name with a line's end in it would begin a line of its own.
+        format!("{}:{}{history}: {what}", self.place, self.line).replace('\n', "\\n")
     }
 
     fn document(&self) -> Value {

@@ -1,6 +1,7 @@
 //! Every object that a git repository has: all commits, what no branch reaches any more included. Asks git.
 
 use crate::git;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Error, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -57,12 +58,42 @@ fn read(
     }
 }
 
-/// Where an object was first seen: `COMMIT:PATH`, or the commit alone if it is one.
-pub(super) fn place(repository: &Path, object: &str) -> Option<String> {
-    let find = format!("--find-object={object}");
-    let said = said(repository, &["log", "--all", "--reverse", "--format=%h", "--name-only", &find])?;
-    let mut lines = said.lines().filter(|line| !line.is_empty());
-    Some(format!("{}:{}", lines.next()?, lines.next()?))
+/// Where each of these objects was first seen, as `COMMIT:PATH`. One walk for all of them: a long history takes a while.
+/// What no branch or tag leads to is not among them.
+pub(super) fn places(repository: &Path, objects: &HashSet<&str>) -> HashMap<String, String> {
+    let mut command = git::command(repository);
+    command.args(["log", "--all", "--reverse", "--no-renames", "--raw", "--no-abbrev", "--format=%h"]);
+    let Ok(mut running) = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() else {
+        return HashMap::new();
+    };
+    let places = running.stdout.take().map(|output| first_seen(BufReader::new(output), objects));
+    // It may have more to say than was needed.
+    let _ = running.kill();
+    let _ = running.wait();
+    places.unwrap_or_default()
+}
+
+/// A commit's name, then for each file `:MODE MODE OLD NEW STATUS`, a tab and its path.
+fn first_seen(mut output: impl BufRead, objects: &HashSet<&str>) -> HashMap<String, String> {
+    let (mut places, mut commit, mut line) = (HashMap::new(), String::new(), Vec::new());
+    while places.len() < objects.len() {
+        line.clear();
+        if !matches!(output.read_until(b'\n', &mut line), Ok(1..)) {
+            break;
+        }
+        let said = String::from_utf8_lossy(&line);
+        match said.trim_end_matches('\n').split_once('\t') {
+            Some((change, path)) => {
+                let object = change.split(' ').nth(3).filter(|object| objects.contains(object));
+                if let Some(object) = object {
+                    places.entry(object.to_owned()).or_insert_with(|| format!("{commit}:{path}"));
+                }
+            }
+            None if !said.trim().is_empty() => said.trim().clone_into(&mut commit),
+            None => {}
+        }
+    }
+    places
 }
 
 fn said(folder: &Path, question: &[&str]) -> Option<String> {
@@ -72,8 +103,18 @@ fn said(folder: &Path, question: &[&str]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{first_seen, read};
+    use std::collections::HashSet;
     use std::io::Read;
+
+    #[test]
+    fn the_first_commit_that_has_an_object_is_its_place() {
+        let output = b"c1\n\n:000000 100644 00 aa A\tone two\n:000000 100644 00 bb A\tx\nc2\nc3\n\n:100644 100644 aa cc M\tx\n:000000 100644 00 aa A\ty\n";
+        let places = first_seen(&output[..], &HashSet::from(["aa", "cc", "dd"]));
+        let mut places: Vec<_> = places.iter().map(|(object, place)| format!("{object} {place}")).collect();
+        places.sort();
+        assert_eq!(places, ["aa c1:one two", "cc c3:x"]);
+    }
 
     #[test]
     fn objects_are_told_apart_whatever_is_in_them() {

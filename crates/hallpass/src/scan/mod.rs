@@ -12,7 +12,7 @@ pub use whose::{Whose, whose};
 use crate::fault::{Fault, Result};
 use crate::given_file;
 use progress::Progress;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -29,7 +29,7 @@ pub struct Sighting {
 }
 
 /// Where something lies.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// In a file.
     File(PathBuf),
@@ -42,14 +42,20 @@ pub enum Place {
     },
 }
 
-impl Place {
-    /// Where in the history it is, if a branch or tag leads there.
-    pub fn in_history(&self) -> Option<String> {
-        match self {
-            Self::File(_) => None,
-            Self::Object { repository, name } => history::place(repository, name),
+/// Where in the history each object is, if a branch or tag leads there.
+pub fn in_history<'a>(places: impl Iterator<Item = &'a Place>) -> HashMap<&'a Place, String> {
+    let mut repositories: BTreeMap<&Path, HashMap<&str, &Place>> = BTreeMap::new();
+    for place in places {
+        if let Place::Object { repository, name } = place {
+            repositories.entry(repository).or_default().insert(name, place);
         }
     }
+    let mut all = HashMap::new();
+    for (repository, objects) in repositories {
+        let found = history::places(repository, &objects.keys().copied().collect());
+        all.extend(found.into_iter().filter_map(|(name, at)| Some((*objects.get(&*name)?, at))));
+    }
+    all
 }
 
 impl fmt::Display for Place {

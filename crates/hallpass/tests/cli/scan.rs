@@ -135,3 +135,36 @@ async fn nothing_is_waited_for_and_what_cannot_be_read_is_said() {
     assert!(outside.stderr.contains("there is no git repository around `folder`"), "{outside:#?}");
     assert_eq!(stage.said(&["scan"]).await.code, Some(64));
 }
+
+#[tokio::test]
+async fn letters_right_behind_a_token_hide_it_from_nobody() {
+    let stage = Stage::applied().await;
+    let token = stage.token(CLAUDE).expect("a token");
+    stage.hallpass.write("notes.md", &format!("_{token}_\n{token}-old\n"));
+    let scanned = stage.said(&["scan", "notes.md"]).await;
+    assert_eq!(scanned.code, Some(1), "{scanned:#?}");
+    assert_eq!(scanned.stdout.matches(": LIVE token of `claude`").count(), 2, "{scanned:#?}");
+}
+
+/// The configuration of a repository may name programs: one that came from elsewhere must not start any.
+#[tokio::test]
+async fn a_repository_cannot_start_a_program_by_being_scanned() {
+    let stage = Stage::applied().await;
+    let token = stage.token(CLAUDE).expect("a token");
+    git(&stage, &["init", "-q"]);
+    let program = stage.hallpass.write("program", "#!/bin/sh\ntouch started\nexit 1\n");
+    crate::stage::mode(&program, 0o755);
+    stage.hallpass.write("leaked", &token);
+    git(&stage, &["add", "leaked"]);
+    // A commit with a signature, which `git log` would have checked.
+    let signed = "tree=$(git write-tree) && who='t <t@localhost> 1700000000 +0000' && \
+        printf 'tree %s\\nauthor %s\\ncommitter %s\\ngpgsig -----BEGIN PGP SIGNATURE-----\\n \\n YQ==\\n -----END PGP SIGNATURE-----\\n\\nm\\n' \
+        \"$tree\" \"$who\" \"$who\" | git hash-object -t commit -w --stdin | xargs git update-ref HEAD";
+    run(&stage.hallpass.user(), "sh", &["-c", signed]);
+    git(&stage, &["config", "log.showSignature", "true"]);
+    git(&stage, &["config", "gpg.program", program.to_str().expect("UTF-8")]);
+    let scanned = stage.said(&["scan", "leaked", "--history"]).await;
+    assert_eq!(scanned.code, Some(1), "{scanned:#?}");
+    assert!(scanned.stdout.contains(":leaked): LIVE token of `claude`"), "{scanned:#?}");
+    assert!(!stage.file("started").exists() && !stage.file(".git/started").exists());
+}
