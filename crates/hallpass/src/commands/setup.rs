@@ -78,7 +78,7 @@ struct Scene {
     lock: Option<Lock>,
     /// The clients that are registered or in hallpass.toml.
     known: Vec<(ClientRow, Known)>,
-    /// Every name that was ever used.
+    /// The names that are in use. One that was taken back may be given again.
     names: Vec<String>,
 }
 
@@ -94,11 +94,7 @@ impl Scene {
             }
         }
         let known = clients(installation.as_ref(), settings, &[]).await?;
-        let mut names: Vec<String> = known.iter().map(|(client, _)| client.name.to_string()).collect();
-        if let Some(installation) = &installation {
-            let clients = installation.store.clients().await.doing("the clients")?;
-            names.extend(clients.into_iter().map(|client| client.name.to_string()));
-        }
+        let names = known.iter().map(|(client, _)| client.name.to_string()).collect();
         Ok(Self { installation, lock, known, names })
     }
 

@@ -10,6 +10,7 @@ use crate::output::print_fault;
 use crate::plan::{ClientPlan, Wish};
 use crate::settings::Settings;
 use crate::target::{Besides, Surroundings};
+use hallpass_core::ClientName;
 use hallpass_store::Placing;
 use serde_json::{Value, json};
 
@@ -21,39 +22,43 @@ pub(super) async fn run(context: &Context, consent: Consent) -> Result<()> {
     if !consent.dry_run {
         installation.mend().await?;
     }
-    let steps = plan(context, &installation, &settings).await?;
-    let Some(first) = steps.first() else {
+    let placings = installation.store.newest_placings().await.doing("what was done")?;
+    let Some(first) = placings.first() else {
         context
             .output
             .line("there is nothing to take back: no client was registered or changed since the last `undo`");
         context.output.document(&json!({ "dry_run": consent.dry_run, "clients": [] }));
         return Ok(());
     };
-    context.output.line(format!("what was done on {}:", first.placing.at));
+    context.output.line(format!("what was done on {}:", first.at));
+    let (mut steps, mut failed) = (Vec::new(), Vec::new());
+    for placing in placings {
+        match way(context, &installation, &settings, &placing).await {
+            Ok(way) => steps.push(Step { placing, way }),
+            // One that cannot be taken back stops no other.
+            Err(fault) => failed.push(not_taken_back(context, &placing.client, &fault)),
+        }
+    }
     for step in &steps {
         context.output.line(step.describe());
     }
-    if consent.dry_run {
-        context.output.document(&document(&steps, &[], true));
-        return Ok(());
+    if consent.dry_run || steps.is_empty() {
+        context.output.document(&document(&steps, &[], consent.dry_run));
+        return left(&failed);
     }
     if !consent.yes && !context.output.confirm("take it back?")? {
         return Err(Fault::new("nothing was changed: the answer was no"));
     }
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let mut done = Vec::new();
     // Last in, first out: each place was written into the text that the ones before it had left.
     for step in steps.iter().rev() {
-        let name = step.placing.client.as_str();
+        let name = &step.placing.client;
         match step.carry_out(&installation, &settings).await {
             Ok(said) => {
                 context.output.line(said);
-                done.push(name);
+                done.push(name.as_str());
             }
-            Err(fault) => {
-                context.output.note(format!("{name}: not taken back"));
-                print_fault(&fault);
-                failed.push(name);
-            }
+            Err(fault) => failed.push(not_taken_back(context, name, &fault)),
         }
     }
     context.output.document(&document(&steps, &done, false));
@@ -67,6 +72,16 @@ pub(super) async fn run(context: &Context, consent: Consent) -> Result<()> {
             named.join(", ")
         ));
     }
+    left(&failed)
+}
+
+fn not_taken_back(context: &Context, client: &ClientName, fault: &Fault) -> String {
+    context.output.note(format!("{client}: not taken back"));
+    print_fault(fault);
+    client.to_string()
+}
+
+fn left(failed: &[String]) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
@@ -89,27 +104,28 @@ enum Way {
     Forget,
 }
 
-async fn plan(context: &Context, installation: &Installation, settings: &Settings) -> Result<Vec<Step>> {
-    let besides = Besides { shim: false, unverified: true };
-    let around = Surroundings::of(settings, &context.home, &[], besides)?;
-    let mut steps = Vec::new();
-    for placing in installation.store.newest_placings().await.doing("what was done")? {
-        let known = installation.known(&placing.client).await?;
-        let registered = known.client.clone().filter(|client| !client.removed);
-        let way = match (registered, &placing.before) {
-            (None, _) => Way::Forget,
-            (Some(client), None) => Way::Remove(Box::new(Removal::plan(installation, client).await?)),
-            (Some(client), Some(before)) => {
-                let before = hallpass_store::ClientRow { enabled: client.enabled, ..before.clone() };
-                let plan = ClientPlan::make(before, &known, &around, Wish::WhatIsMissing, clock::now())?;
-                // What git would commit now, it would have committed then.
-                plan.check_feasible(true)?;
-                Way::Restore(Box::new(plan))
-            }
-        };
-        steps.push(Step { placing, way });
+/// How one client's part is taken back. Refuses what would fail half-way.
+async fn way(
+    context: &Context,
+    installation: &Installation,
+    settings: &Settings,
+    placing: &Placing,
+) -> Result<Way> {
+    let known = installation.known(&placing.client).await?;
+    let registered = known.client.clone().filter(|client| !client.removed);
+    match (registered, &placing.before) {
+        (None, _) => Ok(Way::Forget),
+        (Some(client), None) => Ok(Way::Remove(Box::new(Removal::plan(installation, client).await?))),
+        (Some(client), Some(before)) => {
+            let besides = Besides { shim: false, unverified: true };
+            let around = Surroundings::of(settings, &context.home, &[], besides)?;
+            let before = hallpass_store::ClientRow { enabled: client.enabled, ..before.clone() };
+            let plan = ClientPlan::make(before, &known, &around, Wish::WhatIsMissing, clock::now())?;
+            // What git would commit now, it would have committed then.
+            plan.check_feasible(true)?;
+            Ok(Way::Restore(Box::new(plan)))
+        }
     }
-    Ok(steps)
 }
 
 impl Step {

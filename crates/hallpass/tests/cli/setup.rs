@@ -85,6 +85,9 @@ async fn thirty_clients_over_forty_files_in_seconds_and_back_to_the_byte() {
     assert_eq!(stage.leftovers(), Vec::<PathBuf>::new());
     let nothing = stage.hallpass.must(&["undo", "--yes"]).await;
     assert!(nothing.starts_with("there is nothing to take back"), "{nothing}");
+    // Who tries it again gets the same names.
+    let again = stage.hallpass.must(&["setup", "--yes", "--only", "codex"]).await;
+    assert!(again.contains("codex: issued and placed"), "{again}");
 }
 
 #[tokio::test]
@@ -231,4 +234,23 @@ async fn undo_takes_out_only_what_is_ours_where_somebody_wrote_meanwhile() {
     overwrite(file, text(file).replace("\"theirs\"", "\"later\": true,\n  \"theirs\""));
     stage.hallpass.must(&["undo", "--yes"]).await;
     assert_eq!(text(file), JSON.replace("\"theirs\"", "\"later\": true,\n  \"theirs\""));
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_taken_back_stops_no_other() {
+    let (stage, files) = machine();
+    let before = contents(&files);
+    stage.hallpass.must(&["setup", "--yes", "--only", "codex,cursor,goose"]).await;
+    let broken = files.iter().find(|file| file.ends_with(".cursor/mcp.json")).expect("Cursor's");
+    let placed = text(broken);
+    overwrite(broken, "{ \"mcpServers\": ");
+    let undone = stage.hallpass.run(&["undo", "--yes"]).await;
+    assert_eq!(undone.code, Some(1), "{undone:#?}");
+    assert!(undone.stderr.contains("cursor: not taken back\nerror: "), "{undone:#?}");
+    assert!(undone.stderr.contains("error: not taken back for cursor: see above"), "{undone:#?}");
+    let changed = || files.iter().filter(|file| text(file) != before[file.as_path()]).collect::<Vec<_>>();
+    assert_eq!(changed(), [broken]);
+    overwrite(broken, placed);
+    stage.hallpass.must(&["undo", "--yes"]).await;
+    assert_eq!(changed(), Vec::<&PathBuf>::new());
 }
