@@ -21,11 +21,14 @@ pub struct Home {
 impl Home {
     /// The folder named, else the platform's data folder for `hallpass`.
     pub fn locate(named: Option<&Path>) -> Result<Self> {
+        // A client starts the bridge in an environment of its own, which need not have this variable.
+        let is_moved = environment::text("XDG_DATA_HOME").is_some();
         if let Some(folder) = named.filter(|folder| !folder.as_os_str().is_empty()) {
             let folder = std::path::absolute(folder).doing(format!("the home `{}`", folder.display()))?;
-            return Ok(Self { is_default: Self::platform().is_ok_and(|default| default == folder), folder });
+            let is_default = !is_moved && Self::platform().is_ok_and(|default| default == folder);
+            return Ok(Self { folder, is_default });
         }
-        Ok(Self { folder: Self::platform()?, is_default: true })
+        Ok(Self { folder: Self::platform()?, is_default: !is_moved })
     }
 
     fn platform() -> Result<PathBuf> {

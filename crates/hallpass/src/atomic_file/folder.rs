@@ -2,6 +2,7 @@
 
 use super::{Original, ReplaceFault, effective_user};
 use crate::fault::{Doing, Fault, Result};
+use crate::output::quoted;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -50,8 +51,9 @@ impl Folder {
             .hint("run hallpass as the user whose client it is"));
         }
         if meta.mode() & 0o002 != 0 {
+            let word = quoted(&shown.to_string());
             return Err(
-                Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {shown}`"))
+                Fault::new(format!("everybody may write in `{shown}`")).hint(format!("`chmod o-w {word}`"))
             );
         }
         Ok(())

@@ -4,6 +4,7 @@ mod folder;
 mod lock_folder;
 
 use crate::fault::{Doing, Fault, Result};
+use crate::output::quoted;
 use folder::Folder;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode};
 use rustix::io::Errno;
@@ -12,7 +13,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The largest configuration file that is looked at.
 const MOST: u64 = 8 << 20;
@@ -97,7 +98,7 @@ impl Original {
         let shown = path.display();
         if self.exists() && self.mode & 0o200 == 0 {
             return Err(Fault::new(format!("`{shown}` is read-only"))
-                .hint(format!("`chmod u+w {shown}` if it may be changed")));
+                .hint(format!("`chmod u+w {}` if it may be changed", quoted(&shown.to_string()))));
         }
         if self.exists() && self.owner != effective_user() {
             return Err(Fault::new(format!("`{shown}` belongs to another user (uid {})", self.owner))
@@ -121,6 +122,7 @@ const LINKS_MOST: usize = 16;
 
 /// The file behind symlinks: that one is written, every link stays a link. Two ways to one file give one answer.
 pub fn target_of(path: &Path) -> Result<PathBuf> {
+    check_way(folder_of(path), LINKS_MOST)?;
     let mut file = in_real_folder(path);
     for _ in 0..LINKS_MOST {
         match fs::symlink_metadata(&file) {
@@ -133,7 +135,9 @@ pub fn target_of(path: &Path) -> Result<PathBuf> {
         // Whoever may write there could make the link lead anywhere.
         Folder::of(&file)?;
         let next = fs::read_link(&file).doing(format!("cannot read the symlink `{}`", file.display()))?;
-        file = in_real_folder(&folder.join(next));
+        let next = folder.join(next);
+        check_way(folder_of(&next), LINKS_MOST)?;
+        file = in_real_folder(&next);
     }
     Err(Fault::new(format!("`{}` is a symlink that leads nowhere", path.display()))
         .hint("make the link lead to the client's configuration file, or take it away"))
@@ -145,6 +149,36 @@ fn in_real_folder(path: &Path) -> PathBuf {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => path.to_owned(),
     }
+}
+
+/// Refuses a way to a folder over a link that somebody else could make lead anywhere. A way that leads nowhere is told by
+/// whoever goes it.
+fn check_way(folder: &Path, links_left: usize) -> Result<()> {
+    let mut way = PathBuf::new();
+    for part in folder.components() {
+        if part == Component::ParentDir {
+            let Ok(above) = fs::canonicalize(way.join("..")) else { return Ok(()) };
+            way = above;
+            continue;
+        }
+        let next = way.join(part);
+        let Ok(link) = fs::read_link(&next) else {
+            way = next;
+            continue;
+        };
+        let real = folder_of(&next);
+        if fs::metadata(real).is_ok_and(|meta| meta.mode() & 0o002 != 0) {
+            let (link, real) = (next.display(), real.display());
+            return Err(Fault::new(format!(
+                "the way leads over the link `{link}`, and everybody may write in `{real}`"
+            ))
+            .hint("name the file by the folder that it is in"));
+        }
+        let Some(links_left) = links_left.checked_sub(1) else { return Ok(()) };
+        check_way(&way.join(link), links_left)?;
+        way = fs::canonicalize(&next).unwrap_or(next);
+    }
+    Ok(())
 }
 
 /// Puts `bytes` in the place of what was read, in one step that loses nobody's change. `path` is one of [`target_of`].

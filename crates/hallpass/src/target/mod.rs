@@ -10,6 +10,7 @@ pub use shape::{Entry, Secret, Shape, ShimCommand, TokenFile, leaves, token_in};
 
 use crate::fault::{Fault, Result, did_you_mean};
 use crate::home::Home;
+pub use crate::output::quoted;
 use crate::settings::Settings;
 use hallpass_clients::{Client, Credential, KeyPath, PlacementKind, ReferenceKind};
 use hallpass_core::snapshot::ServerScope;
@@ -291,16 +292,6 @@ fn helper_command(client: &ClientRow, around: &Surroundings<'_>) -> String {
         return command;
     }
     format!("{command} --home {}", quoted(&around.home.folder().to_string_lossy()))
-}
-
-/// One word of a shell.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// Whether `entry` starts the Python shim of a former set-up, which `hallpass shim` can stand in for.

@@ -44,6 +44,33 @@ async fn a_link_that_leads_nowhere_or_stands_where_everybody_writes_is_refused()
     }
 }
 
+/// Whoever may write where a folder's link is could make it lead to another folder of ours.
+#[tokio::test]
+async fn a_folder_behind_a_link_where_everybody_writes_is_refused() {
+    let stage = Stage::founded().await;
+    fs::create_dir(stage.file("shared")).expect("a folder");
+    mode(&stage.file("shared"), 0o1777);
+    symlink("../config", stage.file("shared/way")).expect("a link");
+    symlink("shared/way", stage.file("own")).expect("a link");
+    for way in ["shared/way", "own"] {
+        stage.swap(
+            "hallpass.toml",
+            "\"config/daemon/mcp-config.claude",
+            &format!("\"{way}/daemon/mcp-config.claude"),
+        );
+        let said = stage.said(&["apply", "--yes"]).await;
+        assert_eq!(said.code, Some(1), "{said:#?}");
+        let words = "error: the way leads over the link `USER/shared/way`, and everybody may write in `USER/shared`\n";
+        assert!(said.stderr.starts_with(words), "{said:#?}");
+        assert_eq!(stage.token(CLAUDE), None);
+        stage.swap(
+            "hallpass.toml",
+            &format!("\"{way}/daemon/mcp-config.claude"),
+            "\"config/daemon/mcp-config.claude",
+        );
+    }
+}
+
 #[tokio::test]
 async fn two_ways_to_one_file_are_one_file() {
     let stage = Stage::applied().await;

@@ -1,6 +1,7 @@
 //! A plan and what became of it, in words.
 
 use crate::carry_out::Done;
+use crate::output::quoted;
 use crate::plan::{ClientPlan, Registration, TokenStep, Turn};
 use crate::target::{Shape, TokenFile, token_variable};
 use hallpass_clients::{PlacementKind, Reload};
@@ -123,7 +124,8 @@ fn how(plan: &ClientPlan, shape: &Shape) -> String {
         PlacementKind::Environment => {
             let variable = token_variable(&plan.client.name);
             format!(
-                "an address, and a reference to the variable {variable}\n    before it starts: `set -a; . {file}; set +a`"
+                "an address, and a reference to the variable {variable}\n    before it starts: `set -a; . {}; set +a`",
+                quoted(&file)
             )
         }
         PlacementKind::Header => format!("an address, and the token itself in a header{CLOSED}"),
