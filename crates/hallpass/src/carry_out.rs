@@ -9,6 +9,7 @@ use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
 use crate::plan::{ClientPlan, Known, Registration, TokenStep, Turn, is_same_file};
 use crate::target::{Ours, Shape, Target, TokenFile, own_program, utf8};
+use hallpass_clients::{KeyPath, Undo};
 use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, Event, Outcome};
 use hallpass_store::{ClientRow, NewToken, Overlap, PlacementRow, TokenRead};
@@ -241,13 +242,25 @@ impl Installation {
     }
 
     async fn put_right(&self, plan: &ClientPlan) -> Result<Done> {
-        if let Shape::Variable { shim: None, .. } = plan.target.shape {
-            self.take_out_stale(plan).await?;
-            return Ok(Done { issued: None, file_changed: true });
-        }
-        let (placement, file_changed) = self.edit_config(plan, None).await?;
+        let (placement, file_changed) = match &plan.target.shape {
+            Shape::Variable { path, shim: None } => (self.follow_the_token(plan, path).await?, true),
+            _ => self.edit_config(plan, None).await?,
+        };
         self.store.put_placement(&placement).await.doing("cannot note the placement")?;
         Ok(Done { issued: None, file_changed })
+    }
+
+    /// A person moved the file, or the token in it: its new place is ours to take out later, and what stood in the old one
+    /// comes back there.
+    async fn follow_the_token(&self, plan: &ClientPlan, path: &KeyPath) -> Result<PlacementRow> {
+        let before = self.known(&plan.client.name).await?.placement;
+        self.take_out_stale(plan).await?;
+        let mut placed = before.into_iter().flat_map(|(_, placed)| placed);
+        let undo = placed.find(|placed| placed.path == *path).map(|placed| placed.undo);
+        let undo = undo.unwrap_or_else(Undo::without_record);
+        let mut row = placement_row(&plan.client.name, &plan.target)?;
+        row.undo = self.seal_undo(&[Placed { path: path.clone(), undo, made: false }])?;
+        Ok(row)
     }
 
     /// Writes the client's configuration. `token` is used by the shape that holds it.
@@ -264,7 +277,7 @@ impl Installation {
             _ => Vec::new(),
         };
         let ours = self.ours(&plan.client.name).await?;
-        let earlier = Earlier { placed: &kept, is_ours: &|value| ours.knows(value) };
+        let earlier = Earlier { placed: &kept, ours: &ours };
         let former = self.former_token_file(plan).await?;
         let mut row = placement_row(&plan.client.name, target)?;
         if let Shape::ByHand { .. } = &target.shape {

@@ -22,6 +22,7 @@ impl Change {
         let same = |(one, other): &(&u8, &u8)| one == other;
         let head = before.iter().zip(after).take_while(same).count();
         let tail = before.iter().rev().zip(after.iter().rev()).take(shorter - head).take_while(same).count();
+        let (head, tail) = around_the_token(after, head, tail);
         let put = &after[head..after.len() - tail];
         let blank = put.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count();
         let line = after[..head + blank].split(|byte| *byte == b'\n').count();
@@ -43,6 +44,17 @@ impl Change {
     }
 }
 
+/// What stood there may begin or end with the same letters as [`REHEARSED`]: that is shown whole or not at all.
+fn around_the_token(after: &[u8], head: usize, tail: usize) -> (usize, usize) {
+    let token = memchr::memmem::find(after, REHEARSED.as_bytes()).map(|start| start..start + REHEARSED.len());
+    match token {
+        Some(token) if token.start < after.len() - tail && head < token.end => {
+            (head.min(token.start), tail.min(after.len() - token.end))
+        }
+        _ => (head, tail),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Change, REHEARSED};
@@ -61,10 +73,19 @@ mod tests {
     fn what_is_replaced_is_counted_and_the_token_masked() {
         let after = format!("{{\n  \"TOKEN\": \"{REHEARSED}\"\n}}\n");
         let change = Change::between(b"{\n  \"TOKEN\": \"abcdef\"\n}\n", after.as_bytes());
-        assert_eq!(change, Change { line: 2, taken: 5, put: change.put.clone() });
+        assert_eq!(change, Change { line: 2, taken: 6, put: change.put.clone() });
         let lines = change.lines();
         assert_eq!(lines[0], "@ line 2");
-        assert!(lines[1].starts_with("- 5 bytes") && !lines.concat().contains("bcd"), "{lines:?}");
+        assert!(lines[1].starts_with("- 6 bytes") && !lines.concat().contains("bcd"), "{lines:?}");
+    }
+
+    #[test]
+    fn what_has_letters_of_the_masked_token_at_its_ends_does_not_unmask_it() {
+        for before in ["rehash", "s3cret-token", "n", "rn", "r"] {
+            let after = format!("KEY={REHEARSED}\n");
+            let change = Change::between(format!("KEY={before}\n").as_bytes(), after.as_bytes());
+            assert_eq!((change.taken, change.put.as_str()), (before.len(), "<the token>"), "{before}");
+        }
     }
 
     #[test]

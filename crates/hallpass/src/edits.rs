@@ -1,10 +1,10 @@
 //! The edits of one client's configuration file: put in, put right, take out. Writes through `atomic_file` only.
 
-use crate::atomic_file::{Original, ReplaceFault, delete_unchanged, replace, target_of};
+use crate::atomic_file::{Original, ReplaceFault, check_writable, delete_unchanged, replace, target_of};
 use crate::change::{Change, REHEARSED};
 use crate::fault::{Fault, Result};
-use crate::standing::{dialect, edit_fault};
-use crate::target::{Entry, Shape, Target, leaves};
+use crate::standing::{check_entries, dialect, edit_fault};
+use crate::target::{Entry, Ours, Shape, Target, leaves};
 use hallpass_clients::{Dialect, EditError, Found, KeyPath, Removal, Undo, read, remove, upsert};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +20,9 @@ pub struct Placed {
     pub path: KeyPath,
     /// What brings back what stood there.
     pub undo: Undo,
+    /// The file was made for it. One that was empty is empty again.
+    #[serde(default)]
+    pub made: bool,
 }
 
 /// What an earlier placement left: its undo holds only while what it wrote still stands there.
@@ -27,7 +30,7 @@ pub struct Earlier<'a> {
     /// What it kept.
     pub placed: &'a [Placed],
     /// Tells what we wrote from what somebody else wrote.
-    pub is_ours: &'a dyn Fn(&Value) -> bool,
+    pub ours: &'a Ours,
 }
 
 /// An edited text, not yet written.
@@ -39,9 +42,9 @@ struct Draft {
 }
 
 /// What would change in the target's file, if it can be edited; tried with [`REHEARSED`] for the token. Writes nothing.
-pub fn rehearse(target: &Target, is_ours: &dyn Fn(&Value) -> bool) -> Result<Vec<Change>> {
+pub fn rehearse(target: &Target, ours: &Ours) -> Result<Vec<Change>> {
     let original = Original::read(&target_of(&target.file)?)?;
-    draft(target, &original.bytes, Some(REHEARSED), &Earlier { placed: &[], is_ours })
+    draft(target, &original.bytes, Some(REHEARSED), &Earlier { placed: &[], ours })
         .map(|draft| draft.changes)
         .map_err(|fault| edit_fault(&target.file, &fault))
 }
@@ -69,8 +72,11 @@ pub async fn put_in(
     let secret = target.shape.is_literal();
     for _ in 0..ATTEMPTS {
         let original = Original::read(&file)?;
-        let draft = draft(target, &original.bytes, token, earlier)
+        check_entries(target, &original, earlier.ours)?;
+        let mut draft = draft(target, &original.bytes, token, earlier)
             .map_err(|fault| edit_fault(&target.file, &fault))?;
+        let made = !original.exists() || earlier.placed.iter().any(|placed| placed.made);
+        draft.placed.iter_mut().for_each(|placed| placed.made = made);
         before_writing(&draft.placed).await?;
         let needs_closing = secret && original.is_open_to_others();
         if !(draft.changed || needs_closing) {
@@ -114,12 +120,17 @@ pub fn take_out(
         }
         let (text, outcome) =
             without(&original.bytes, dialect, placed, is_ours).map_err(|fault| edit_fault(&file, &fault))?;
-        if dry || text == original.bytes {
+        if text == original.bytes {
             return Ok(outcome);
         }
-        // We made it, or it was empty, which no client can read: no file is better. A link must not lead nowhere.
+        if dry {
+            check_writable(&file)?;
+            return Ok(outcome);
+        }
+        // A link must not lead nowhere.
         let is_link = std::fs::symlink_metadata(named).is_ok_and(|meta| meta.is_symlink());
-        let taken = if text.is_empty() && !is_link {
+        let made = placed.iter().any(|place| place.made);
+        let taken = if text.is_empty() && made && !is_link {
             delete_unchanged(&file, &original)
         } else {
             replace(&file, &original, &text, false, tag)
@@ -192,7 +203,9 @@ impl Earlier<'_> {
     fn undo_of(&self, text: &[u8], dialect: Dialect, path: &KeyPath) -> Option<Undo> {
         match read(text, dialect, path) {
             // Ours: the first undo holds; a later one would bring back our own old value.
-            Ok(Found::Present(present)) if present.value.as_ref().is_some_and(self.is_ours) => {
+            Ok(Found::Present(present))
+                if present.value.as_ref().is_some_and(|value| self.ours.knows(value)) =>
+            {
                 Some(self.kept(path))
             }
             _ => None,
@@ -216,7 +229,7 @@ impl Draft {
     ) -> Result<(), EditError> {
         let kept = earlier.undo_of(&self.text, dialect(target), path);
         let undo = self.upsert(target, path, value, must_exist)?;
-        self.placed.push(Placed { path: path.clone(), undo: kept.unwrap_or(undo) });
+        self.placed.push(Placed { path: path.clone(), undo: kept.unwrap_or(undo), made: false });
         Ok(())
     }
 
@@ -244,7 +257,7 @@ impl Draft {
         earlier: &Earlier<'_>,
     ) -> Result<(), EditError> {
         let there = match read(&self.text, dialect(target), &entry.path) {
-            Ok(Found::Present(present)) => present.value.filter(|value| (earlier.is_ours)(value)),
+            Ok(Found::Present(present)) => present.value.filter(|value| earlier.ours.knows(value)),
             _ => None,
         };
         let whole = entry.filled(token, there.as_ref());
@@ -252,7 +265,11 @@ impl Draft {
             return self.put(target, &entry.path, &whole, 0, earlier);
         };
         if entry.is_in_place(&there) && entry.token_of(&there) == entry.token_of(&whole) {
-            self.placed.push(Placed { path: entry.path.clone(), undo: earlier.kept(&entry.path) });
+            self.placed.push(Placed {
+                path: entry.path.clone(),
+                undo: earlier.kept(&entry.path),
+                made: false,
+            });
             return Ok(());
         }
         // Ours is there and started another program, say: what a person added to it stays.
@@ -262,7 +279,7 @@ impl Draft {
             let path = keys.into_iter().fold(entry.path.clone(), KeyPath::join);
             self.upsert(target, &path, value, must_exist)?;
         }
-        self.placed.push(Placed { path: entry.path.clone(), undo });
+        self.placed.push(Placed { path: entry.path.clone(), undo, made: false });
         Ok(())
     }
 }

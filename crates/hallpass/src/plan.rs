@@ -1,6 +1,6 @@
 //! What has to happen so that a client has its token in its place. Looks and decides; changes nothing.
 
-use crate::atomic_file::target_of;
+use crate::atomic_file::{check_writable, target_of};
 use crate::change::Change;
 use crate::edits::{self, Placed};
 use crate::fault::{Fault, Result};
@@ -236,7 +236,7 @@ impl ClientPlan {
         if !self.touches_files() {
             return Ok(Vec::new());
         }
-        edits::rehearse(&self.target, &|value| self.ours.knows(value))
+        edits::rehearse(&self.target, &self.ours)
     }
 
     /// Refuses now what would fail half-way: a file that cannot be edited or written, or that git would publish.
@@ -244,9 +244,14 @@ impl ClientPlan {
         if !self.touches_files() || matches!(self.target.shape, Shape::ByHand { .. }) {
             return Ok(());
         }
+        if let Some(token_file) = self.target.shape.token_file()
+            && token_file.path.parent().is_some_and(Path::exists)
+        {
+            check_writable(&target_of(&token_file.path)?)?;
+        }
         let file = target_of(&self.target.file)?;
         self.preview()?;
-        crate::atomic_file::check_writable(&file)?;
+        check_writable(&file)?;
         if self.target.shape.is_literal() { check_git(&file, git_ok) } else { Ok(()) }
     }
 }

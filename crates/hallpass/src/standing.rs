@@ -144,19 +144,27 @@ fn look_at_entry(
                 let token = entry.token_of(&value).map(TokenDigest::of);
                 return Ok(FoundEntry { in_place: entry.is_in_place(&value), token });
             }
-            Err(Fault::new(format!(
-                "`{}` already has an entry `{}` that is not ours",
-                target.file.display(),
-                entry.path
-            ))
-            .hint(format!(
-                "give the client another one: `entry = \"...\"` in [clients.{}], or `--entry`",
-                ours.client()
-            )))
+            Err(not_ours(target, entry, ours))
         }
         Err(fault) => no_document(&original.bytes, &fault)
             .map_or(Err(edit_fault(&target.file, &fault)), |()| Ok(FoundEntry::default())),
     }
+}
+
+/// Refuses to write over an entry that somebody has put there since [`look`].
+pub fn check_entries(target: &Target, original: &Original, ours: &Ours) -> Result<()> {
+    let Shape::Entries { entries, .. } = &target.shape else { return Ok(()) };
+    let is_foreign =
+        |entry: &&Entry| value_at(target, original, &entry.path).is_some_and(|value| !ours.knows(&value));
+    entries.iter().find(is_foreign).map_or(Ok(()), |entry| Err(not_ours(target, entry, ours)))
+}
+
+fn not_ours(target: &Target, entry: &Entry, ours: &Ours) -> Fault {
+    let file = target.file.display();
+    Fault::new(format!("`{file}` already has an entry `{}` that is not ours", entry.path)).hint(format!(
+        "give the client another one: `entry = \"...\"` in [clients.{}], or `--entry`",
+        ours.client()
+    ))
 }
 
 fn read_text(target: &Target, original: &Original, path: &KeyPath) -> Result<Option<String>> {

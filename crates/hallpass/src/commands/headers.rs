@@ -29,6 +29,13 @@ pub(super) fn run(context: &Context, client: &str, bare: bool) -> Result<()> {
             .hint(format!("`hallpass issue {client}` gives it one"))
     })?);
     let token = token_in(&text);
+    if token.is_empty() {
+        return Err(Fault::new(format!(
+            "there is no token for `{client}` in `{}`: it is empty",
+            file.display()
+        ))
+        .hint(format!("`hallpass issue {client}` gives it one")));
+    }
     let header = Zeroizing::new(format!("Bearer {token}"));
     let line = if bare { token.to_owned() } else { json!({ "Authorization": *header }).to_string() };
     print_line(&Zeroizing::new(line));

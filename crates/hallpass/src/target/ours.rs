@@ -12,7 +12,6 @@ use std::path::Path;
 #[derive(Clone, Debug)]
 pub struct Ours {
     name: String,
-    variable: String,
     tokens: HashSet<TokenDigest>,
 }
 
@@ -24,11 +23,7 @@ pub fn token_variable(client: &ClientName) -> String {
 impl Ours {
     /// Of a client with these tokens.
     pub fn of(client: &ClientName, tokens: &[TokenRow]) -> Self {
-        Self {
-            name: client.to_string(),
-            variable: token_variable(client),
-            tokens: tokens.iter().map(|token| token.digest).collect(),
-        }
+        Self { name: client.to_string(), tokens: tokens.iter().map(|token| token.digest).collect() }
     }
 
     /// The same, of one token only.
@@ -55,14 +50,23 @@ impl Ours {
     pub fn knows(&self, value: &Value) -> bool {
         match value {
             Value::String(text) => self.is_token(text) || is_shim_link(text),
-            Value::Object(_) => self.is_led_to(value),
+            Value::Object(_) => self.is_led_to(value) || self.is_called(value),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
+        }
+    }
+
+    /// Whether an entry has the client's own address. In a list it is an argument of another program's.
+    fn is_called(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains(&format!("/c/{}/s/", self.name)) && text.ends_with("/mcp"),
+            Value::Object(map) => map.values().any(|value| self.is_called(value)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
         }
     }
 
     fn is_led_to(&self, value: &Value) -> bool {
         match value {
-            Value::String(text) => self.is_token(text) || self.is_referred_to(text),
+            Value::String(text) => self.is_token(text) || self.is_given_by(text),
             Value::Array(items) => self.is_started_by(items) || items.iter().any(|item| self.is_led_to(item)),
             Value::Object(map) => map.values().any(|value| self.is_led_to(value)),
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
@@ -80,15 +84,11 @@ impl Ours {
         words.windows(4).any(|words| matches!(words, ["connect", _, "--client", name] if *name == self.name))
     }
 
-    /// A helper command, a token file or a variable of this client. Another's name may begin like it.
-    fn is_referred_to(&self, text: &str) -> bool {
-        let names = [
-            format!("headers --client {}", self.name),
-            format!("/tokens/{}", self.name),
-            self.variable.clone(),
-        ];
+    /// A helper command of this client. Another's name may begin like it. That a token file or a variable is named says
+    /// nothing: somebody's own entry may read them too, and ours has the client's address besides.
+    fn is_given_by(&self, text: &str) -> bool {
         let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c));
-        names.iter().any(|name| text.split(name.as_str()).skip(1).any(ends))
+        text.split(&format!("headers --client {}", self.name)).skip(1).any(ends)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Others who write the same file at the same time, and links that are put where it was.
 
-use crate::stage::{Stage, overwrite, text};
+use crate::asked::Asking;
+use crate::stage::{Stage, mode, overwrite, text};
 use hallpass::atomic_file::{Original, ReplaceFault, replace, target_of};
 use serde_json::{Value, json};
 use std::fs;
@@ -171,4 +172,75 @@ fn a_link_that_is_put_in_the_way_leads_to_nobodys_file() {
         });
         assert!(written > 0 && refused > 0, "{swapped}: {written} written, {refused} refused");
     }
+}
+
+/// A home, a server, and a file of a client's.
+async fn with_file(before: &str) -> (Stage, PathBuf) {
+    let stage = Stage::empty();
+    stage.hallpass.write("hallpass.toml", "[servers.docs]\nurl = \"http://127.0.0.1:9000/mcp\"\n");
+    let file = stage.hallpass.write("mcp.json", before);
+    stage.hallpass.must(&["init"]).await;
+    (stage, file)
+}
+
+const ADD: [&str; 6] = ["add", "ann", "--app", "cursor", "--config", "mcp.json"];
+
+/// What was shown is what is done: neither is somebody's entry written over that came meanwhile, nor another file written.
+#[tokio::test]
+async fn what_changed_while_a_person_thought_is_not_written_over() {
+    let theirs = "{\n  \"mcpServers\": { \"docs\": { \"command\": \"theirs\" } }\n}\n";
+    let (stage, file) = with_file("{}\n").await;
+    let asking = Asking::start(&stage, &ADD).await;
+    overwrite(&file, theirs);
+    let (status, said) = asking.answer("y").await;
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("already has an entry `mcpServers.docs` that is not ours"), "{said}");
+    assert_eq!(text(&file), theirs);
+
+    let (stage, file) = with_file("{}\n").await;
+    let other = stage.hallpass.write("other.json", "{}\n");
+    let asking = Asking::start(&stage, &ADD).await;
+    fs::remove_file(&file).expect("a file");
+    symlink(&other, &file).expect("a link");
+    let (status, said) = asking.answer("y").await;
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("leads to") && said.contains("when that was shown"), "{said}");
+    assert_eq!(text(&other), "{}\n");
+}
+
+/// An entry of somebody's that reads what we placed is his all the same.
+#[tokio::test]
+async fn an_entry_that_mentions_a_client_is_not_its() {
+    for theirs in [
+        r#"{ "command": "proxy", "args": ["--token-file", "/srv/tokens/ann"] }"#,
+        r#"{ "command": "proxy", "env": { "TOKEN": "${HALLPASS_TOKEN_ANN}" } }"#,
+        r#"{ "command": "proxy", "args": ["http://127.0.0.1:4255/c/ann/s/docs/mcp"] }"#,
+        r#"{ "url": "http://127.0.0.1:4255/c/ann-2/s/docs/mcp" }"#,
+        r#"{ "command": "hallpass", "args": ["connect", "docs", "--client", "ann-2"] }"#,
+    ] {
+        let before = format!("{{ \"mcpServers\": {{ \"docs\": {theirs} }} }}\n");
+        let (stage, file) = with_file(&before).await;
+        let refused = stage.hallpass.run(&[&ADD[..], &["--yes"]].concat()).await;
+        assert_eq!(refused.code, Some(1), "{theirs}: {refused:#?}");
+        assert!(refused.stderr.contains("that is not ours"), "{theirs}: {refused:#?}");
+        assert_eq!(text(&file), before);
+    }
+}
+
+/// A token is not ended for a client whose file then cannot be put back.
+#[tokio::test]
+async fn who_cannot_be_taken_out_is_not_cut_off_half_way() {
+    let (stage, file) = with_file("{}\n").await;
+    stage.hallpass.must(&[&ADD[..], &["--yes"]].concat()).await;
+    mode(&file, 0o444);
+    for command in [&["remove", "ann", "--yes"][..], &["undo", "--yes"]] {
+        let refused = stage.hallpass.run(command).await;
+        assert_eq!(refused.code, Some(1), "{refused:#?}");
+        assert!(refused.stderr.contains("is read-only"), "{refused:#?}");
+        let shown = stage.document(&["show", "ann"]).await;
+        assert_eq!(shown["tokens"][0]["state"], "active", "{shown:#}");
+    }
+    mode(&file, 0o644);
+    stage.hallpass.must(&["remove", "ann", "--yes"]).await;
+    assert_eq!(text(&file), "{}\n");
 }

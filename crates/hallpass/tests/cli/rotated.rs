@@ -201,13 +201,14 @@ async fn a_token_file_that_cannot_be_written_leaves_the_old_token_in_force() {
     stage.hallpass.must(&["apply", "--yes"]).await;
     let file = stage.hallpass.home().join("tokens/claude");
     let old = crate::stage::text(&file);
+    // After the plan, where it would have been told already.
+    let asking = crate::asked::Asking::start(&stage, &["rotate", "claude"]).await;
     crate::stage::mode(&file, 0o400);
-    let outcome = stage.hallpass.run(&["rotate", "claude", "--yes"]).await;
-    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
-    assert!(
-        outcome.stderr.contains("claude: not done\nerror: ") && outcome.stderr.contains("is read-only"),
-        "{outcome:#?}"
-    );
+    let (status, said) = asking.answer("y").await;
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("claude: not done\nerror: ") && said.contains("is read-only"), "{said}");
+    let planned = stage.hallpass.run(&["rotate", "claude", "--yes"]).await;
+    assert!(planned.stderr.starts_with("error: ") && planned.stderr.contains("is read-only"), "{planned:#?}");
     assert_eq!(crate::stage::text(&file), old);
     assert_eq!(states(&stage, "claude").await, ["active"]);
     assert_eq!(passes(&stage, old.trim()).await["passes"], true);

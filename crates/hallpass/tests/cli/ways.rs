@@ -276,3 +276,80 @@ async fn a_file_that_another_one_overrules_is_not_written() {
     assert!(refused.stderr.contains("crushrc` instead of"), "{refused:#?}");
     assert_eq!(stage.text(".config/crush/crush.json"), "{}\n");
 }
+
+#[tokio::test]
+async fn a_file_that_was_empty_is_empty_again_and_one_that_was_not_there_is_gone() {
+    for (app, file) in [("env", "ci.env"), ("codex", "config.toml"), ("cursor", "mcp.json")] {
+        let stage = added(app, file, "", if app == "env" { "env-file" } else { "header" }).await;
+        assert!(stage.text(file).contains("eyJ"));
+        stage.hallpass.must(&["rotate", "ann", "--yes"]).await;
+        stage.hallpass.must(&["remove", "ann", "--yes"]).await;
+        assert_eq!(stage.text(file), "", "{app}");
+        std::fs::remove_file(stage.file(file)).expect("a file");
+        stage.hallpass.must(&["add", "bob", "--app", app, "--config", file, "--yes"]).await;
+        stage.hallpass.must(&["rotate", "bob", "--yes"]).await;
+        stage.hallpass.must(&["remove", "bob", "--yes"]).await;
+        assert!(!stage.file(file).exists(), "{app}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_token_file_gives_no_header() {
+    let stage = added("claude-code", "claude.json", "{}\n", "helper").await;
+    crate::stage::overwrite(&token_file(&stage, "ann"), "\n");
+    let refused = stage.hallpass.run(&["headers", "--client", "ann"]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+    assert!(refused.stderr.contains("hint: `hallpass issue ann`"), "{refused:#?}");
+}
+
+/// Whoever copies a line of the plan into a shell gets what it says, wherever the home is.
+#[tokio::test]
+async fn a_line_for_a_shell_holds_in_any_home() {
+    let stage = stage().await;
+    let home = stage.file("it's a \u{fc}ber home");
+    let home = home.to_str().expect("UTF-8");
+    stage.hallpass.write("mcp.json", "{}\n");
+    stage.hallpass.must(&["--home", home, "init"]).await;
+    let add = ["--home", home, "add", "ann", "--app", "cursor", "--config", "mcp.json", "--yes"];
+    let said = stage.hallpass.must(&[&add[..], &["--placement", "environment"]].concat()).await;
+    let line = said.split('`').find(|part| part.starts_with("set -a")).expect("a line for a shell");
+    let script = format!("{line}; printf %s \"$HALLPASS_TOKEN_ANN\"");
+    let output = stage.hallpass.outside("sh", &["-c", &script]).output().await.expect("a shell");
+    assert!(output.stdout.starts_with(b"eyJ"), "{said}");
+}
+
+/// A client starts what its entry says in an environment of its own.
+#[tokio::test]
+async fn a_home_that_a_variable_moved_is_named_in_the_entry() {
+    let stage = Stage::empty();
+    stage.hallpass.write("hallpass.toml", SERVER);
+    for add in [&["init"][..], &["add", "ann", "--app", "cursor", "--config", "mcp.json", "--yes"]] {
+        let mut command = stage.hallpass.command(add);
+        command.env_remove("HALLPASS_HOME").env("XDG_DATA_HOME", stage.file("data"));
+        let outcome = stage.hallpass.finish(command).await;
+        assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    }
+    let entry = &stage.json("mcp.json")["mcpServers"]["docs"];
+    let home = stage.file("data/hallpass");
+    assert_eq!(entry["args"], json!(["connect", "docs", "--client", "ann", "--home", home]));
+}
+
+#[tokio::test]
+async fn a_token_that_a_person_moved_with_its_file_is_taken_out_there() {
+    let before = "{\n  \"mcpServers\": {\n    \"files\": { \"command\": \"x\", \"env\": { \"TOKEN\": \"theirs\" } }\n  }\n}\n";
+    let stage = stage().await;
+    let add = |file| {
+        ["add", "ann", "--app", "json", "--config", file, "--entry", "files", "--env", "TOKEN", "--yes"]
+    };
+    stage.hallpass.write("old.json", before);
+    stage.hallpass.must(&add("old.json")).await;
+    std::fs::rename(stage.file("old.json"), stage.file("new.json")).expect("a move");
+    let placed = stage.text("new.json");
+    stage.hallpass.must(&add("new.json")).await;
+    assert_eq!(stage.text("new.json"), placed, "the token stays");
+    stage.hallpass.must(&["scan", "new.json"]).await;
+    let again = stage.hallpass.must(&["apply", "--yes"]).await;
+    assert!(again.ends_with("nothing to change\n"), "{again}");
+    stage.hallpass.must(&["remove", "ann", "--yes"]).await;
+    assert_eq!(stage.text("new.json"), before);
+}
