@@ -48,6 +48,7 @@ pub mod token_id;
 pub mod token_sightings;
 pub mod tool_sieve;
 pub mod until;
+pub mod usage;
 pub mod uses;
 pub mod warnings;
 

@@ -5,12 +5,14 @@ mod policy;
 mod rotation;
 mod shim;
 mod status;
+mod usage;
 
 pub use self::policy::PolicyCommand;
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use rotation::{Rotation, Wait};
 pub use shim::Shim;
 pub use status::Status;
+pub use usage::{UsageBy, UsageOf};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -260,6 +262,8 @@ pub enum Command {
     },
     /// What happened, one line a call
     Log(Log),
+    /// Calls counted, by client, server, tool and day
+    Usage(UsageOf),
     /// The gateway
     Serve {
         #[command(flatten)]

@@ -29,6 +29,7 @@ mod switch;
 mod take_over;
 mod undo;
 mod up;
+mod usage;
 mod verify;
 mod wait;
 
@@ -162,6 +163,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Status(what) => status::run(context, &what).await,
         Command::Verify { file, offline } => verify::run(context, &file, &offline).await,
         Command::Scan { paths, history } => scan::run(context, &paths, history).await,
+        Command::Usage(asked) => usage::run(context, &asked).await,
         Command::Log(log) => log::run(context, &log).await,
         Command::Serve { listen, roster } => serve::run(context, &listen, roster.config.as_deref()).await,
         Command::Headers { client, bare } => headers::run(context, &client, bare),

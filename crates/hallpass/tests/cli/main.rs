@@ -17,6 +17,7 @@
 //! - `setup`: what is found on a machine, what it gets, and `undo`. `ways`: each way in which a token gets to a client.
 //! - `contended`: others who change the same file meanwhile, and links that are put in its place.
 //! - `doctor`: what is wrong with a set-up, and that what is printed for it mends it.
+//! - `usage`: calls counted.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
@@ -43,5 +44,6 @@ mod stage;
 mod standing;
 mod switched;
 mod terminal;
+mod usage;
 mod ways;
 mod words;

@@ -1,0 +1,260 @@
+//! `hallpass usage`
+
+use super::Context;
+use crate::cli::{UsageBy, UsageOf};
+use crate::clock;
+use crate::fault::{Doing, Fault, Result};
+use crate::installation::Installation;
+use crate::output::{counted, print_line, table};
+use hallpass_core::UnixTime;
+use hallpass_core::roster::parse_duration;
+use hallpass_core::usage::{Group, Grouping, Numbers, Usage};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How many events are read at once.
+const PAGE: u32 = 10_000;
+/// Eight heights of a bar.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Counts the calls in the log.
+pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
+    let installation = context.installation().await?;
+    let now = clock::now();
+    let since = asked.since.as_deref().map(|text| instant(text, now, "--since")).transpose()?;
+    let until = asked.until.as_deref().map(|text| instant(text, now, "--until")).transpose()?;
+    let grouping = grouping(&asked.by);
+    let mut usage = Usage::by(grouping);
+    let mut days = Usage::by(Grouping { day: true, ..grouping });
+    let mut id = 0;
+    loop {
+        let page = installation.store.events_after(id, PAGE).await.doing("the log")?;
+        let Some((last, _)) = page.last() else { break };
+        id = *last;
+        let is_meant =
+            |at: UnixTime| since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until);
+        for (_, event) in &page {
+            let is_its = asked.client.as_ref().is_none_or(|client| event.client.as_ref() == Some(client))
+                && asked.server.as_ref().is_none_or(|server| event.server.as_ref() == Some(server));
+            if is_its && is_meant(UnixTime::from_seconds(event.at_ms.div_euclid(1000))) {
+                usage.add(event);
+                days.add(event);
+            }
+        }
+    }
+    let never = never_used(&installation, &usage, grouping).await?;
+    if asked.csv {
+        csv(&usage);
+    } else {
+        show(context, &usage, &days, grouping);
+        if !never.is_empty() {
+            context.output.line(format!("no call: {}", never.join(", ")));
+        }
+        let rows: Vec<Value> = usage.rows().map(|(group, numbers)| document(group, numbers)).collect();
+        context.output.document(&json!({ "usage": rows, "never_used": never }));
+    }
+    Ok(())
+}
+
+/// A day (from its beginning), an instant, or so long ago.
+fn instant(text: &str, now: UnixTime, option: &str) -> Result<UnixTime> {
+    parse_duration(text)
+        .map(|seconds| now.plus(-seconds))
+        .or_else(|| UnixTime::from_date(text))
+        .or_else(|| UnixTime::from_rfc3339(text))
+        .ok_or_else(|| {
+            Fault::usage(format!("`{option} {}` is no date", text.escape_debug()))
+                .hint("a day like `2026-12-24`, an instant like `2026-12-24T18:00:00Z`, or so long ago: `7d`, `12h`")
+        })
+}
+
+fn grouping(by: &[UsageBy]) -> Grouping {
+    Grouping {
+        client: by.contains(&UsageBy::Client),
+        server: by.contains(&UsageBy::Server),
+        tool: by.contains(&UsageBy::Tool),
+        day: by.contains(&UsageBy::Day),
+    }
+}
+
+/// The clients that are registered and made no call.
+async fn never_used(installation: &Installation, usage: &Usage, grouping: Grouping) -> Result<Vec<String>> {
+    if !grouping.client {
+        return Ok(Vec::new());
+    }
+    let clients = installation.store.clients().await.doing("the clients")?;
+    let called = |name: &str| usage.rows().any(|(group, _)| group.client.as_deref() == Some(name));
+    let names = clients.into_iter().filter(|client| !client.removed).map(|client| client.name.to_string());
+    Ok(names.filter(|name| !called(name)).collect())
+}
+
+fn show(context: &Context, usage: &Usage, days: &Usage, grouping: Grouping) {
+    let mut lines = days_of(days);
+    let rows: Vec<Vec<String>> = usage
+        .rows()
+        .map(|(group, numbers)| {
+            let mut row = cells(group, grouping);
+            row.extend([
+                numbers.calls.to_string(),
+                (numbers.errors + numbers.failed).to_string(),
+                numbers.refused.to_string(),
+                numbers.cut.to_string(),
+                milliseconds(numbers.percentile_us(50)),
+                milliseconds(numbers.percentile_us(95)),
+                (numbers.bytes_in + numbers.bytes_out).to_string(),
+                seconds(numbers.first_ms),
+                seconds(numbers.last_ms),
+            ]);
+            if !grouping.day {
+                row.push(sparkline(&lines.remove(group).unwrap_or_default()));
+            }
+            row
+        })
+        .collect();
+    if rows.is_empty() {
+        context.output.line("no call in the log");
+        return;
+    }
+    let mut header = names(grouping);
+    header.extend(["CALLS", "FAILED", "REFUSED", "CUT", "P50", "P95", "BYTES", "FIRST", "LAST"]);
+    if !grouping.day {
+        header.push("DAYS");
+    }
+    context.output.line(table(&header, &rows));
+    let calls = usage.rows().map(|(_, numbers)| numbers.calls).sum();
+    context.output.line(counted(calls, "call"));
+}
+
+fn names(grouping: Grouping) -> Vec<&'static str> {
+    let all = [
+        (grouping.client, "CLIENT"),
+        (grouping.server, "SERVER"),
+        (grouping.tool, "TOOL"),
+        (grouping.day, "DAY"),
+    ];
+    all.into_iter().filter_map(|(asked, name)| asked.then_some(name)).collect()
+}
+
+fn cells(group: &Group, grouping: Grouping) -> Vec<String> {
+    let all = [
+        (grouping.client, &group.client),
+        (grouping.server, &group.server),
+        (grouping.tool, &group.tool),
+        (grouping.day, &group.day),
+    ];
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    all.into_iter().filter(|(asked, _)| *asked).map(|(_, value)| text(value)).collect()
+}
+
+/// The calls of each group, day by day.
+fn days_of(days: &Usage) -> BTreeMap<Group, BTreeMap<String, u64>> {
+    let mut lines: BTreeMap<Group, BTreeMap<String, u64>> = BTreeMap::new();
+    for (group, numbers) in days.rows() {
+        let day = group.day.clone().unwrap_or_default();
+        lines.entry(Group { day: None, ..group.clone() }).or_default().insert(day, numbers.calls);
+    }
+    lines
+}
+
+/// One bar a day, from the first to the last; a day without a call is blank.
+fn sparkline(days: &BTreeMap<String, u64>) -> String {
+    let most = days.values().copied().max().unwrap_or(1).max(1);
+    let (Some((first, _)), Some((last, _))) = (days.first_key_value(), days.last_key_value()) else {
+        return String::new();
+    };
+    let (Some(first), Some(last)) = (UnixTime::from_date(first), UnixTime::from_date(last)) else {
+        return String::new();
+    };
+    let count = last.since(first) / 86_400;
+    (0..=count)
+        .map(|day| first.plus(day * 86_400).to_string())
+        .map(|day| days.get(&day[..10]).map_or(' ', |calls| BARS[bar(*calls, most)]))
+        .collect()
+}
+
+fn bar(calls: u64, most: u64) -> usize {
+    let steps = BARS.len() as u64;
+    usize::try_from((calls * steps).div_ceil(most).clamp(1, steps) - 1).unwrap_or(0)
+}
+
+fn milliseconds(micros: Option<u64>) -> String {
+    micros.map_or_else(|| "-".into(), |micros| format!("{}.{}ms", micros / 1000, micros % 1000 / 100))
+}
+
+fn seconds(at_ms: i64) -> String {
+    UnixTime::from_seconds(at_ms.div_euclid(1000)).to_string()
+}
+
+fn document(group: &Group, numbers: &Numbers) -> Value {
+    json!({
+        "client": group.client, "server": group.server, "tool": group.tool, "day": group.day,
+        "calls": numbers.calls, "errors": numbers.errors, "failed": numbers.failed,
+        "refused": numbers.refused, "cut": numbers.cut,
+        "p50_us": numbers.percentile_us(50), "p95_us": numbers.percentile_us(95),
+        "bytes_in": numbers.bytes_in, "bytes_out": numbers.bytes_out,
+        "first_ms": numbers.first_ms, "last_ms": numbers.last_ms,
+    })
+}
+
+/// As in RFC 4180, the columns of the JSON document.
+fn csv(usage: &Usage) {
+    const COLUMNS: [&str; 15] = [
+        "client",
+        "server",
+        "tool",
+        "day",
+        "calls",
+        "errors",
+        "failed",
+        "refused",
+        "cut",
+        "p50_us",
+        "p95_us",
+        "bytes_in",
+        "bytes_out",
+        "first_ms",
+        "last_ms",
+    ];
+    print_line(&COLUMNS.join(","));
+    for (group, numbers) in usage.rows() {
+        let document = document(group, numbers);
+        let cells: Vec<String> = COLUMNS.iter().map(|column| csv_cell(&document[column])).collect();
+        print_line(&cells.join(","));
+    }
+}
+
+/// A text that begins like a formula would be one in a spreadsheet: a tool may be called anything.
+fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let text = text.replace('"', "\"\"");
+            let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+            format!("\"{guard}{text}\"")
+        }
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{csv_cell, milliseconds, sparkline};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_bar_a_day_and_a_blank_where_nothing_was_called() {
+        let days: BTreeMap<String, u64> = [("2026-11-30", 1), ("2026-12-02", 8), ("2026-12-03", 4)]
+            .map(|(day, calls)| (day.to_owned(), calls))
+            .into();
+        assert_eq!(sparkline(&days), "▁ █▄");
+        assert_eq!(sparkline(&BTreeMap::new()), "");
+    }
+
+    #[test]
+    fn a_cell_is_a_text_whatever_is_in_it() {
+        assert_eq!(csv_cell(&"a,\"b\"\n".into()), "\"a,\"\"b\"\"\n\"");
+        assert_eq!(csv_cell(&"=1+1".into()), "\"'=1+1\"");
+        assert_eq!((csv_cell(&7.into()), csv_cell(&serde_json::Value::Null)), ("7".into(), String::new()));
+        assert_eq!((milliseconds(Some(1250)), milliseconds(None)), ("1.2ms".into(), "-".into()));
+    }
+}
