@@ -68,12 +68,16 @@ pub(super) fn is_left_out(ignore: &str, inside: &Path) -> bool {
         None => inside.ancestors().any(|part| part.ends_with(PathBuf::from(pattern))),
     };
     let lines = ignore.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
-    for line in lines.filter(|line| !line.contains(['*', '?', '[', '{', '#'])) {
-        let (pattern, leaves_out) = match line.strip_prefix('!') {
-            Some(kept) => (kept, false),
-            None => (line.trim_start_matches("(?d)").trim_start_matches("(?i)"), true),
-        };
-        if fits(pattern) {
+    for line in lines {
+        let (mut pattern, mut leaves_out) = (line, true);
+        // They may stand before the pattern in any order.
+        while let Some((mark, rest)) =
+            ["!", "(?d)", "(?i)"].iter().find_map(|mark| Some((mark, pattern.strip_prefix(mark)?)))
+        {
+            leaves_out &= *mark != "!";
+            pattern = rest;
+        }
+        if !pattern.contains(['*', '?', '[', '{', '#']) && fits(pattern) {
             return leaves_out;
         }
     }
@@ -116,6 +120,7 @@ mod tests {
             ("conf/mcp.json", true),
             ("(?d)conf", true),
             ("!/conf/mcp.json\n/conf", false),
+            ("(?i)!mcp.json\nmcp.json", false),
             ("/mcp.json", false),
             ("/con", false),
             ("*.json", false),
