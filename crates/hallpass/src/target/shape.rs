@@ -128,7 +128,7 @@ pub fn token_in(text: &str) -> &str {
 }
 
 impl Entry {
-    /// With [`TOKEN`] where the header goes, if the token goes into the entry.
+    /// With the text `Bearer {token}` where the header goes, if the token goes into the entry.
     pub fn new(path: KeyPath, value: Value) -> Self {
         Self { path, value }
     }
