@@ -10,6 +10,7 @@ mod keys;
 mod measured;
 mod opening;
 mod placements;
+mod placings;
 mod policies;
 mod rotations;
 mod scene;
