@@ -1,5 +1,9 @@
 //! What has to happen so that a client has its token in its place. Looks and decides; changes nothing.
 
+mod step;
+
+pub use step::{SUPERSEDED_MOST, TokenStep, Turn, Wish, crowded, revoked_by_a_person};
+
 use crate::atomic_file::{check_writable, target_of};
 use crate::change::Change;
 use crate::edits::{self, Placed};
@@ -9,11 +13,11 @@ use crate::git::{self, GitView};
 use crate::standing::{Standing, look};
 use crate::target::{Ours, Shape, Surroundings, Target};
 use hallpass_clients::{Client, Dialect};
-use hallpass_core::snapshot::TokenState;
 use hallpass_core::{ClientName, UnixTime};
-use hallpass_store::{ClientRow, Overlap, PlacementRow, TokenRow};
+use hallpass_store::{ClientRow, PlacementRow, TokenRow};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use step::{decide, left_alone, live};
 
 /// Whether a client's registration changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,55 +28,6 @@ pub enum Registration {
     Changed,
     /// It is there as wanted.
     Same,
-}
-
-/// What happens to a client's token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenStep {
-    /// It has one, and it is in its place.
-    Keep {
-        /// When it ends.
-        expires_at: UnixTime,
-    },
-    /// It has one that was printed, not placed: whoever asked for it keeps it.
-    KeepPrinted {
-        /// When it ends.
-        expires_at: UnixTime,
-    },
-    /// The token stays, entries of the configuration are put right.
-    PutRight,
-    /// A fresh one is issued and placed.
-    Issue {
-        /// Why, in a few words.
-        why: &'static str,
-    },
-    /// A fresh one takes the place of one that is in force and stays good for a while.
-    Rotate(Turn),
-    /// A person revoked it: only `hallpass issue NAME` gives a new one.
-    LeftRevoked {
-        /// When it was revoked.
-        at: UnixTime,
-    },
-    /// Too many that were superseded before are still good.
-    LeftCrowded {
-        /// How many.
-        count: usize,
-        /// When the first of them ends.
-        until: UnixTime,
-    },
-}
-
-/// How a token follows the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// How long both are good.
-    pub overlap: Overlap,
-    /// Why, in a few words.
-    pub why: &'static str,
-    /// When the one before ends at the latest.
-    pub until: UnixTime,
-    /// How many that were superseded earlier are still good.
-    pub older: usize,
 }
 
 /// The plan for one client.
@@ -122,27 +77,6 @@ pub struct Known {
     pub placement: Option<(PathBuf, Vec<Placed>)>,
 }
 
-/// What a plan is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Whatever is missing.
-    WhatIsMissing,
-    /// A fresh token in any case.
-    FreshToken,
-    /// A fresh token, but not for a client that a person cut off.
-    FreshUnlessRevoked,
-    /// A fresh token beside the one before, where a person has not decided otherwise.
-    Rotation {
-        /// How long both are good.
-        overlap: Overlap,
-        /// Why, in a few words.
-        why: &'static str,
-    },
-}
-
-/// Each token that is still good is a secret that opens the door. More than these no client can have in use.
-pub const SUPERSEDED_MOST: usize = 3;
-
 impl ClientPlan {
     /// Plans for one client. Refuses what could not be carried out.
     pub fn make(
@@ -165,36 +99,17 @@ impl ClientPlan {
         let tokens: Vec<&TokenRow> = known.tokens.iter().filter(|token| !token.former).collect();
         let live = live(&tokens, now).filter(|token| token.subject == wanted.subject);
         let was_revoked = revoked_by_a_person(&tokens).is_some();
-        if let Some(step) = left_alone(&tokens, live, wish, now) {
+        let (step, standing, stale) = if let Some(step) = left_alone(&tokens, live, wish, now) {
             let (step, standing) = former_shim::put_right(step, &target, &wanted, around)?;
-            return Ok(Self {
-                client: wanted,
-                registration,
-                target,
-                standing,
-                step,
-                stale: Stale::default(),
-                was_revoked,
-                only_token_file: None,
-                could_be_shim,
-                ours,
-                leads_to,
-            });
-        }
-        let mut standing = look(&target, &ours, around.leaving)?;
-        standing.foreign &= !known.tokens.iter().any(|token| standing.holds(token));
-        let stale = stale(&target, known)?;
-        let step = match (wish, live) {
-            (Wish::FreshToken | Wish::FreshUnlessRevoked, _) => TokenStep::Issue { why: "asked for" },
-            (Wish::Rotation { overlap, why }, Some(token)) => {
-                TokenStep::Rotate(Turn::of(token, &tokens, overlap, why, now))
-            }
-            (Wish::WhatIsMissing | Wish::Rotation { .. }, None) => {
-                TokenStep::Issue { why: why_none(&tokens, now) }
-            }
-            (Wish::WhatIsMissing, Some(token)) => step_of_live(token, &standing, stale.places.is_empty()),
+            (step, standing, Stale::default())
+        } else {
+            let mut standing = look(&target, &ours, around.leaving)?;
+            standing.foreign &= !known.tokens.iter().any(|token| standing.holds(token));
+            let stale = stale(&target, known)?;
+            let is_whole = |token: &TokenRow| standing.is_complete_for(token) && stale.places.is_empty();
+            let step = decide(wish, live, &tokens, &standing, is_whole, now);
+            (step, standing, stale)
         };
-        let only_token_file = None;
         Ok(Self {
             client: wanted,
             registration,
@@ -203,7 +118,7 @@ impl ClientPlan {
             step,
             stale,
             was_revoked,
-            only_token_file,
+            only_token_file: None,
             could_be_shim,
             ours,
             leads_to,
@@ -289,84 +204,6 @@ fn registration(wanted: &ClientRow, stored: Option<&ClientRow>) -> Registration 
     }
 }
 
-/// A client that a person cut off, or whose token a person took into his own hands, is left as it is.
-fn left_alone(tokens: &[&TokenRow], live: Option<&TokenRow>, wish: Wish, now: UnixTime) -> Option<TokenStep> {
-    let revoked = revoked_by_a_person(tokens).map(|at| TokenStep::LeftRevoked { at });
-    match wish {
-        Wish::FreshToken => None,
-        Wish::FreshUnlessRevoked => revoked,
-        Wish::WhatIsMissing => revoked.or_else(|| {
-            let printed = live.filter(|token| !token.placed)?;
-            Some(TokenStep::KeepPrinted { expires_at: printed.expires_at })
-        }),
-        Wish::Rotation { overlap, .. } => {
-            // One that was taken over has no place of ours either, and a rotation is its way into one.
-            let printed = live.filter(|token| !token.placed && !token.adopted);
-            let printed = printed.map(|token| TokenStep::KeepPrinted { expires_at: token.expires_at });
-            revoked.or(printed).or_else(|| crowded(tokens, overlap, now))
-        }
-    }
-}
-
-/// The newest token counts: if a person revoked it, the client is cut off.
-pub fn revoked_by_a_person(tokens: &[&TokenRow]) -> Option<UnixTime> {
-    match tokens.first()?.state {
-        TokenState::Revoked { at } => Some(at),
-        TokenState::Pending | TokenState::Active | TokenState::Superseded { .. } => None,
-    }
-}
-
-/// Refuses to add to the tokens that are still good. A rotation that ends them all at once is never refused.
-pub fn crowded(tokens: &[&TokenRow], overlap: Overlap, now: UnixTime) -> Option<TokenStep> {
-    let ends: Vec<UnixTime> = still_good(tokens, now).collect();
-    let until = *ends.iter().min()?;
-    (overlap != Overlap::NONE && ends.len() >= SUPERSEDED_MOST)
-        .then_some(TokenStep::LeftCrowded { count: ends.len(), until })
-}
-
-/// When those that were superseded and are still good end.
-fn still_good<'a>(tokens: &'a [&TokenRow], now: UnixTime) -> impl Iterator<Item = UnixTime> + 'a {
-    tokens.iter().filter_map(move |token| token.good_beside_its_successor(now))
-}
-
-impl Turn {
-    /// The turn from `token`, which is in force, to a new one.
-    pub fn of(
-        token: &TokenRow,
-        tokens: &[&TokenRow],
-        overlap: Overlap,
-        why: &'static str,
-        now: UnixTime,
-    ) -> Self {
-        let until = now.plus(overlap.seconds).min(token.expires_at);
-        Self { overlap, why, until, older: still_good(tokens, now).count() }
-    }
-}
-
-fn why_none(tokens: &[&TokenRow], now: UnixTime) -> &'static str {
-    if tokens.is_empty() {
-        "the first one"
-    } else if live(tokens, now).is_some() {
-        "the one before has another subject"
-    } else if tokens.first().is_some_and(|token| matches!(token.state, TokenState::Superseded { .. })) {
-        "the one before was stopped"
-    } else {
-        "the one before has expired"
-    }
-}
-
-fn step_of_live(token: &TokenRow, standing: &Standing, nothing_stale: bool) -> TokenStep {
-    if standing.is_complete_for(token) && nothing_stale {
-        TokenStep::Keep { expires_at: token.expires_at }
-    } else if !standing.holds(token) {
-        TokenStep::Issue { why: "its place does not hold the one before" }
-    } else if standing.open_to_others {
-        TokenStep::Issue { why: "others could read the one before" }
-    } else {
-        TokenStep::PutRight
-    }
-}
-
 fn stale(target: &Target, known: &Known) -> Result<Stale> {
     let Some((file, placed)) = &known.placement else { return Ok(Stale::default()) };
     let elsewhere = !is_same_file(file, &target.file)?;
@@ -382,10 +219,6 @@ fn stale(target: &Target, known: &Known) -> Result<Stale> {
 pub fn is_same_file(earlier: &Path, now: &Path) -> Result<bool> {
     let now = target_of(now)?;
     Ok(target_of(earlier).is_ok_and(|earlier| earlier == now))
-}
-
-fn live<'a>(tokens: &[&'a TokenRow], now: UnixTime) -> Option<&'a TokenRow> {
-    tokens.iter().copied().find(|token| token.state == TokenState::Active && token.expires_at > now)
 }
 
 fn check_git(file: &Path, git_ok: bool) -> Result<()> {
