@@ -97,6 +97,11 @@ impl Client {
         machine.paths(self.instead.on(machine.os)).collect()
     }
 
+    /// Whether its file may be written in a newer form, which the text of the file tells.
+    pub fn has_newer_form(&self) -> bool {
+        self.newer.is_some()
+    }
+
     /// This client, or its newer form if the file with this text is written for that one.
     pub fn form_of(&self, text: &[u8]) -> &Self {
         let newer = self.newer.as_deref().and_then(client);

@@ -35,6 +35,8 @@ pub struct Group {
 /// Stands for callers with the shared secret: nobody can tell who they are. No client can be called that.
 pub const LEGACY: &str = "(shared secret)";
 
+const DAY_MS: i64 = 86_400_000;
+
 /// The numbers of one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
@@ -56,6 +58,8 @@ pub struct Numbers {
     pub first_ms: i64,
     /// Milliseconds since the epoch.
     pub last_ms: i64,
+    /// Calls of each day: days since the epoch, in UTC.
+    pub days: BTreeMap<i64, u64>,
     durations_us: Vec<u64>,
 }
 
@@ -118,6 +122,7 @@ impl Numbers {
         self.bytes_out += event.bytes_out.unwrap_or(0);
         self.first_ms = self.first_ms.min(event.at_ms);
         self.last_ms = self.last_ms.max(event.at_ms);
+        *self.days.entry(event.at_ms.div_euclid(DAY_MS)).or_default() += 1;
         self.durations_us.extend(event.duration_us);
     }
 

@@ -110,7 +110,9 @@ impl Original {
                 self.names
             ))
             .hint(format!(
-                "make it a file of its own: `cp -p {shown} {shown}.own && mv {shown}.own {shown}`"
+                "make it a file of its own: `cp -p {file} {own} && mv {own} {file}`",
+                file = quoted(&shown.to_string()),
+                own = quoted(&format!("{shown}.own"))
             )));
         }
         Ok(())

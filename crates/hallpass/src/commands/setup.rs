@@ -1,5 +1,6 @@
 //! `hallpass setup`
 
+use super::policies::PolicyPlan;
 use super::roster::{clients, default_subject};
 use super::{Context, changes};
 use crate::atomic_file::target_of;
@@ -34,7 +35,7 @@ pub(super) async fn run(context: &Context, setup: &Setup) -> Result<()> {
         context.output.line(format!("a home at `{home}`: hallpass.toml, a database, a signing key"));
     }
     planned.show(context)?;
-    if !changes::ask(context, &planned.plans, &[], setup.consent)? {
+    if !changes::ask(context, &PolicyPlan::default(), &planned.plans, &[], setup.consent)? {
         return planned.left_out();
     }
     let installation = scene.founded(context, &settings).await?;

@@ -31,9 +31,11 @@ pub(super) async fn run(context: &Context, consent: Consent) -> Result<()> {
         return Ok(());
     };
     context.output.line(format!("what was done on {}:", first.at));
+    let besides = Besides { shim: false, unverified: true };
+    let around = Surroundings::of(&settings, &context.home, &[], besides)?;
     let (mut steps, mut failed) = (Vec::new(), Vec::new());
     for placing in placings {
-        match way(context, &installation, &settings, &placing).await {
+        match way(&installation, &around, &placing).await {
             Ok(way) => steps.push(Step { placing, way }),
             // One that cannot be taken back stops no other.
             Err(fault) => failed.push(not_taken_back(context, &placing.client, &fault)),
@@ -105,22 +107,15 @@ enum Way {
 }
 
 /// How one client's part is taken back. Refuses what would fail half-way.
-async fn way(
-    context: &Context,
-    installation: &Installation,
-    settings: &Settings,
-    placing: &Placing,
-) -> Result<Way> {
+async fn way(installation: &Installation, around: &Surroundings<'_>, placing: &Placing) -> Result<Way> {
     let known = installation.known(&placing.client).await?;
     let registered = known.client.clone().filter(|client| !client.removed);
     match (registered, &placing.before) {
         (None, _) => Ok(Way::Forget),
         (Some(client), None) => Ok(Way::Remove(Box::new(Removal::plan(installation, client).await?))),
         (Some(client), Some(before)) => {
-            let besides = Besides { shim: false, unverified: true };
-            let around = Surroundings::of(settings, &context.home, &[], besides)?;
             let before = hallpass_store::ClientRow { enabled: client.enabled, ..before.clone() };
-            let plan = ClientPlan::make(before, &known, &around, Wish::WhatIsMissing, clock::now())?;
+            let plan = ClientPlan::make(before, &known, around, Wish::WhatIsMissing, clock::now())?;
             // What git would commit now, it would have committed then.
             plan.check_feasible(true)?;
             Ok(Way::Restore(Box::new(plan)))

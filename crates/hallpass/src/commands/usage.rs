@@ -25,7 +25,6 @@ pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
     let until = asked.until.as_deref().map(|text| instant(text, now, "--until")).transpose()?;
     let grouping = grouping(&asked.by);
     let mut usage = Usage::by(grouping);
-    let mut days = Usage::by(Grouping { day: true, ..grouping });
     let mut id = 0;
     loop {
         let page = installation.store.events_after(id, PAGE).await.doing("the log")?;
@@ -38,7 +37,6 @@ pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
                 && asked.server.as_ref().is_none_or(|server| event.server.as_ref() == Some(server));
             if is_its && is_meant(UnixTime::from_seconds(event.at_ms.div_euclid(1000))) {
                 usage.add(event);
-                days.add(event);
             }
         }
     }
@@ -46,7 +44,7 @@ pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
     if asked.csv {
         csv(&usage);
     } else {
-        show(context, &usage, &days, grouping);
+        show(context, &usage, grouping);
         if !never.is_empty() {
             context.output.line(format!("no call: {}", never.join(", ")));
         }
@@ -88,8 +86,7 @@ async fn never_used(installation: &Installation, usage: &Usage, grouping: Groupi
     Ok(names.filter(|name| !called(name)).collect())
 }
 
-fn show(context: &Context, usage: &Usage, days: &Usage, grouping: Grouping) {
-    let mut lines = days_of(days);
+fn show(context: &Context, usage: &Usage, grouping: Grouping) {
     let rows: Vec<Vec<String>> = usage
         .rows()
         .map(|(group, numbers)| {
@@ -106,7 +103,7 @@ fn show(context: &Context, usage: &Usage, days: &Usage, grouping: Grouping) {
                 seconds(numbers.last_ms),
             ]);
             if !grouping.day {
-                row.push(sparkline(&lines.remove(group).unwrap_or_default()));
+                row.push(sparkline(&numbers.days));
             }
             row
         })
@@ -146,30 +143,13 @@ fn cells(group: &Group, grouping: Grouping) -> Vec<String> {
     all.into_iter().filter(|(asked, _)| *asked).map(|(_, value)| text(value)).collect()
 }
 
-/// The calls of each group, day by day.
-fn days_of(days: &Usage) -> BTreeMap<Group, BTreeMap<String, u64>> {
-    let mut lines: BTreeMap<Group, BTreeMap<String, u64>> = BTreeMap::new();
-    for (group, numbers) in days.rows() {
-        let day = group.day.clone().unwrap_or_default();
-        lines.entry(Group { day: None, ..group.clone() }).or_default().insert(day, numbers.calls);
-    }
-    lines
-}
-
 /// One bar a day, from the first to the last; a day without a call is blank.
-fn sparkline(days: &BTreeMap<String, u64>) -> String {
-    let most = days.values().copied().max().unwrap_or(1).max(1);
+fn sparkline(days: &BTreeMap<i64, u64>) -> String {
+    let most = days.values().copied().max().unwrap_or(1);
     let (Some((first, _)), Some((last, _))) = (days.first_key_value(), days.last_key_value()) else {
         return String::new();
     };
-    let (Some(first), Some(last)) = (UnixTime::from_date(first), UnixTime::from_date(last)) else {
-        return String::new();
-    };
-    let count = last.since(first) / 86_400;
-    (0..=count)
-        .map(|day| first.plus(day * 86_400).to_string())
-        .map(|day| days.get(&day[..10]).map_or(' ', |calls| BARS[bar(*calls, most)]))
-        .collect()
+    (*first..=*last).map(|day| days.get(&day).map_or(' ', |calls| BARS[bar(*calls, most)])).collect()
 }
 
 fn bar(calls: u64, most: u64) -> usize {
@@ -243,9 +223,7 @@ mod tests {
 
     #[test]
     fn a_bar_a_day_and_a_blank_where_nothing_was_called() {
-        let days: BTreeMap<String, u64> = [("2026-11-30", 1), ("2026-12-02", 8), ("2026-12-03", 4)]
-            .map(|(day, calls)| (day.to_owned(), calls))
-            .into();
+        let days = BTreeMap::from([(20_787, 1), (20_789, 8), (20_790, 4)]);
         assert_eq!(sparkline(&days), "▁ █▄");
         assert_eq!(sparkline(&BTreeMap::new()), "");
     }

@@ -100,7 +100,7 @@ impl Target {
         };
         place::check_is_read(app, &file)?;
         // One file, two forms: which one it is written in, it says itself.
-        let app = app.form_of(&place::text(&file));
+        let app = if app.has_newer_form() { app.form_of(&place::text(&file)) } else { app };
         let shape = shape(client, app, kind, around)?;
         Ok(Self { app, file, kind, shape })
     }

@@ -1,4 +1,4 @@
-//! Where a client's own file is on this machine. Looks which are there, reads none.
+//! Where a client's own file is on this machine: looks which are there.
 
 use crate::atomic_file::{Original, target_of};
 use crate::environment;

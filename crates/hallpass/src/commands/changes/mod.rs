@@ -8,10 +8,12 @@ pub(super) use words::{describe, fate, restart};
 use super::Context;
 use super::policies::PolicyPlan;
 use super::remove::Removal;
+use crate::carry_out::Begun;
 use crate::cli::Consent;
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
+use crate::mint::Authority;
 use crate::output::print_fault;
 use crate::plan::{ClientPlan, Registration};
 use crate::settings::Settings;
@@ -53,20 +55,11 @@ pub(super) fn agree_with(
     if let Some(offer) = shim_offer(plans) {
         context.output.line(offer);
     }
-    ask_with(context, policies, plans, removals, consent)
+    ask(context, policies, plans, removals, consent)
 }
 
 /// Asks about what was shown. `false`: there is nothing to do, or it was a dry run.
 pub(super) fn ask(
-    context: &Context,
-    plans: &[ClientPlan],
-    removals: &[Removal],
-    consent: Consent,
-) -> Result<bool> {
-    ask_with(context, &PolicyPlan::default(), plans, removals, consent)
-}
-
-fn ask_with(
     context: &Context,
     policies: &PolicyPlan,
     plans: &[ClientPlan],
@@ -129,8 +122,7 @@ pub(super) async fn carry_out_with(
     }
     let (mut under_way, mut begun) = (Vec::new(), Vec::new());
     for plan in plans.iter().filter(|plan| plan.changes_something()) {
-        note_placing(installation, plan).await?;
-        match installation.begin(plan, &authority).await {
+        match begin(installation, plan, &authority).await {
             Ok(token) => {
                 under_way.push(plan);
                 begun.push(token);
@@ -162,7 +154,12 @@ pub(super) async fn carry_out_with(
         .hint("mend the cause, then run the same command again"))
 }
 
-/// What `hallpass undo` takes back.
+/// What `hallpass undo` will take back is noted first.
+async fn begin(installation: &Installation, plan: &ClientPlan, authority: &Authority) -> Result<Begun> {
+    note_placing(installation, plan).await?;
+    installation.begin(plan, authority).await
+}
+
 async fn note_placing(installation: &Installation, plan: &ClientPlan) -> Result<()> {
     if plan.registration == Registration::Same {
         return Ok(());

@@ -87,8 +87,9 @@ async fn a_printed_token_may_be_in_one_place() {
 #[tokio::test]
 async fn an_expired_token_in_its_place() {
     let (stage, _serving) = sound().await;
-    sql(&stage, "UPDATE token SET expires_at = issued_at + 1 WHERE client = 'bob'").await;
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let past =
+        "UPDATE token SET issued_at = issued_at - 100, expires_at = issued_at - 50 WHERE client = 'bob'";
+    sql(&stage, past).await;
     let said = finds(&stage, "ended_token error bob bob.json").await;
     assert!(said.says().contains("holds a token of `bob` that expired "), "{said:#?}");
     mends(&stage, "ended_token error bob bob.json").await;
