@@ -1,6 +1,5 @@
 //! The clients' rows. Removed ones stay, so that their tokens keep their owner.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::rows::ClientRow;
 use crate::store::Store;
@@ -38,7 +37,7 @@ impl Store {
         refuse_duplicate(&mut change, client).await?;
         upsert(&mut change, client).await?;
         if let Some(act) = act {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await
     }
@@ -66,7 +65,7 @@ impl Store {
             .bind(name)
             .execute(&mut *change)
             .await?;
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await
     }
 }

@@ -1,6 +1,5 @@
 //! The signing keys' rows: public part open, private part sealed. Next, active, verify-only, retired.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::rows::{KeyRow, KeyState, NewKey};
 use crate::seal::SealKey;
@@ -50,7 +49,7 @@ impl Store {
             .execute(&mut *change)
             .await?;
         if let Some(act) = act {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await
     }
@@ -68,7 +67,7 @@ impl Store {
             .bind(kid)
             .execute(&mut *change)
             .await?;
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await
     }
 
@@ -92,7 +91,7 @@ impl Store {
                 AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
             let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(kid);
             stopped += query.execute(&mut *change).await?.rows_affected();
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await?;
         Ok(stopped)

@@ -1,6 +1,5 @@
 //! The policies' rows: as written in hallpass.toml, checked again whenever they are read.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
 use hallpass_core::policy::{Policy, PolicySettings};
@@ -39,7 +38,7 @@ impl Store {
         if changed == 0 {
             return Ok(false);
         }
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }
@@ -62,7 +61,7 @@ impl Store {
             }
         }
         if !dropped.is_empty() {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
             self.commit(change).await?;
         }
         Ok(dropped)

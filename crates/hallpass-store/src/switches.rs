@@ -1,7 +1,6 @@
 //! Clients switched off and on again. Their tokens stay as they are.
 
 use crate::clients::require_client;
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
 use hallpass_core::{ClientName, Event, UnixTime};
@@ -34,7 +33,7 @@ impl Store {
         if query.execute(&mut *change).await?.rows_affected() == 0 {
             return Ok(false);
         }
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }
@@ -48,7 +47,7 @@ impl Store {
         if sqlx::query(sql).bind(client).execute(&mut *change).await?.rows_affected() == 0 {
             return Ok(false);
         }
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }

@@ -1,7 +1,6 @@
 //! The tokens' rows: pending, then active, then replaced or revoked. Revoked is final.
 
 use crate::clients::require_client;
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::keys::require_key;
 use crate::placements::upsert_placement;
@@ -112,7 +111,7 @@ impl Store {
         let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE state IN ('pending', 'active') AND client = $2";
         sqlx::query(sql).bind(at.seconds()).bind(token.client.as_str()).execute(&mut *change).await?;
         insert_token(&mut change, token, "active", true).await?;
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }
@@ -133,7 +132,7 @@ impl Store {
         let activated = activated.rows_affected() == 1;
         if activated {
             supersede_others(&mut change, jti, at).await?;
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         if let Some(placement) = placement {
             upsert_placement(&mut change, placement).await?;
@@ -163,7 +162,7 @@ impl Store {
         let mut change = self.change().await?;
         let revoked = revoke_live(&mut change, client, at, reason).await?;
         if revoked > 0 {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await?;
         Ok(revoked)
@@ -183,7 +182,7 @@ impl Store {
         let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(jti);
         let revoked = query.execute(&mut *change).await?.rows_affected() == 1;
         if revoked {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await?;
         Ok(revoked)
