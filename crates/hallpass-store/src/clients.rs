@@ -33,7 +33,7 @@ impl Store {
     /// looked at: only [`Store::remove_client`] removes, and its tokens stay revoked). Whether one that is registered is
     /// enabled stays as it is: a plan that was made before [`Store::disable_client`] must not undo it.
     pub async fn put_client(&self, client: &ClientRow, act: Option<&Event>) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         refuse_duplicate(&mut change, client).await?;
         upsert(&mut change, client).await?;
         if let Some(act) = act {

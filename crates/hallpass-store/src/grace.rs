@@ -54,7 +54,7 @@ impl Store {
         before: Option<i64>,
         act: &Event,
     ) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         if read_grace(&mut change).await?.map(|row| row.period) != before {
             return Ok(false);
         }

@@ -31,7 +31,7 @@ impl KeyRow {
 impl Store {
     /// Keeps a new key. One that is active makes the one before it verify-only, in the same transaction.
     pub async fn add_key(&self, key: &NewKey, act: Option<&Event>) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         if key.state == KeyState::Active {
             demote_active(&mut change).await?;
         }
@@ -61,7 +61,7 @@ impl Store {
 
     /// The next key becomes the active one; the active one verifies only.
     pub async fn promote_key(&self, kid: &str, act: &Event) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         demote_active(&mut change).await?;
         sqlx::query("UPDATE signing_key SET state = 'active' WHERE kid = $1 AND state = 'next'")
             .bind(kid)

@@ -27,6 +27,7 @@ mod tokens;
 mod uses;
 mod watch;
 
+pub use acts::{ActLog, Done};
 pub use events::{Added, EventFilter};
 pub use fault::StoreFault;
 pub use first_uses::FirstUse;

@@ -26,7 +26,7 @@ impl Store {
         policies: &BTreeMap<PolicyName, PolicySettings>,
         act: &Event,
     ) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         let mut changed = 0;
         for (name, settings) in policies {
             let sql = "INSERT INTO policy (name, settings) VALUES ($1, $2)
@@ -49,7 +49,7 @@ impl Store {
         doomed: &[&PolicyName],
         act: &Event,
     ) -> Result<Vec<PolicyName>, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         let mut dropped = Vec::new();
         for name in doomed {
             let sql = "DELETE FROM policy WHERE name = $1

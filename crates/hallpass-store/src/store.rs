@@ -1,6 +1,6 @@
 //! Opens the database and runs its transactions. A missing, foreign, damaged or newer one is refused, never made anew.
 
-use crate::acts::ActsTaker;
+use crate::acts::Acts;
 use crate::dialect;
 use crate::fault::{StoreFault, damaged};
 use crate::file::DatabaseFile;
@@ -21,7 +21,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 pub struct Store {
     pub(crate) pool: SqlitePool,
     pub(crate) file: DatabaseFile,
-    pub(crate) acts: ActsTaker,
+    pub(crate) acts: Acts,
 }
 
 /// A change of what is in force. Only [`Store::commit`] ends it, so that none forgets the revision; dropped, it
@@ -74,7 +74,7 @@ impl Store {
                 Box::pin(async move { still_there.map_err(|fault| sqlx::Error::Configuration(fault.into())) })
             })
             .connect_lazy_with(dialect::options(file.path()));
-        Self { pool, file, acts: ActsTaker::default() }
+        Self { pool, file, acts: Acts::default() }
     }
 
     async fn migrate(&self) -> Result<(), StoreFault> {
@@ -113,10 +113,28 @@ impl Store {
         self.commit(change).await
     }
 
+    /// Sets a setting that is set once. Returns what it is: another's, if that was first.
+    pub async fn keep_setting(&self, name: &str, value: &str) -> Result<String, StoreFault> {
+        let mut change = self.change().await?;
+        let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        sqlx::query(sql).bind(name).bind(value).execute(&mut *change).await?;
+        let kept = sqlx::query_scalar("SELECT value FROM setting WHERE name = $1").bind(name);
+        let kept = kept.fetch_one(&mut *change).await?;
+        self.commit(change).await?;
+        Ok(kept)
+    }
+
     /// Begins a change of what is in force.
     pub(crate) async fn change(&self) -> Result<Change, StoreFault> {
         let transaction = self.begin_writing().await?;
         Ok(Change { transaction, told: false })
+    }
+
+    /// The same for one that grants something: it is not begun while the log takes no records. Nothing else waits for the log,
+    /// so that a client can be cut off whatever became of it.
+    pub(crate) async fn granting_change(&self) -> Result<Change, StoreFault> {
+        self.acts.ready().await?;
+        self.change().await
     }
 
     /// Ends it: the revision moves with what was changed.

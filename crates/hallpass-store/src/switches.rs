@@ -40,7 +40,7 @@ impl Store {
 
     /// Its tokens count again, those that are still good. Returns whether it was disabled.
     pub async fn enable_client(&self, client: &str, act: &Event) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         require_client(&mut change, client).await?;
         let sql = "UPDATE client SET enabled = TRUE, disabled_at = NULL, disabled_reason = NULL
             WHERE name = $1 AND NOT enabled AND NOT removed";

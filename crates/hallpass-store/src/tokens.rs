@@ -85,7 +85,7 @@ impl Store {
     /// The same for a token beside which the one before stays good for a while. Kept with the row, so that whoever
     /// finds it there after a crash goes on as it was meant.
     pub async fn add_successor(&self, token: &NewToken, overlap: Overlap) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         require_client(&mut change, token.client.as_str()).await?;
         require_key(&mut change, &token.kid).await?;
         insert_token(&mut change, token, "pending", false).await?;
@@ -98,7 +98,7 @@ impl Store {
     /// Takes over a token that a former set-up minted: active at once, known by its digest. What its client had before
     /// is superseded. Refuses one that is known already.
     pub async fn adopt(&self, token: &NewToken, at: UnixTime, act: &Event) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM token WHERE digest = $1 OR jti = $2")
             .bind(token.digest.to_hex())
             .bind(&token.jti)

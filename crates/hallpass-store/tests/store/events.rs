@@ -1,9 +1,9 @@
 //! Events: what is written is read back, filtered, in order.
 
-use crate::scene::{Scene, call};
+use crate::scene::{NOW, Scene, call};
 use hallpass_core::{Event, Outcome};
-use hallpass_store::{Added, EventFilter, StoreFault};
-use std::sync::Arc;
+use hallpass_store::{ActLog, Added, Done, EventFilter, Store, StoreFault};
+use std::sync::{Arc, Mutex};
 
 const NONE: [i64; 0] = [];
 
@@ -139,19 +139,56 @@ async fn an_act_that_was_never_written_here_shows_an_older_copy() {
 #[tokio::test]
 async fn a_change_is_acknowledged_after_the_log_was_told() {
     let (scene, _) = Scene::with_clients(&["ann"]).await;
-    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let (store, seen) = (scene.store.clone(), Arc::clone(&told));
-    scene.store.tell_acts_to(move || {
-        let (store, seen) = (store.clone(), Arc::clone(&seen));
-        async move {
-            let waiting = store.waiting_acts(0, 10).await.unwrap();
-            seen.lock().unwrap().extend(waiting.into_iter().map(|(_, act)| act.kind.into_owned()));
-        }
-    });
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Told { store: scene.store.clone(), kinds: Arc::clone(&told), trouble: None };
+    scene.store.tell_acts_to(Box::new(log));
     scene.issue("ann").await;
     assert_eq!(
         told.lock().unwrap().last().map(String::as_str),
         Some("issue"),
         "what it tells of is in force by then"
     );
+}
+
+#[tokio::test]
+async fn nothing_is_granted_that_cannot_be_recorded_and_a_client_is_cut_off_all_the_same() {
+    let (scene, tokens) = Scene::with_clients(&["ann"]).await;
+    let trouble = Some("the disk is full".to_owned());
+    let log = Told { store: scene.store.clone(), kinds: Arc::default(), trouble };
+    scene.store.tell_acts_to(Box::new(log));
+    let before = scene.revision().await;
+    let act = || Event::new(0, "act", Outcome::Done);
+    let denied = [
+        scene.store.put_client(&crate::scene::client("bob"), Some(&act())).await.err(),
+        scene.store.add_pending(&tokens[0].row).await.err(),
+        scene.store.enable_client("ann", &act()).await.err(),
+    ];
+    for fault in denied {
+        assert!(matches!(fault, Some(StoreFault::NotRecorded(why)) if why == "the disk is full"));
+    }
+    assert_eq!(scene.revision().await, before);
+    assert_eq!(scene.store.revoke_client("ann", NOW, "lost", &act()).await.unwrap(), 1);
+    assert_eq!(scene.store.waiting_acts(0, 100).await.unwrap().last().unwrap().1, act());
+}
+
+/// A log that notes what it is told.
+struct Told {
+    store: Store,
+    kinds: Arc<Mutex<Vec<String>>>,
+    trouble: Option<String>,
+}
+
+impl ActLog for Told {
+    fn ready(&self) -> Done<Result<(), String>> {
+        let trouble = self.trouble.clone();
+        Box::pin(async move { trouble.map_or(Ok(()), Err) })
+    }
+
+    fn take(&self) -> Done<()> {
+        let (store, kinds) = (self.store.clone(), Arc::clone(&self.kinds));
+        Box::pin(async move {
+            let waiting = store.waiting_acts(0, 10).await.unwrap();
+            kinds.lock().unwrap().extend(waiting.into_iter().map(|(_, act)| act.kind.into_owned()));
+        })
+    }
 }
