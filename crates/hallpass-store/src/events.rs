@@ -27,7 +27,7 @@ pub enum Added {
 /// Which events are asked for. Every field that is set narrows.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
-    /// Only those after this row.
+    /// Only those after this row; if it is not said, all but row 0, in which a log says what it is.
     pub after_id: Option<i64>,
     /// Only this client's.
     pub client: Option<String>,
@@ -109,7 +109,7 @@ impl EventFilter {
     /// Newest first, with a condition only for what is set: `$1 IS NULL OR ...` would keep the indexes from being used.
     fn query(&self) -> QueryBuilder<Sqlite> {
         let mut query = QueryBuilder::new("SELECT id, record FROM event WHERE id > ");
-        query.push_bind(self.after_id.unwrap_or(-1));
+        query.push_bind(self.after_id.unwrap_or(0));
         if let Some(client) = &self.client {
             query.push(" AND client = ").push_bind(client.clone());
         }

@@ -13,7 +13,10 @@ pub(super) struct Clockwork(Option<(i64, Instant)>);
 
 impl Clockwork {
     /// The record of a jump since last time, if there was one.
-    #[expect(clippy::disallowed_methods, reason = "the machine's own time is what the wall clock is compared with")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the machine's own time is what the wall clock is compared with"
+    )]
     pub(super) fn jumped(&mut self, now_ms: i64) -> Option<Event> {
         let now = Instant::now();
         let (wall, own) = self.0.replace((now_ms, now))?;

@@ -28,7 +28,8 @@ pub async fn log_key(store: &Store, seal: &SealKey, installation: &str) -> Resul
             store.keep_setting(SETTING, &sealed).await.doing("the log's key")?
         }
     };
-    let damaged = || Fault::new("the log's key in the database is damaged").hint("restore the database from a backup");
+    let damaged =
+        || Fault::new("the log's key in the database is damaged").hint("restore the database from a backup");
     let opened = seal.open(PURPOSE, &decode_hex(&sealed).ok_or_else(damaged)?).map_err(|fault| {
         Fault::new(format!("the log's key cannot be opened: {fault}"))
             .hint("`seal.key` and `hallpass.db` belong together: restore both from the same backup")

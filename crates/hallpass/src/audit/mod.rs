@@ -65,9 +65,9 @@ impl Audit {
         &self.folder
     }
 
-    /// The row number in the view of this log's first record.
-    pub fn base(&self) -> i64 {
-        self.base
+    /// The row in the view of a record of this log.
+    pub fn row(&self, seq: u64) -> i64 {
+        self.base.saturating_add_unsigned(seq)
     }
 
     /// Whether records can be written now: opens the log, mends what a crash left, and says what is wrong if it cannot.
@@ -84,6 +84,11 @@ impl Audit {
             }
             Ok(Appended { first: appended.start })
         })
+    }
+
+    /// Does not return before everything that was appended is on the disk.
+    pub fn sync(&self) -> Result<(), LogFault> {
+        self.write(|writing| writing.sync())
     }
 
     /// Signs what there is, and returns the checkpoint. `keep`: for good, beside the newest.

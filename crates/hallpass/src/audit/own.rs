@@ -10,11 +10,15 @@ pub(super) fn recovered(recovery: &Recovery, now_ms: i64) -> Event {
     let (kind, reason) = match recovery {
         Recovery::Torn { bytes, file, .. } => {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            ("audit-recovered", format!("{bytes} bytes of an unfinished record were cut off and put into torn/{name}"))
+            (
+                "audit-recovered",
+                format!("{bytes} bytes of an unfinished record were cut off and put into torn/{name}"),
+            )
         }
-        Recovery::SyncFailed { seq, error } => {
-            ("audit-sync-failed", format!("the records from {seq} on were written again to a new file: {error}"))
-        }
+        Recovery::SyncFailed { seq, error } => (
+            "audit-sync-failed",
+            format!("the records from {seq} on were written again to a new file: {error}"),
+        ),
     };
     Event { reason: Some(reason), ..Event::new(now_ms, kind, Outcome::Done) }
 }

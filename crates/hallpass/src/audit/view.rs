@@ -35,7 +35,7 @@ pub async fn bring_up(audit: &Audit, signed: Option<&str>) -> Result<()> {
     loop {
         let page = page(&mut reader)?;
         let Some((first, _)) = page.first() else { return Ok(()) };
-        let first = audit.base + i64::try_from(*first).unwrap_or(i64::MAX);
+        let first = audit.row(*first);
         let events: Vec<Event> = page.into_iter().map(|(_, event)| event).collect();
         match audit.store.add_logged(first, &events, signed).await.doing("the view of the log")? {
             Added::Until(_) => {}
@@ -72,7 +72,8 @@ fn page(reader: &mut Reader) -> Result<Vec<(u64, Event)>> {
     while page.len() < PAGE {
         let Some((seq, line)) = reader.next_line().doing("the log")? else { break };
         let event = event_of(line).ok_or_else(|| {
-            Fault::new(format!("record {seq} of the log cannot be read")).hint("`hallpass audit verify` says more")
+            Fault::new(format!("record {seq} of the log cannot be read"))
+                .hint("`hallpass audit verify` says more")
         })?;
         page.push((seq, event));
     }
