@@ -3,6 +3,7 @@
 use crate::lookout::Lookout;
 use crate::output::{note, without_tokens};
 use hallpass_core::Event;
+use hallpass_gateway::Entry;
 use hallpass_store::Store;
 use std::io::Write;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -48,24 +49,26 @@ impl Lines {
 }
 
 /// Where the gateway's events go, and where the recorder takes them from.
-pub fn channel() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+pub fn channel() -> (mpsc::Sender<Entry>, mpsc::Receiver<Entry>) {
     mpsc::channel(WAITING_MOST)
 }
 
 /// Starts the recorder. It ends when every sender is dropped and all that waited is written.
 pub fn start(
-    mut events: mpsc::Receiver<Event>,
+    mut entries: mpsc::Receiver<Entry>,
     store: Store,
     lines: Lines,
     mut lookout: Lookout,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let printer = Printer::start();
-        let mut group = Vec::with_capacity(GROUP_MOST);
+        let (mut taken, mut group) = (Vec::with_capacity(GROUP_MOST), Vec::with_capacity(GROUP_MOST));
         loop {
-            match tokio::time::timeout_at(lookout.due(), events.recv_many(&mut group, GROUP_MOST)).await {
+            match tokio::time::timeout_at(lookout.due(), entries.recv_many(&mut taken, GROUP_MOST)).await {
                 Ok(0) => break,
                 Ok(_) => {
+                    // Answers end once their group is taken: it is tried until it is written.
+                    group.extend(taken.drain(..).map(Entry::written));
                     group.iter_mut().for_each(hide_tokens);
                     lookout.look(&mut group).await;
                 }

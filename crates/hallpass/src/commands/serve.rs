@@ -19,7 +19,7 @@ use crate::recorder;
 use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
 use hallpass_core::roster::ServerSettings;
-use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, Random, Upstream};
+use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, LogState, Random, Upstream};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -142,6 +142,7 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
         entrances,
         random: Random::new(randomness::fill),
         session_key: installation.session_key(),
+        log: LogState::default(),
         request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
         limits: limits(settings),
     })
