@@ -473,7 +473,7 @@ impl fmt::Display for Denial {
             }
             Self::ForeignSession => f.write_str("no such session for this client"),
             Self::TooManyInFlight => f.write_str("too many calls in flight"),
-            Self::LogUnavailable => f.write_str("the log cannot take the call, so it is not made"),
+            Self::LogUnavailable => f.write_str("the log does not take the call"),
             Self::Stale => {
                 f.write_str("what is in force could not be read for too long, so nothing is let in")
             }

@@ -72,7 +72,10 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
         return opened(line, flight, head, request_id);
     }
     match steps(line, &mut flight, head, body).await {
-        Ok(ready) => ready.relay(flight),
+        Ok(ready) => {
+            let relayed = ready.relay(flight).await;
+            relayed.unwrap_or_else(|denial| respond::refusal(&denial, request_id, None))
+        }
         Err(stop) => stopped(&stop, flight, request_id),
     }
 }

@@ -1,11 +1,12 @@
-//! A server's answer on its way to the client: counted and looked at in passing, held back for no event to come. If the
-//! server breaks off, so does the answer: a clean end is never made up.
+//! A server's answer on its way to the client: counted and looked at in passing, held back for no event to come, but for
+//! its last piece, which waits for the record. If the server breaks off, so does the answer: a clean end is never made up.
 
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::line::Hold;
 use crate::narrowed::Narrowed;
 use crate::outcome::Sniff;
+use crate::record::Receipt;
 use crate::tally::Tally;
 use bytes::{Bytes, BytesMut};
 use hallpass_core::Outcome;
@@ -45,10 +46,21 @@ pub(crate) struct Watched {
     pub(crate) sniff: Sniff,
     pub(crate) silence: Option<Silence>,
     pub(crate) progress: Progress,
-    // Dropped in this order after the rest: who reads the record may rely on everything else being over.
-    pub(crate) _tally: Tally,
+    /// The end, while it waits for the record.
+    pub(crate) tail: Option<Tail>,
+    // Given back before the record is sent, and dropped in this order after the rest: who reads the record may rely on
+    // everything else being over.
+    pub(crate) tally: Option<Tally>,
     pub(crate) hold: Hold,
     pub(crate) flight: Flight,
+}
+
+/// The end of an answer, held until its record is written.
+pub(crate) struct Tail {
+    /// The last piece. `None`: all have passed, and only the end is left.
+    last: Option<Bytes>,
+    receipt: Receipt,
+    until: Instant,
 }
 
 /// How an answer passes.
@@ -98,10 +110,13 @@ impl Body for Watched {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PollFrame {
+        if self.tail.is_some() {
+            return self.poll_tail(cx);
+        }
         match self.poll_next(cx) {
             Poll::Ready(Some(Ok(piece))) => {
                 self.passes(&piece);
-                Poll::Ready(Some(Ok(Frame::data(piece))))
+                if self.is_end_stream() { self.end(Some(piece), cx) } else { passing(Some(piece)) }
             }
             Poll::Ready(Some(Err(broken))) => {
                 if self.progress.end == End::NotYet {
@@ -109,15 +124,15 @@ impl Body for Watched {
                 }
                 Poll::Ready(Some(Err(broken)))
             }
-            Poll::Ready(None) => {
-                self.progress.end = End::Whole;
-                Poll::Ready(None)
-            }
+            Poll::Ready(None) => self.end(None, cx),
             Poll::Pending => self.poll_comment(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
+        if self.tail.is_some() {
+            return false;
+        }
         match (&self.ahead.0, &self.reading) {
             ([None, None], Reading::AsItComes) => self.inner.is_end_stream(),
             // What was held back to the end may have been cut short: that has to be looked at.
@@ -129,6 +144,9 @@ impl Body for Watched {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(tail) = &self.tail {
+            return SizeHint::with_exact(tail.last.as_ref().map_or(0, |last| last.len() as u64));
+        }
         match self.reading {
             Reading::AsItComes => self.inner.size_hint(),
             Reading::Narrowed(_) => SizeHint::default(),
@@ -140,6 +158,10 @@ impl Body for Watched {
 type PollFrame = Poll<Option<Result<Frame<Bytes>, Broken>>>;
 
 type Piece = Option<Result<Bytes, Broken>>;
+
+fn passing(piece: Option<Bytes>) -> PollFrame {
+    Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+}
 
 /// The first pieces of a body, as they may pass: those of a stream that were there as soon as its head, or as much of a
 /// document as was read before its head goes out.
@@ -264,17 +286,58 @@ impl Watched {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT)))))
     }
 
+    /// The answer is here to its end, of which `last` is left to pass: its record first.
+    fn end(&mut self, last: Option<Bytes>, cx: &mut Context<'_>) -> PollFrame {
+        self.progress.end = End::Whole;
+        self.note_whole();
+        self.tally = None;
+        let shared = self.hold.shared();
+        let Some(receipt) = self.flight.send(&shared.log) else { return passing(last) };
+        let until = Instant::now() + shared.limits.written_within;
+        self.hold.wake_at(until);
+        self.tail = Some(Tail { last, receipt, until });
+        self.poll_tail(cx)
+    }
+
+    /// The end, once its record is written. Without that it never comes, unless the program counts what the log missed.
+    fn poll_tail(&mut self, cx: &mut Context<'_>) -> PollFrame {
+        let Some(tail) = &mut self.tail else { return Poll::Ready(None) };
+        let log = &self.hold.shared().log;
+        let written = match tail.receipt.poll(cx) {
+            Poll::Ready(written) => written.is_ok(),
+            Poll::Pending if log.holds() && Instant::now() < tail.until => return Poll::Pending,
+            Poll::Pending => false,
+        };
+        if log.lets_end(written) {
+            passing(self.tail.take().and_then(|tail| tail.last))
+        } else {
+            Poll::Ready(Some(Err(Broken)))
+        }
+    }
+
+    /// An answer without a body ends with its head. Returns once that may go out.
+    pub(crate) async fn without_body(&mut self) -> Result<(), Broken> {
+        let ended = poll_fn(|cx| if self.tail.is_some() { self.poll_tail(cx) } else { self.end(None, cx) });
+        ended.await.map_or(Ok(()), |ended| ended.map(drop))
+    }
+
+    fn note_whole(&mut self) {
+        let outcome = self.progress.by_status.unwrap_or_else(|| self.sniff.outcome());
+        self.flight.sent(self.progress.bytes);
+        self.flight.ended(outcome, None);
+    }
+
     fn is_whole(&self) -> bool {
         self.progress.end == End::Whole || (self.progress.end == End::NotYet && self.is_end_stream())
     }
 }
 
+/// The record, unless it was sent with the end.
 impl Drop for Watched {
     fn drop(&mut self) {
         self.flight.sent(self.progress.bytes);
         if self.is_whole() {
-            let outcome = self.progress.by_status.unwrap_or_else(|| self.sniff.outcome());
-            self.flight.ended(outcome, None);
+            self.note_whole();
         } else if let Some(cut) = self.hold.reason() {
             self.flight.cut(&cut);
         } else if self.progress.end == End::Unreadable {

@@ -3,6 +3,7 @@
 mod bench;
 mod budgets;
 mod cut;
+mod held;
 mod introduced;
 mod legacy;
 mod limits;

@@ -20,7 +20,7 @@ use crate::recorder;
 use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
 use hallpass_core::roster::ServerSettings;
-use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, Random, Upstream};
+use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, LogState, Random, Upstream};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -62,6 +62,7 @@ pub(super) async fn serve(
         installation.mend().await?;
     }
     let config = gateway_config(&installation, settings)?;
+    let state = config.log.clone();
     let address = listen.listen.unwrap_or_else(|| settings.listen());
     warn_of(address);
     let listener = bind(address, "gateway.listen")?;
@@ -88,7 +89,7 @@ pub(super) async fn serve(
     let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
     let rules = recorder::Rules::default();
     let (audit, store) = (Arc::clone(&installation.audit), installation.store.clone());
-    let recorder = recorder::start(waiting, audit, store, rules, lines, lookout)?;
+    let recorder = recorder::start(waiting, audit, state, store, rules, lines, lookout)?;
     let _admin = admin
         .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
         .transpose()?;
@@ -148,6 +149,7 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
         entrances,
         random: Random::new(randomness::fill),
         session_key: installation.session_key(),
+        log: LogState::default(),
         request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
         limits: limits(settings),
     })

@@ -14,6 +14,7 @@ use crate::audit::Audit;
 use crate::fault::{Doing, Result};
 use crate::lookout::Lookout;
 use hallpass_core::Event;
+use hallpass_gateway::{Entry, LogState};
 use hallpass_store::Store;
 use keeper::Keeper;
 use scribe::Scribe;
@@ -34,21 +35,22 @@ struct Logged {
 }
 
 /// Where the gateway's events go, and where the recorder takes them from.
-pub fn channel() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+pub fn channel() -> (mpsc::Sender<Entry>, mpsc::Receiver<Entry>) {
     mpsc::channel(WAITING_MOST)
 }
 
 /// Starts the recorder. It ends when every sender is dropped and all that waited is written.
 pub fn start(
-    events: mpsc::Receiver<Event>,
+    entries: mpsc::Receiver<Entry>,
     audit: Arc<Audit>,
+    state: LogState,
     store: Store,
     rules: Rules,
     lines: Lines,
     lookout: Lookout,
 ) -> Result<JoinHandle<()>> {
     let (groups, logged) = mpsc::channel(GROUPS_MOST);
-    let scribe = Scribe::new(Arc::clone(&audit), rules, groups).start(events)?;
+    let scribe = Scribe::new(Arc::clone(&audit), state, rules, groups).start(entries)?;
     let keeper = Keeper::new(audit, store, lines, lookout);
     Ok(tokio::spawn(async move {
         keeper.run(logged).await;

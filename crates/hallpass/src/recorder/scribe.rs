@@ -3,11 +3,13 @@
 
 use super::{Logged, reactor};
 use crate::audit::Audit;
+use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::lookout::is_said_for_nothing;
 use crate::output::{note, without_tokens};
 use hallpass_audit::Fault as LogFault;
-use hallpass_core::Event;
+use hallpass_core::{Event, Outcome};
+use hallpass_gateway::{Entry, LogState, Missed, OnFailure, Written};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -34,30 +36,39 @@ pub struct Rules {
 
 pub(super) struct Scribe {
     audit: Arc<Audit>,
+    state: LogState,
     rules: Rules,
     keeper: mpsc::Sender<Logged>,
+    /// Since when the log takes nothing, in milliseconds since the epoch.
+    failing_since: Option<i64>,
     sync_at: Option<Instant>,
     sign_at: Option<Instant>,
     said: String,
 }
 
 impl Scribe {
-    pub(super) fn new(audit: Arc<Audit>, rules: Rules, keeper: mpsc::Sender<Logged>) -> Self {
-        Self { audit, rules, keeper, sync_at: None, sign_at: None, said: String::new() }
+    pub(super) fn new(
+        audit: Arc<Audit>,
+        state: LogState,
+        rules: Rules,
+        keeper: mpsc::Sender<Logged>,
+    ) -> Self {
+        let (failing_since, sync_at, sign_at) = (None, None, None);
+        Self { audit, state, rules, keeper, failing_since, sync_at, sign_at, said: String::new() }
     }
 
-    pub(super) fn start(self, events: mpsc::Receiver<Event>) -> Result<JoinHandle<()>> {
+    pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
         let reactor = reactor()?;
         let thread = std::thread::Builder::new().name("scribe".into());
-        thread.spawn(move || reactor.block_on(self.run(events))).doing("cannot start the recorder")
+        thread.spawn(move || reactor.block_on(self.run(entries))).doing("cannot start the recorder")
     }
 
-    async fn run(mut self, mut events: mpsc::Receiver<Event>) {
-        let mut group = Vec::with_capacity(GROUP_MOST);
+    async fn run(mut self, mut entries: mpsc::Receiver<Entry>) {
+        let mut taken = Vec::with_capacity(GROUP_MOST);
         loop {
-            match timeout_at(self.due(), events.recv_many(&mut group, GROUP_MOST)).await {
+            match timeout_at(self.due(), entries.recv_many(&mut taken, GROUP_MOST)).await {
                 Ok(0) => break,
-                Ok(_) => self.write(&mut group, events.is_closed()).await,
+                Ok(_) => self.take(taken.drain(..), entries.is_closed()).await,
                 Err(_) => {}
             }
             self.finish_what_is_due();
@@ -72,33 +83,62 @@ impl Scribe {
         [self.sync_at, self.sign_at].into_iter().flatten().min().unwrap_or(far)
     }
 
-    /// Tries until it is written: meanwhile events wait, and when too many wait, calls are refused.
-    async fn write(&mut self, group: &mut Vec<Event>, is_last: bool) {
-        group.iter_mut().for_each(hide_tokens);
-        let records: Vec<String> = group.iter_mut().map(record_of).collect();
-        let mut tries = 0;
-        let first = loop {
-            match self.audit.append(&records, self.rules.each) {
-                Ok(appended) => break appended.first,
-                Err(fault) => self.say(&fault),
-            }
-            tries += 1;
-            if is_last && tries > LAST_TRIES {
-                note(&format!("{} records were never written: the log takes none", records.len()));
-                group.clear();
-                return;
-            }
-            sleep(PAUSE).await;
-        };
-        self.said.clear();
+    /// Writes a group, says so to those who wait for it, and hands it on.
+    async fn take(&mut self, entries: impl Iterator<Item = Entry>, is_last: bool) {
+        let (mut events, waiting): (Vec<Event>, Vec<Option<Written>>) =
+            entries.map(|Entry { event, written }| (event, written)).unzip();
+        events.iter_mut().for_each(hide_tokens);
+        let records: Vec<String> = events.iter_mut().map(record_of).collect();
+        let Some(first) = self.write(&records, is_last).await else { return };
+        waiting.into_iter().flatten().for_each(Written::now);
         let now = Instant::now();
         if !self.rules.each {
             self.sync_at.get_or_insert(now + SYNC_AFTER);
         }
         self.sign_at.get_or_insert(now + SIGN_AFTER);
-        let events = std::mem::replace(group, Vec::with_capacity(GROUP_MOST.min(64)));
-        // If it has fallen behind, it reads them from the log.
+        self.hand_on(first, events);
+        self.is_over();
+    }
+
+    fn hand_on(&self, first: u64, events: Vec<Event>) {
+        // If the keeper has fallen behind, it reads them from the log.
         let _ = self.keeper.try_send(Logged { first: self.audit.row(first), events });
+    }
+
+    /// Tries until they are written: meanwhile events wait, and calls are refused or counted.
+    async fn write(&mut self, records: &[String], is_last: bool) -> Option<u64> {
+        let mut tries = 0;
+        loop {
+            match self.audit.append(records, self.rules.each) {
+                Ok(appended) => return Some(appended.first),
+                Err(fault) => self.fails(&fault),
+            }
+            tries += 1;
+            if is_last && tries > LAST_TRIES {
+                note(&format!("{} records were never written: the log takes none", records.len()));
+                return None;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn fails(&mut self, fault: &LogFault) {
+        self.failing_since.get_or_insert_with(clock::now_ms);
+        self.state.fails();
+        self.say(fault);
+    }
+
+    /// The log takes records again: what it has missed is the first thing that it is told.
+    fn is_over(&mut self) {
+        let Some(since_ms) = self.failing_since.take() else { return };
+        self.said.clear();
+        self.state.works();
+        note("the log can be written again");
+        let gap = gap(self.state.take_missed(), since_ms, clock::now_ms());
+        match self.audit.append(&[gap.json_line()], true) {
+            Ok(appended) => self.hand_on(appended.first, vec![gap]),
+            Err(fault) => self.fails(&fault),
+        }
     }
 
     fn finish_what_is_due(&mut self) {
@@ -113,13 +153,14 @@ impl Scribe {
         };
         match done {
             Ok(()) => {
+                self.is_over();
                 self.sync_at = None;
                 if is_due(self.sign_at) {
                     self.sign_at = None;
                 }
             }
             Err(fault) => {
-                self.say(&fault);
+                self.fails(&fault);
                 let later = Some(now + PAUSE);
                 self.sync_at = self.sync_at.and(later);
                 self.sign_at = self.sign_at.and(later);
@@ -128,12 +169,26 @@ impl Scribe {
     }
 
     fn say(&mut self, fault: &LogFault) {
-        let text = format!("the log cannot be written, calls will be refused if this goes on: {fault}");
+        let meanwhile = match self.state.on_failure() {
+            OnFailure::Refuse => "calls are refused",
+            OnFailure::Count => "calls are made without a record, and counted",
+        };
+        let text = format!("the log cannot be written, {meanwhile}: {fault}");
         if self.said != text {
             note(&text);
             self.said = text;
         }
     }
+}
+
+/// The record of a time in which the log took nothing.
+fn gap(missed: Missed, since_ms: i64, now_ms: i64) -> Event {
+    let seconds = (now_ms - since_ms).max(0) / 1000;
+    let Missed { unrecorded, refused } = missed;
+    let reason = format!(
+        "the log took no records for {seconds} s: {unrecorded} without a record, {refused} calls refused"
+    );
+    Event { reason: Some(reason), ..Event::new(now_ms, "gap", Outcome::Done) }
 }
 
 /// The record of an event. What a caller says of itself is looked at afterwards, and kept only where it may be asked for.

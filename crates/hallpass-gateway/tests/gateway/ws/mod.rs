@@ -1,6 +1,7 @@
 //! WebSocket connections through the gateway: a raw client, a raw server, every frame by hand.
 
 mod cut;
+mod held;
 mod hello;
 mod legacy;
 mod limits;
