@@ -57,6 +57,9 @@ pub struct Event {
     pub kind: Cow<'static, str>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Its number among the acts; none for a call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub act: Option<i64>,
     /// The client's name, once it is verified.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client: Option<String>,
@@ -154,6 +157,7 @@ impl Event {
             at_ms,
             kind: kind.into(),
             outcome,
+            act: None,
             client: None,
             jti: None,
             server: None,

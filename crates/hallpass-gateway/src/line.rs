@@ -114,8 +114,16 @@ impl Line {
     /// Puts a call under watch until the hold is dropped.
     pub(crate) fn hold(self: &Arc<Self>, permit: &Permit, asked: Asked, listens: bool) -> Hold {
         let (verified, server) = (permit.verified().clone(), permit.server().clone());
-        *self.lock() =
-            Some(Held { verified, server, asked, narrowing: None, listens, answering: false, look_at: None, cut: None });
+        *self.lock() = Some(Held {
+            verified,
+            server,
+            asked,
+            narrowing: None,
+            listens,
+            answering: false,
+            look_at: None,
+            cut: None,
+        });
         Hold(Arc::clone(self))
     }
 

@@ -1,6 +1,7 @@
 //! What is in force: clients, tokens, keys, placements, and the events, in one SQLite file. Decides nothing: that is
 //! `hallpass-core`'s job, and the gateway sees a snapshot of this, never the database.
 
+mod acts;
 mod changes;
 mod clients;
 mod dialect;
@@ -26,7 +27,8 @@ mod tokens;
 mod uses;
 mod watch;
 
-pub use events::EventFilter;
+pub use acts::{ActLog, Done};
+pub use events::{Added, EventFilter};
 pub use fault::StoreFault;
 pub use first_uses::FirstUse;
 pub use gateways::GatewayRow;

@@ -92,6 +92,12 @@ fn store_hint(fault: &StoreFault) -> Option<&'static str> {
         StoreFault::Replaced => Some(
             "somebody moved or replaced `hallpass.db` just now: run this command again once the right one is in its place",
         ),
+        StoreFault::NotRecorded(_) => {
+            Some("`hallpass audit verify` says what the log is like; revoking and disabling work meanwhile")
+        }
+        StoreFault::BehindLog => {
+            Some("put the newest database back; if there is none, revoke again what was revoked since")
+        }
         StoreFault::Missing
         | StoreFault::AlreadyThere
         | StoreFault::Newer { .. }

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod atomic_file;
+pub mod audit;
 pub mod bridge;
 pub mod carry_out;
 pub mod change;

@@ -1,10 +1,10 @@
 //! Calls that a policy allows and denies, of clients and of those who share the shared secret.
 
 use crate::bench::{ANSWER, Bench, CALL, NOW, Plan, Reply, Token, active, client, snapshot, soon};
+use hallpass_core::UnixTime;
 use hallpass_core::grace::{Grace, GraceTerms, TagKey};
 use hallpass_core::policy::{Policy, PolicySettings};
 use hallpass_core::snapshot::{Client, ServerScope};
-use hallpass_core::UnixTime;
 use std::sync::Arc;
 
 /// A policy from what would stand in hallpass.toml, as JSON.

@@ -23,12 +23,12 @@ async fn groups_of_events() {
         .map(|n| call(if n % 3 == 0 { "ann" } else { "bob" }, NOW.seconds() * 1000 + n, Outcome::Ok))
         .collect();
     for _ in 0..5 {
-        timed("1000 events", scene.store.add_events(&group)).await.unwrap();
+        timed("1000 events", crate::scene::log(&scene.store, &group)).await.unwrap();
     }
-    timed("1 event", scene.store.add_events(&group[..1])).await.unwrap();
+    timed("1 event", crate::scene::log(&scene.store, &group[..1])).await.unwrap();
     timed("200 groups of 1000", async {
         for _ in 0..200 {
-            scene.store.add_events(&group).await.unwrap();
+            crate::scene::log(&scene.store, &group).await.unwrap();
         }
     })
     .await;

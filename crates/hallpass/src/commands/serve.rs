@@ -3,6 +3,7 @@
 use super::Context;
 use crate::admin::{Admin, Desk};
 use crate::atomic_file::{Original, replace};
+use crate::audit::bring_up;
 use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
@@ -55,9 +56,13 @@ pub(super) async fn serve(
     let mut stop = Stop::new()?;
     {
         let Some(_lock) = lock_unless_stopped(&installation.home, &mut stop).await? else { return Ok(()) };
+        installation.audit.check()?;
+        installation.audit.take_acts().await?;
+        bring_up(&installation.audit, None).await?;
         installation.mend().await?;
     }
     let config = gateway_config(&installation, settings)?;
+    let state = config.log.clone();
     let address = listen.listen.unwrap_or_else(|| settings.listen());
     warn_of(address);
     let listener = bind(address, "gateway.listen")?;
@@ -82,7 +87,9 @@ pub(super) async fn serve(
     );
     let log = settings.roster.log;
     let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
-    let recorder = recorder::start(waiting, installation.store.clone(), lines, lookout);
+    let rules = recorder::Rules::default();
+    let (audit, store) = (Arc::clone(&installation.audit), installation.store.clone());
+    let recorder = recorder::start(waiting, audit, state, store, rules, lines, lookout)?;
     let _admin = admin
         .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
         .transpose()?;

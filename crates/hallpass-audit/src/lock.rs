@@ -1,0 +1,75 @@
+//! Who may append: one process at a time. The lock is the system's, so that it ends with the process.
+
+use crate::files;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const PAUSE: Duration = Duration::from_millis(5);
+
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+/// What became of asking for the lock.
+pub(crate) enum Asked {
+    Held,
+    /// Another process has it.
+    Busy {
+        holder: Option<u32>,
+    },
+    /// This is the lock of a log that was moved away.
+    Moved,
+}
+
+impl Lock {
+    pub(crate) fn of(log: &Path) -> io::Result<Self> {
+        let path = log.join("lock");
+        Ok(Self { file: files::open_to_write(&path)?, path })
+    }
+
+    /// Asks for as long as `patience`.
+    pub(crate) fn ask(&self, patience: Duration) -> io::Result<Asked> {
+        // Tries are counted, so that no clock is asked.
+        let mut tries = patience.as_millis() / PAUSE.as_millis();
+        loop {
+            match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return self.held(),
+                Err(Errno::INTR) => (),
+                Err(Errno::WOULDBLOCK) if tries == 0 => return Ok(Asked::Busy { holder: self.holder() }),
+                Err(Errno::WOULDBLOCK) => {
+                    tries -= 1;
+                    std::thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn held(&self) -> io::Result<Asked> {
+        let (ours, named) = (self.file.metadata()?, std::fs::metadata(&self.path));
+        if !named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+            self.release();
+            return Ok(Asked::Moved);
+        }
+        // For whoever waits. A full disk does not matter for it.
+        let _ = self.file.write_all_at(format!("{:>10}\n", std::process::id()).as_bytes(), 0);
+        Ok(Asked::Held)
+    }
+
+    fn holder(&self) -> Option<u32> {
+        let mut text = [0; 10];
+        self.file.read_exact_at(&mut text, 0).ok()?;
+        std::str::from_utf8(&text).ok()?.trim().parse().ok()
+    }
+
+    pub(crate) fn release(&self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}

@@ -1,0 +1,196 @@
+//! Tiles as files, in the layout that C2SP describes. Derived: what they say counts once it gives a signed root.
+
+use crate::files;
+use crate::hash::Hash;
+use crate::tree::{FullTile, Tree, WIDTH, over};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The tiles of one log.
+#[derive(Clone, Debug)]
+pub(crate) struct Tiles {
+    folder: PathBuf,
+}
+
+impl Tiles {
+    pub(crate) fn of(log: &Path) -> Self {
+        Self { folder: log.join("tile") }
+    }
+
+    /// A full tile, if it is there and as long as it has to be.
+    pub(crate) fn full(&self, level: u32, index: u64) -> Option<Vec<Hash>> {
+        read(&self.path(level, index), WIDTH)
+    }
+
+    /// A full tile as it stands there, whatever it says; none if there is no such file.
+    pub(crate) fn full_or_bad(&self, level: u32, index: u64) -> Option<Vec<Hash>> {
+        let path = self.path(level, index);
+        if path.exists() { Some(read(&path, WIDTH).unwrap_or_default()) } else { None }
+    }
+
+    /// The first `count` leaves of a tile of leaves: from the full one, or from one that was not full yet.
+    pub(crate) fn leaves(&self, index: u64, count: usize) -> Option<Vec<Hash>> {
+        if count == 0 {
+            return Some(Vec::new());
+        }
+        let mut hashes = self.full(0, index).or_else(|| self.partial(index, count))?;
+        hashes.truncate(count);
+        Some(hashes)
+    }
+
+    fn partial(&self, index: u64, count: usize) -> Option<Vec<Hash>> {
+        let folder = self.partial_folder(index);
+        let width = widths(&folder).into_iter().filter(|width| *width >= count).min()?;
+        read(&folder.join(width.to_string()), width)
+    }
+
+    /// The tree over the first `size` leaves.
+    pub(crate) fn tree(&self, size: u64) -> Option<Tree> {
+        let width = WIDTH as u64;
+        let mut open = vec![self.leaves(size / width, usize::try_from(size % width).ok()?)?];
+        let (mut level, mut count) = (0, size / width);
+        while count > 0 {
+            let first = count - count % width;
+            let below = (first..count).map(|index| self.full(level, index).map(|hashes| over(&hashes)));
+            open.push(below.collect::<Option<_>>()?);
+            level += 1;
+            count /= width;
+        }
+        Tree::from_open_tiles(size, open)
+    }
+
+    /// The same from the leaves alone, which proves that they are all there.
+    pub(crate) fn tree_of_leaves(&self, size: u64) -> Option<Tree> {
+        let mut tree = Tree::default();
+        while tree.size() < size {
+            let count = usize::try_from(size - tree.size()).map_or(WIDTH, |left| left.min(WIDTH));
+            for leaf in self.leaves(tree.size() / WIDTH as u64, count)? {
+                tree.append(leaf);
+            }
+            tree.take_full();
+        }
+        Some(tree)
+    }
+
+    /// Writes what is not there yet.
+    pub(crate) fn write_full(&self, tile: &FullTile) -> io::Result<()> {
+        let path = self.path(tile.level, tile.index);
+        if read(&path, WIDTH).as_ref() != Some(&tile.hashes) {
+            write(&path, &tile.hashes)?;
+        }
+        if tile.level == 0 {
+            self.drop_partials(tile.index, 0);
+        }
+        Ok(())
+    }
+
+    /// Writes the leaves of the tile that is not full yet, in place of those written before.
+    pub(crate) fn write_partial(&self, index: u64, leaves: &[Hash]) -> io::Result<()> {
+        if leaves.is_empty() {
+            return Ok(());
+        }
+        write(&self.partial_folder(index).join(leaves.len().to_string()), leaves)?;
+        self.drop_partials(index, leaves.len());
+        Ok(())
+    }
+
+    /// Takes the narrower ones away. One that stays does no harm.
+    fn drop_partials(&self, index: u64, keep: usize) {
+        let folder = self.partial_folder(index);
+        for width in widths(&folder).into_iter().filter(|width| *width != keep) {
+            let _ = fs::remove_file(folder.join(width.to_string()));
+        }
+        if keep == 0 {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+
+    /// Sees to it that the leaves before `size` are on the disk and not only on their way there.
+    pub(crate) fn sync_leaves(&self, size: u64) -> io::Result<()> {
+        let width = WIDTH as u64;
+        for index in 0..=size / width {
+            let full = self.path(0, index);
+            let path = if full.exists() { full } else { self.partial_folder(index) };
+            if path.exists() {
+                files::sync_all_in(&path)?;
+                files::sync_parents(&path, &self.folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, level: u32, index: u64) -> PathBuf {
+        self.folder.join(level.to_string()).join(digits(index))
+    }
+
+    fn partial_folder(&self, index: u64) -> PathBuf {
+        self.folder.join("0").join(format!("{}.p", digits(index)))
+    }
+}
+
+/// `1234067` is `x001/x234/067`.
+fn digits(index: u64) -> String {
+    let mut text = format!("{:03}", index % 1000);
+    let mut rest = index / 1000;
+    while rest > 0 {
+        text = format!("x{:03}/{text}", rest % 1000);
+        rest /= 1000;
+    }
+    text
+}
+
+fn widths(folder: &Path) -> Vec<usize> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter_map(|name| name.parse().ok()).filter(|width| (1..WIDTH).contains(width)).collect()
+}
+
+fn read(path: &Path, width: usize) -> Option<Vec<Hash>> {
+    let bytes = files::read_small(path, WIDTH as u64 * 32).ok()?;
+    (bytes.len() == width * 32).then(|| bytes.chunks_exact(32).filter_map(Hash::from_slice).collect())
+}
+
+/// Not synced: it can be made again.
+fn write(path: &Path, hashes: &[Hash]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        files::make_folders(folder)?;
+    }
+    files::replace_unsynced(path, hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>().as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tiles, digits};
+    use crate::hash::Hash;
+    use crate::tree::Tree;
+
+    #[test]
+    fn a_tile_is_found_where_the_layout_says() {
+        for (index, path) in [(0, "000"), (999, "999"), (1000, "x001/000"), (1_234_067, "x001/x234/067")] {
+            assert_eq!(digits(index), path);
+        }
+    }
+
+    #[test]
+    fn a_tree_comes_back_from_its_tiles_at_every_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = Tiles::of(folder.path());
+        let mut tree = Tree::default();
+        let mut states = vec![tree.clone()];
+        for leaf in 0..70_000_u32 {
+            tree.append(Hash::of_leaf(&leaf.to_be_bytes()));
+            for tile in tree.take_full() {
+                tiles.write_full(&tile).unwrap();
+            }
+            states.push(tree.clone());
+        }
+        tiles.write_partial(70_000 / 256, tree.open_leaves()).unwrap();
+        for size in [0, 1, 2, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 69_999, 70_000] {
+            let read = tiles.tree(size as u64).unwrap();
+            assert_eq!((read.root(), read.size()), (states[size].root(), size as u64));
+            assert_eq!(read.open_leaves(), states[size].open_leaves());
+        }
+        assert!(tiles.tree(70_001).is_none());
+    }
+}
