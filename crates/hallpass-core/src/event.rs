@@ -1,5 +1,6 @@
 //! What happened, as one record and as one line. Holds no part of a credential: a token is named by its `jti`.
 
+use crate::arguments::{ArgumentHashes, Kept};
 use crate::time::UnixTime;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -74,6 +75,15 @@ pub struct Event {
     /// The tool called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tool: Option<String>,
+    /// The arguments of a call of a tool that the owner named: their JSON text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub arguments: Option<String>,
+    /// There was more of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub arguments_cut: bool,
+    /// Hashes of the arguments, under a key of the installation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub arguments_hash: Option<ArgumentHashes>,
     /// Why it was refused or cut, or why an operator did it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -83,7 +93,7 @@ pub struct Event {
     /// HTTP status of the answer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
-    /// From the request's head to the answer's last byte.
+    /// From the request's head until the answer's last byte was here. The wait for its record comes after that.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_us: Option<u64>,
     /// Bytes of the request's body.
@@ -95,6 +105,9 @@ pub struct Event {
     /// How many requests it stands for, where refusals came in a flood and were written as one; `None`: one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub count: Option<u64>,
+    /// When the last of these came, in milliseconds since the epoch; `at_ms` is the first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until_ms: Option<i64>,
     /// It was let in (or refused) by the shared secret of a grace period: nobody can tell who it was.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub legacy: bool,
@@ -150,6 +163,9 @@ impl Event {
             server: None,
             method: None,
             tool: None,
+            arguments: None,
+            arguments_cut: false,
+            arguments_hash: None,
             reason: None,
             by: None,
             status: None,
@@ -157,6 +173,7 @@ impl Event {
             bytes_in: None,
             bytes_out: None,
             count: None,
+            until_ms: None,
             legacy: false,
             path_client: None,
             session: None,
@@ -240,6 +257,15 @@ impl Event {
                 | Outcome::Failed
                 | Outcome::Done,
             ) => None,
+        }
+    }
+
+    /// What is kept of the call's arguments.
+    pub fn keep_arguments(&mut self, kept: Kept) {
+        match kept {
+            Kept::Nothing => {}
+            Kept::Hashes(hashes) => self.arguments_hash = Some(hashes),
+            Kept::Text { text, cut } => (self.arguments, self.arguments_cut) = (Some(text), cut),
         }
     }
 
