@@ -63,17 +63,40 @@ impl Store {
         }
         end_waiting(&mut writing, events).await?;
         if let Some(signed) = signed {
-            put_signed(&mut writing, signed).await?;
+            keep_signed(&mut writing, signed).await?;
         }
         writing.commit().await?;
         Ok(Added::Until((next - 1).max(first + count(events) - 1)))
     }
 
+    /// Adds records to a view that is made anew. Waits for nothing before them: it may have been pruned.
+    pub async fn add_again(&self, first: i64, events: &[Event]) -> Result<(), StoreFault> {
+        let mut writing = self.begin_writing().await?;
+        for (some, id) in events.chunks(ROWS_PER_STATEMENT).zip((first..).step_by(ROWS_PER_STATEMENT)) {
+            insert_events(&mut writing, id, some).await?;
+        }
+        Ok(writing.commit().await?)
+    }
+
     /// Empties the view from `first` on, to be filled again.
     pub async fn forget_logged(&self, first: i64) -> Result<(), StoreFault> {
+        self.forget("DELETE FROM event WHERE id >= $1", first).await
+    }
+
+    /// Empties the view of what the log does not keep any longer.
+    pub async fn forget_logged_before(&self, first: i64) -> Result<(), StoreFault> {
+        self.forget("DELETE FROM event WHERE id < $1", first).await
+    }
+
+    async fn forget(&self, sql: &'static str, first: i64) -> Result<(), StoreFault> {
         let mut writing = self.begin_writing().await?;
-        sqlx::query("DELETE FROM event WHERE id >= $1").bind(first).execute(&mut *writing).await?;
+        sqlx::query(sql).bind(first).execute(&mut *writing).await?;
         Ok(writing.commit().await?)
+    }
+
+    /// Notes the newest checkpoint of a log that was begun anew.
+    pub async fn put_signed(&self, signed: &str) -> Result<(), StoreFault> {
+        self.put_setting(SIGNED, signed).await
     }
 
     /// The newest checkpoint that this database has seen.
@@ -180,7 +203,7 @@ async fn end_waiting(connection: &mut SqliteConnection, events: &[Event]) -> Res
     Ok(())
 }
 
-async fn put_signed(connection: &mut SqliteConnection, signed: &str) -> Result<(), StoreFault> {
+async fn keep_signed(connection: &mut SqliteConnection, signed: &str) -> Result<(), StoreFault> {
     let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     sqlx::query(sql).bind(SIGNED).bind(signed).execute(connection).await?;
     Ok(())

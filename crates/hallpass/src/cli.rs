@@ -1,5 +1,6 @@
 //! The command line as types. Parses and does nothing.
 
+mod audit;
 mod grace;
 mod placing;
 mod policy;
@@ -9,6 +10,7 @@ mod status;
 mod usage;
 
 pub use self::policy::PolicyCommand;
+pub use audit::{AuditCommand, AuditExport, AuditLog, AuditVerify, ExportFormat};
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
 pub use placing::{Add, Setup};
 pub use rotation::{Rotation, Wait};
@@ -264,6 +266,11 @@ pub enum Command {
     },
     /// What happened, one line a call
     Log(Log),
+    /// The record: verified, proven, handed out, pruned
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Calls counted, by client, server, tool and day
     Usage(UsageOf),
     /// The gateway

@@ -169,7 +169,8 @@ async fn nothing_is_granted_that_cannot_be_recorded_and_a_client_is_cut_off_all_
     }
     assert_eq!(scene.revision().await, before);
     assert_eq!(scene.store.revoke_client("ann", NOW, "lost", &act()).await.unwrap(), 1);
-    assert_eq!(scene.store.waiting_acts(0, 100).await.unwrap().last().unwrap().1, act());
+    let by = Some("a test".to_owned());
+    assert_eq!(scene.store.waiting_acts(0, 100).await.unwrap().last().unwrap().1, Event { by, ..act() });
 }
 
 /// A log that notes what it is told.
@@ -183,6 +184,10 @@ impl ActLog for Told {
     fn ready(&self) -> Done<Result<(), String>> {
         let trouble = self.trouble.clone();
         Box::pin(async move { trouble.map_or(Ok(()), Err) })
+    }
+
+    fn actor(&self) -> String {
+        "a test".into()
     }
 
     fn take(&self) -> Done<()> {

@@ -14,7 +14,6 @@ use crate::cli::{Consent, GraceCommand, Wait};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
-use crate::operator;
 use crate::output::distance;
 pub(super) use take_over::{Known, known, take_over};
 
@@ -90,7 +89,7 @@ fn act(kind: &'static str, what: &str, reason: Option<&str>) -> Event {
     let reason = reason.map_or_else(|| what.to_owned(), |why| format!("{what}: {why}"));
     Event {
         reason: Some(reason),
-        by: Some(operator::who()),
+
         ..Event::new(clock::now_ms(), kind, Outcome::Done)
     }
 }
