@@ -329,6 +329,9 @@ pub struct Listen {
     /// Write the log's lines as JSON
     #[arg(long)]
     pub log_json: bool,
+    /// Close a log that is damaged, and go on with a new one that names it
+    #[arg(long)]
+    pub new_log: bool,
 }
 
 /// Against what a token is verified without this home.

@@ -105,6 +105,11 @@ impl Audit {
         self.write(|_| Ok(())).map_err(|fault| self.fault(&fault))
     }
 
+    /// Whether the log is not as it was written, so that only a new one helps.
+    pub fn is_damaged(&self) -> bool {
+        self.write(|_| Ok(())).is_err_and(|fault| own::is_damage(&fault))
+    }
+
     /// Appends and, if `sync`, does not return before it is on the disk.
     pub fn append(&self, records: &[String], sync: bool) -> Result<Appended, LogFault> {
         self.write(|writing| {

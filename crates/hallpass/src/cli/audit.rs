@@ -8,8 +8,10 @@ use std::path::PathBuf;
 #[derive(Subcommand, Debug, Clone)]
 pub enum AuditCommand {
     /// Whether the log is as it was written
-    #[command(after_help = "Ends with 0 if it is whole, with 1 if it was tampered with (and says from which record on), with 2 \
-                            if it is whole and not anchored as asked.")]
+    #[command(
+        after_help = "Ends with 0 if it is whole, with 1 if it was tampered with (and says from which record on), with 2 \
+                            if it is whole and not anchored as asked."
+    )]
     Verify(AuditVerify),
     /// A proof of one record, to be shown without the others
     Prove {

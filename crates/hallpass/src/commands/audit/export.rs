@@ -8,8 +8,8 @@ use crate::fault::{Doing, Fault, Result};
 use crate::output::print_line;
 use hallpass_audit::Reader;
 use hallpass_core::Event;
-use hallpass_core::roster::parse_duration;
 use hallpass_core::UnixTime;
+use hallpass_core::roster::parse_duration;
 
 const COLUMNS: &str = "seq,time,kind,outcome,client,jti,server,method,tool,reason,by,status,duration_us,bytes_in,bytes_out,legacy,count,address,request_id";
 
@@ -38,7 +38,8 @@ struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     fn of(asked: &'a AuditExport) -> Result<Self> {
-        let read = |name: &str, text: &Option<String>| text.as_deref().map(|text| instant(name, text)).transpose();
+        let read =
+            |name: &str, text: &Option<String>| text.as_deref().map(|text| instant(name, text)).transpose();
         Ok(Self {
             since_ms: read("since", &asked.since)?,
             until_ms: read("until", &asked.until)?,
@@ -53,7 +54,8 @@ impl<'a> Filter<'a> {
             return Ok(Some(line.to_owned()));
         }
         let event = event_of(line).ok_or_else(|| {
-            Fault::new(format!("record {seq} of the log cannot be read")).hint("`hallpass audit verify` says more")
+            Fault::new(format!("record {seq} of the log cannot be read"))
+                .hint("`hallpass audit verify` says more")
         })?;
         let is_asked = self.since_ms.is_none_or(|since| event.at_ms >= since)
             && self.until_ms.is_none_or(|until| event.at_ms < until)
@@ -72,8 +74,9 @@ pub(super) fn instant(name: &str, text: &str) -> Result<i64> {
         None => UnixTime::from_date(text).or_else(|| UnixTime::from_rfc3339(text)),
     };
     let at = at.ok_or_else(|| {
-        Fault::usage(format!("`--{name} {}` is no time", text.escape_debug()))
-            .hint("a day (`2026-11-24`, UTC), an instant (`2026-11-24T18:00:00Z`), or so long ago (`24h`, `7d`)")
+        Fault::usage(format!("`--{name} {}` is no time", text.escape_debug())).hint(
+            "a day (`2026-11-24`, UTC), an instant (`2026-11-24T18:00:00Z`), or so long ago (`24h`, `7d`)",
+        )
     })?;
     Ok(at.seconds().saturating_mul(1000))
 }

@@ -58,7 +58,9 @@ async fn pin(context: &Context, output: Option<&Path>) -> Result<()> {
         "a checkpoint of the first {size} records is in `{}`: keep it where nobody who can write this log can change it",
         file.display()
     ));
-    context.output.line(format!("later: `hallpass audit verify --pin {}`", quoted(&file.display().to_string())));
+    context
+        .output
+        .line(format!("later: `hallpass audit verify --pin {}`", quoted(&file.display().to_string())));
     context.output.document(&json!({ "size": size.parse::<u64>().ok(), "file": file, "checkpoint": note }));
     Ok(())
 }
@@ -99,7 +101,11 @@ fn write_new(file: &Path, bytes: &[u8]) -> Result<()> {
     };
     write().map_err(|error: std::io::Error| {
         let said = Fault::new(format!("cannot write `{}`: {error}", file.display()));
-        if error.kind() == std::io::ErrorKind::AlreadyExists { said.hint("name a file that is not there yet") } else { said }
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            said.hint("name a file that is not there yet")
+        } else {
+            said
+        }
     })
 }
 
@@ -152,7 +158,8 @@ impl Named {
         }
         let file = folder.join("vkey");
         let text = text_of(&file).map_err(|fault| {
-            Fault::new(format!("there is no public key: {fault}")).hint("name it: `--vkey KEY`, or a file that holds it")
+            Fault::new(format!("there is no public key: {fault}"))
+                .hint("name it: `--vkey KEY`, or a file that holds it")
         })?;
         let key = text.trim().parse().doing(format!("the key in `{}`", file.display()))?;
         Ok(Self { folder, key, key_from: KeyFrom::Folder })

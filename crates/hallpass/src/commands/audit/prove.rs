@@ -23,7 +23,9 @@ pub(super) async fn run(context: &Context, seq: u64, log: &AuditLog) -> Result<(
 fn unproven(seq: u64, fault: &ProofFault) -> Fault {
     let said = Fault::new(format!("no proof of record {seq}: {fault}"));
     match fault {
-        ProofFault::NotSigned { .. } => said.hint("`hallpass audit pin` signs what there is, then run this again"),
+        ProofFault::NotSigned { .. } => {
+            said.hint("`hallpass audit pin` signs what there is, then run this again")
+        }
         ProofFault::NoRecord => said.hint("`hallpass audit export` shows each record with its `seq`"),
         ProofFault::Tiles | ProofFault::Checkpoint(_) => said.hint("`hallpass audit verify` says more"),
         ProofFault::Form | ProofFault::NotIncluded | ProofFault::Io(_) => said,
@@ -45,7 +47,11 @@ pub(super) async fn check(
     let record = record.as_deref().map(|text| text.trim_end_matches('\n'));
     let proven = check_proof(&text, record, &key).doing(format!("`{}` proves nothing", proof.display()))?;
     let size = proven.checkpoint.size;
-    context.output.line(format!("proven: record {} is one of the first {size} of {}", proven.seq, key.name()));
+    context.output.line(format!(
+        "proven: record {} is one of the first {size} of {}",
+        proven.seq,
+        key.name()
+    ));
     context.output.line(&proven.record);
     context.output.document(&json!({
         "seq": proven.seq, "size": size, "record": proven.record, "key": key.to_string(),

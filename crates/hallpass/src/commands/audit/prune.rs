@@ -12,7 +12,12 @@ use hallpass_audit::Reader;
 use hallpass_core::{Event, Outcome};
 use serde_json::json;
 
-pub(super) async fn run(context: &Context, before: &str, reason: Option<&str>, consent: Consent) -> Result<()> {
+pub(super) async fn run(
+    context: &Context,
+    before: &str,
+    reason: Option<&str>,
+    consent: Consent,
+) -> Result<()> {
     let before_ms = instant("before", before)?;
     if before_ms > clock::now_ms() {
         return Err(Fault::usage("`--before` lies ahead").hint("name a day that is over, or an age: `365d`"));
@@ -22,7 +27,11 @@ pub(super) async fn run(context: &Context, before: &str, reason: Option<&str>, c
     let audit = &installation.audit;
     audit.check()?;
     let first_kept = first_since(&installation, before_ms)?;
-    let stays = audit.segments().map_err(|fault| audit.fault(&fault))?.into_iter().rfind(|first| *first <= first_kept);
+    let stays = audit
+        .segments()
+        .map_err(|fault| audit.fault(&fault))?
+        .into_iter()
+        .rfind(|first| *first <= first_kept);
     let first = first_record(&installation)?;
     let stays = stays.filter(|stays| *stays > first);
     let Some(stays) = stays else {

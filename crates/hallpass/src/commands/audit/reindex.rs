@@ -17,10 +17,9 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         context.output.line(format!("the view is equal to the log: {records}"));
     } else {
         rebuild(audit).await?;
-        context.output.line(format!(
-            "the view was made anew from the log: {records}, {} differed",
-            found.differing
-        ));
+        context
+            .output
+            .line(format!("the view was made anew from the log: {records}, {} differed", found.differing));
     }
     context.output.document(&json!({ "records": found.records, "differing": found.differing }));
     Ok(())

@@ -9,15 +9,15 @@ use serde_json::json;
 
 pub(super) async fn run(context: &Context, asked: &AuditVerify) -> Result<()> {
     let named = Named::find(context, asked.dir.as_deref(), asked.vkey.as_deref()).await?;
-    let pins: Vec<String> =
-        asked.pin.iter().map(|file| text_of(file)).collect::<Result<_>>()?;
+    let pins: Vec<String> = asked.pin.iter().map(|file| text_of(file)).collect::<Result<_>>()?;
     let shown = named.folder.display();
     let report = verify(&named.folder, &named.key, &pins).map_err(|fault| match fault {
-        VerifyFault::Pin { index, fault } => Fault::usage(format!("`--pin {}` {fault}", asked.pin[index].display()))
-            .hint("`hallpass audit pin --output FILE` writes one; it has to be of this log"),
-        fault @ (VerifyFault::NoLog | VerifyFault::Io(_)) => {
-            Fault::new(format!("`{shown}`: {fault}")).hint("name the folder that holds `segments/` and `checkpoint`")
+        VerifyFault::Pin { index, fault } => {
+            Fault::usage(format!("`--pin {}` {fault}", asked.pin[index].display()))
+                .hint("`hallpass audit pin --output FILE` writes one; it has to be of this log")
         }
+        fault @ (VerifyFault::NoLog | VerifyFault::Io(_)) => Fault::new(format!("`{shown}`: {fault}"))
+            .hint("name the folder that holds `segments/` and `checkpoint`"),
     })?;
     say(context, asked, &named, &report);
     match report.exit_code(asked.require_anchor) {

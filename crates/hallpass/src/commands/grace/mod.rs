@@ -87,11 +87,7 @@ fn check_reason(reason: Option<&str>) -> Result<()> {
 /// What was done, by whom and why, for the log.
 fn act(kind: &'static str, what: &str, reason: Option<&str>) -> Event {
     let reason = reason.map_or_else(|| what.to_owned(), |why| format!("{what}: {why}"));
-    Event {
-        reason: Some(reason),
-
-        ..Event::new(clock::now_ms(), kind, Outcome::Done)
-    }
+    Event { reason: Some(reason), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
 }
 
 /// `every server`, or their names.
