@@ -89,6 +89,9 @@ pub struct Event {
     /// Bytes of the answer's body.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes_out: Option<u64>,
+    /// How many requests it stands for, where refusals came in a flood and were written as one; `None`: one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub count: Option<u64>,
     /// It was let in (or refused) by the shared secret of a grace period: nobody can tell who it was.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub legacy: bool,
@@ -149,6 +152,7 @@ impl Event {
             duration_us: None,
             bytes_in: None,
             bytes_out: None,
+            count: None,
             legacy: false,
             path_client: None,
             session: None,
@@ -185,6 +189,7 @@ impl Event {
         field(&mut line, "by", self.by.as_deref());
         field(&mut line, "would_refuse", self.would_refuse.as_deref());
         field(&mut line, "would_reason", self.would_reason.as_deref());
+        field(&mut line, "times", self.count.map(|count| count.to_string()).as_deref());
         field(&mut line, "status", self.status.map(|status| status.to_string()).as_deref());
         field(&mut line, "in", self.bytes_in.map(|bytes| bytes.to_string()).as_deref());
         field(&mut line, "out", self.bytes_out.map(|bytes| bytes.to_string()).as_deref());
@@ -239,6 +244,11 @@ impl Event {
         self.kind == "call"
     }
 
+    /// How many requests it stands for.
+    pub fn times(&self) -> u64 {
+        self.count.unwrap_or(1)
+    }
+
     fn time(&self) -> String {
         let whole = UnixTime::from_seconds(self.at_ms.div_euclid(1000)).to_string();
         format!("{}.{:03}Z", whole.trim_end_matches('Z'), self.at_ms.rem_euclid(1000))
@@ -287,8 +297,17 @@ mod tests {
 
     #[test]
     fn the_json_line_reads_back() {
-        let event = call();
-        assert_eq!(serde_json::from_str::<Event>(&event.json_line()).unwrap(), event);
+        for event in [call(), Event { count: Some(70), ..call() }] {
+            assert_eq!(serde_json::from_str::<Event>(&event.json_line()).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn a_record_stands_for_one_request_unless_it_says_for_how_many() {
+        let flood = Event { count: Some(70), outcome: Outcome::Refused, ..call() };
+        assert_eq!((call().times(), flood.times()), (1, 70));
+        assert!(flood.text_line().ends_with(" refused times=70"), "{}", flood.text_line());
+        assert!(!call().json_line().contains("count"));
     }
 
     #[test]
