@@ -37,6 +37,7 @@ mod opening;
 pub mod policy;
 pub mod rate;
 mod registry;
+pub mod report;
 pub mod roster;
 pub mod session;
 pub mod sightings;

@@ -4,6 +4,7 @@
 mod changes;
 mod clients;
 mod dialect;
+mod event_reading;
 mod events;
 mod fault;
 mod file;
@@ -26,7 +27,7 @@ mod tokens;
 mod uses;
 mod watch;
 
-pub use events::EventFilter;
+pub use event_reading::{EventFilter, Kinds, RecordPage, RecordPages};
 pub use fault::StoreFault;
 pub use first_uses::FirstUse;
 pub use gateways::GatewayRow;
