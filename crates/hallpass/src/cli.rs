@@ -2,8 +2,10 @@
 
 mod audit;
 mod grace;
+mod log;
 mod placing;
 mod policy;
+mod report;
 mod rotation;
 mod shim;
 mod status;
@@ -12,7 +14,9 @@ mod usage;
 pub use self::policy::PolicyCommand;
 pub use audit::{AuditCommand, AuditExport, AuditLog, AuditVerify, ExportFormat};
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
+pub use log::Log;
 pub use placing::{Add, Setup};
+pub use report::{Format, ReportOf};
 pub use rotation::{Rotation, Wait};
 pub use shim::Shim;
 pub use status::Status;
@@ -273,6 +277,8 @@ pub enum Command {
     },
     /// Calls counted, by client, server, tool and day
     Usage(UsageOf),
+    /// What an auditor asks for: clients, credentials, refusals, usage, integrity, in one document
+    Report(ReportOf),
     /// The gateway
     Serve {
         #[command(flatten)]
@@ -400,24 +406,4 @@ pub struct Who {
     /// Every client
     #[arg(long)]
     pub all: bool,
-}
-
-/// `hallpass log`
-#[derive(Args, Debug, Clone)]
-pub struct Log {
-    /// Go on with what happens from now
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Only this client
-    #[arg(long)]
-    pub client: Option<String>,
-    /// Only this server
-    #[arg(long)]
-    pub server: Option<String>,
-    /// Only this outcome: ok, error, refused, cut, gone, failed, done
-    #[arg(long)]
-    pub outcome: Option<String>,
-    /// Only the newest so many
-    #[arg(long, short = 'n', default_value_t = 100)]
-    pub lines: u32,
 }
