@@ -181,7 +181,7 @@ fn shortest(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ArgumentKey, Kept, Keeping, NamedTool, TEXT_MOST, compact};
+    use super::{ArgumentKey, Keeping, Kept, NamedTool, TEXT_MOST, compact};
     use crate::name::ServerName;
 
     fn docs() -> ServerName {

@@ -110,7 +110,11 @@ impl RawAudit {
                 Some("hash") => Arguments::Hash,
                 Some(_) => return Err(value("audit.arguments", "it must be `off` or `hash`")),
             },
-            arguments_in_full: self.arguments_in_full.iter().map(|tool| named(tool)).collect::<Result<_, _>>()?,
+            arguments_in_full: self
+                .arguments_in_full
+                .iter()
+                .map(|tool| named(tool))
+                .collect::<Result<_, _>>()?,
             checkpoint_every: self.checkpoint_every.map_or(Ok(HOUR), |text| check_every(&text))?,
             checkpoint_to: self.checkpoint_to.map(|text| check_to(&text)).transpose()?,
         })
@@ -119,7 +123,10 @@ impl RawAudit {
 
 fn named(tool: &str) -> Result<NamedTool, RosterFault> {
     NamedTool::parse(tool).ok_or_else(|| {
-        let why = format!("`{}` is no tool: write `server/tool`, or `server/*` for all of a server's", tool.escape_debug());
+        let why = format!(
+            "`{}` is no tool: write `server/tool`, or `server/*` for all of a server's",
+            tool.escape_debug()
+        );
         value("audit.arguments_in_full", &why)
     })
 }

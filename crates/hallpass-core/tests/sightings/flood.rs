@@ -69,7 +69,12 @@ fn a_flood_that_goes_on_is_told_less_and_less_often_and_its_end_is_told() {
     for second in 0..60 {
         let mut group = (0..100).map(|_| refused(second * 1000, "malformed", "10.0.0.1:1")).collect();
         flood.thin(&mut group, second * 1000);
-        told.extend(group.into_iter().filter(|event| event.count.is_some()).map(|event| event.until_ms.unwrap() / 1000));
+        told.extend(
+            group
+                .into_iter()
+                .filter(|event| event.count.is_some())
+                .map(|event| event.until_ms.unwrap() / 1000),
+        );
     }
     assert_eq!(told, [0, 2, 6, 14, 22, 30, 38, 46, 54]);
     assert_eq!(flood.due_ms(), Some(63_000));
