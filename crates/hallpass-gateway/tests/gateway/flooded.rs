@@ -1,16 +1,17 @@
 //! A flood of bad tokens beside a good client.
 
-use crate::bench::{ANSWER, Bench, CALL, Plan, Token, Wire, soon};
+use crate::bench::{ANSWER, Bench, CALL, Plan, Token, Wire};
 use hallpass_core::Event;
 use hallpass_core::refusal_flood::RefusalFlood;
+use std::net::SocketAddr;
 
 const CONNECTIONS: usize = 10;
 const EACH: usize = 500;
 
-/// Shows bad tokens, one after the other.
-async fn shower(mut wire: Wire, request: String) {
+/// Shows bad tokens, each on a connection of its own.
+async fn show(address: SocketAddr, request: String) {
     for _ in 0..EACH {
-        assert_eq!(wire.ask(&request).await.status, 401);
+        assert_eq!(Wire::dial(address).await.ask(&request).await.status, 401);
     }
 }
 
@@ -21,7 +22,7 @@ async fn a_flood_of_bad_tokens_leaves_few_records_and_the_good_client_alone() {
     let request = bench.post(&bad, CALL);
     let mut showing = Vec::new();
     for _ in 0..CONNECTIONS {
-        showing.push(tokio::spawn(shower(bench.dial().await, request.clone())));
+        showing.push(tokio::spawn(show(bench.gateway.local_addr(), request.clone())));
     }
     let mut good = bench.dial().await;
     for _ in 0..50 {
@@ -30,7 +31,7 @@ async fn a_flood_of_bad_tokens_leaves_few_records_and_the_good_client_alone() {
         assert_eq!(good.reply().await.status, 200);
     }
     for shown in showing {
-        soon(shown).await.unwrap();
+        shown.await.unwrap();
     }
     let (mut log, mut flood) = (bench.events_so_far().await, RefusalFlood::default());
     assert_eq!(log.len(), CONNECTIONS * EACH + 50);

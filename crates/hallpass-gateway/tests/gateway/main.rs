@@ -20,3 +20,4 @@ mod smuggled;
 mod stale;
 mod streamed;
 mod ws;
+mod zz_cost;
