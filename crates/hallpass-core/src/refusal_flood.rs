@@ -58,13 +58,15 @@ impl Default for RefusalFlood {
 }
 
 impl RefusalFlood {
-    /// Leaves in the group what may pass, and puts what was counted before in front of it once its window is over.
-    pub fn thin(&mut self, group: &mut Vec<Event>, now_ms: i64) {
+    /// Leaves in the group what may pass, and puts the number of what was counted before in front of it once its window is
+    /// over. Returns what is only counted.
+    pub fn thin(&mut self, group: &mut Vec<Event>, now_ms: i64) -> Vec<Event> {
         // Also where the clock went back: a window without an end would keep what it counted.
         let is_over = |begun_ms| !(begun_ms..begun_ms + self.length_ms).contains(&now_ms);
         let told = if self.begun_ms.is_some_and(is_over) { self.end_window() } else { Vec::new() };
-        group.retain(|event| self.passes(event, now_ms));
+        let counted = group.extract_if(.., |event| !self.passes(event, now_ms)).collect();
         group.splice(0..0, told);
+        counted
     }
 
     /// When it has something to tell though nothing happens.

@@ -2,6 +2,7 @@
 
 use crate::log_state::LogState;
 use hallpass_core::ServerName;
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
 use http::{HeaderValue, Uri};
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub struct GatewayConfig {
     pub random: Random,
     /// What the program says of its log.
     pub log: LogState,
+    /// What records say of calls' arguments.
+    pub arguments: Keeping,
     /// Starts every request id: unlike that of any other run.
     pub request_prefix: String,
     /// Sizes and times.

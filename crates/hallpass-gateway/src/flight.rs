@@ -3,9 +3,11 @@
 
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
-use crate::log_state::{LogState, OnFailure};
+use crate::log_state::LogState;
 use crate::record::{Entry, Receipt};
 use crate::worker::Shared;
+use hallpass_core::arguments::Kept;
+use hallpass_core::audit_settings::OnFailure;
 use hallpass_core::authorize::policy_of;
 use hallpass_core::event::HelloNote;
 use hallpass_core::hello::SessionLabel;
@@ -173,6 +175,10 @@ impl Flight {
         }
         self.event.tool = envelope.tool().map(cut_short);
         self.event.client_info.clone_from(&envelope.client_info);
+    }
+
+    pub(crate) fn arguments(&mut self, kept: Kept) {
+        self.event.keep_arguments(kept);
     }
 
     pub(crate) fn received(&mut self, bytes: usize) {

@@ -75,6 +75,7 @@ impl Gateway {
             clock,
             events,
             log: config.log,
+            arguments: config.arguments,
             limits: config.limits,
             freshness: Arc::new(Freshness::new()),
             lines: Lines::default(),

@@ -41,6 +41,7 @@ pub use config::{
 };
 pub use door::Door;
 pub use gateway::Gateway;
-pub use log_state::{LogState, Missed, OnFailure};
+pub use hallpass_core::audit_settings::OnFailure;
+pub use log_state::{LogState, Missed};
 pub use record::{Entry, Written};
 pub use view::View;

@@ -1,18 +1,9 @@
 //! What the program says of its log, for every call that begins or ends: whether it takes records, and what becomes of
 //! calls while it does not. Writes nothing, and waits for nothing.
 
+use hallpass_core::audit_settings::OnFailure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-/// What becomes of calls that cannot be recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFailure {
-    /// They are refused, and an answer whose record is not written is broken off.
-    #[default]
-    Refuse,
-    /// They are made, and counted.
-    Count,
-}
 
 /// The state of the log, shared by the program, which sets it, and the gateway.
 #[derive(Clone, Debug, Default)]

@@ -86,8 +86,9 @@ impl Ready {
             hold: self.hold,
             tally: Some(self.tally),
         });
-        if watched.is_end_stream() {
-            watched.without_body().await.map_err(|Broken| Denial::LogUnavailable)?;
+        if watched.is_all_here() {
+            // Head and body in one packet, and while no byte is sent there is still an answer that tells why.
+            watched.recorded().await.map_err(|Broken| Denial::NotRecorded)?;
         }
         let mut response = Response::new(Payload::Relayed(watched));
         *response.status_mut() = head.status;

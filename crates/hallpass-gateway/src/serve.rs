@@ -280,6 +280,9 @@ fn permit(
     };
     if let Some(envelope) = &envelope {
         flight.message(envelope);
+        if let Some(tool) = envelope.tool() {
+            flight.arguments(shared.arguments.of(server, tool, envelope.arguments));
+        }
         mirror::check(&head.headers, envelope)
             .map_err(|denial| Stop::Refused { denial, message_id: envelope.id.map(message::id_to_repeat) })?;
         if mirror::is_modern(&head.headers, envelope) {

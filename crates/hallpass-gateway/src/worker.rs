@@ -17,6 +17,7 @@ use crate::ws::SocketRoute;
 use crate::{serve, ws};
 use futures_util::FutureExt as _;
 use hallpass_core::ServerName;
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) events: mpsc::Sender<Entry>,
     pub(crate) log: LogState,
+    pub(crate) arguments: Keeping,
     pub(crate) limits: Limits,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) lines: Lines,

@@ -8,6 +8,7 @@ use crate::home::Home;
 use crate::mint::Authority;
 use crate::settings::Settings;
 use hallpass_core::Snapshot;
+use hallpass_core::arguments::ArgumentKey;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::keys::{Algorithm, KeyId, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
@@ -123,6 +124,11 @@ impl Installation {
     /// The key that binds session ids to clients.
     pub fn session_key(&self) -> SessionKey {
         SessionKey::new(&self.seal.derive("session ids"))
+    }
+
+    /// What the hashes of calls' arguments are made with: by it, and by nothing else, a value can be searched for.
+    pub fn argument_key(&self) -> ArgumentKey {
+        ArgumentKey::new(&self.seal.derive("audit arguments"))
     }
 
     /// Refuses a configuration that names another issuer or audience than the one this home was made with.

@@ -97,20 +97,35 @@ impl Lookout {
         if let Counted::Until(until) = self.counted {
             // What was read from the view already is not seen twice.
             let known = usize::try_from(until + 1 - first).unwrap_or(0).min(group.len());
-            let mut noticed = Noticed::default();
-            match self.see(group[known..].iter(), &mut noticed).await {
-                Ok(()) => {}
-                // Nothing of the group was looked at; it is read from the view later.
-                Err(fault) => self.fall_behind(until, &fault),
-            }
-            let told = self.take(noticed);
-            self.untold.extend(told);
+            self.notice(&group[known..], until).await;
         }
+        self.count(group);
+        group.iter_mut().for_each(forget_what_was_said);
+    }
+
+    /// Looks at refusals that the log has only as a number, which is no refusal of its own here.
+    pub async fn look_at_counted(&mut self, counted: &[Event]) {
+        if let (Counted::Until(until), false) = (self.counted, counted.is_empty()) {
+            self.notice(counted, until).await;
+        }
+        self.count(counted);
+    }
+
+    async fn notice(&mut self, events: &[Event], until: i64) {
+        let mut noticed = Noticed::default();
+        let singles = events.iter().filter(|event| event.count.is_none());
+        match self.see(singles, &mut noticed).await {
+            Ok(()) => {}
+            // Nothing of the group was looked at; it is read from the view later.
+            Err(fault) => self.fall_behind(until, &fault),
+        }
+        let told = self.take(noticed);
+        self.untold.extend(told);
+    }
+
+    fn count(&self, events: &[Event]) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in group.iter_mut() {
-            counts.call(event);
-            forget_what_was_said(event);
-        }
+        events.iter().filter(|event| event.count.is_none()).for_each(|event| counts.call(event));
     }
 
     /// Records went by that were not shown: they are read from the view.

@@ -2,6 +2,7 @@
 //! both by another implementation. Knows nothing of what is expected.
 
 use crate::wire::{event_of, log};
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
 use hallpass_core::{Event, ServerName, Snapshot};
 use hallpass_gateway::{Gateway, GatewayConfig, LegacyToken, Limits, LogState, Random, Upstream};
@@ -60,6 +61,7 @@ impl SocketWire {
             random: Random::new(move |bytes| bytes.fill(counter.fetch_add(1, Ordering::Relaxed))),
             session_key: SessionKey::new(&[7; 32]),
             log: LogState::default(),
+            arguments: Keeping::default(),
             request_prefix: "corpus-ws".into(),
             limits: Limits::default(),
         };

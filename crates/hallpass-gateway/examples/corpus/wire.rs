@@ -1,6 +1,7 @@
 //! A case through the real listener, over a raw socket. Knows nothing of what is expected.
 
 use crate::upstream::{Upstream, find, header, length_of};
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
 use hallpass_core::{Event, ServerName, Snapshot};
 use hallpass_gateway::{Entry, Gateway, GatewayConfig, Limits, LogState, Random};
@@ -83,6 +84,7 @@ impl Wire {
             random: Random::new(|bytes| bytes.fill(7)),
             session_key: SessionKey::new(&[7; 32]),
             log: LogState::default(),
+            arguments: Keeping::default(),
             request_prefix: "corpus".into(),
             limits: Limits::default(),
         };

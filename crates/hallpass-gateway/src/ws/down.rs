@@ -73,7 +73,7 @@ impl Tunnel {
         let (Some(asked), Some((passing, receipt))) = (asked, passing) else { return Ok(None) };
         if let Some(receipt) = receipt {
             let written = receipt.written(shared).await;
-            written.map_err(|Unwritten| refused(Denial::LogUnavailable))?;
+            written.map_err(|Unwritten| refused(Denial::NotRecorded))?;
         }
         if shared.gate.edition() != edition {
             self.judge_again(then, &asked).map_err(refused)?;

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use hallpass_core::arguments::Keeping;
 use hallpass_core::claims::Draft;
 use hallpass_core::encoding::base64url;
 use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
@@ -137,6 +138,7 @@ pub(crate) struct Plan {
     /// The test takes the records itself, and tells that they are written.
     pub(crate) records_by_hand: bool,
     pub(crate) log: LogState,
+    pub(crate) arguments: Keeping,
     /// More servers, and listeners of their own.
     pub(crate) more: Vec<(&'static str, Upstream)>,
     pub(crate) entrances: Vec<(&'static str, std::net::TcpListener)>,
@@ -154,6 +156,7 @@ impl Default for Plan {
             event_places: 1000,
             records_by_hand: false,
             log: LogState::default(),
+            arguments: Keeping::default(),
             more: Vec::new(),
             entrances: Vec::new(),
         }
@@ -189,6 +192,7 @@ impl Bench {
             random: Random::new(|bytes| SystemRandom::new().fill(bytes).unwrap()),
             session_key: SessionKey::new(&[9; 32]),
             log: plan.log,
+            arguments: plan.arguments,
             request_prefix: "run1".into(),
             limits: plan.limits,
         };

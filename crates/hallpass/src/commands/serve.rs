@@ -19,6 +19,8 @@ use crate::randomness;
 use crate::recorder;
 use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
+use hallpass_core::arguments::Keeping;
+use hallpass_core::audit_settings::{Arguments, AuditSettings, Durability};
 use hallpass_core::roster::ServerSettings;
 use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, LogState, Random, Upstream};
 use std::net::{SocketAddr, TcpListener};
@@ -86,7 +88,7 @@ pub(super) async fn serve(
     );
     let log = settings.roster.log;
     let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
-    let rules = recorder::Rules::default();
+    let rules = recorder::Rules { each: settings.roster.audit.durability == Durability::Each };
     let (audit, store) = (Arc::clone(&installation.audit), installation.store.clone());
     let recorder = recorder::start(waiting, audit, state, store, rules, lines, lookout)?;
     let _admin = admin
@@ -153,6 +155,7 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
             entrances.push(Entrance { listener, server: name.clone() });
         }
     }
+    let audit = &settings.roster.audit;
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(GatewayConfig {
         workers,
@@ -162,10 +165,20 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
         entrances,
         random: Random::new(randomness::fill),
         session_key: installation.session_key(),
-        log: LogState::default(),
+        log: LogState::new(audit.on_failure),
+        arguments: keeping(installation, audit),
         request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
         limits: limits(settings),
     })
+}
+
+/// What records say of calls' arguments.
+fn keeping(installation: &Installation, audit: &AuditSettings) -> Keeping {
+    let hashes = match audit.arguments {
+        Arguments::Off => None,
+        Arguments::Hash => Some(installation.argument_key()),
+    };
+    Keeping::new(hashes, audit.arguments_in_full.clone())
 }
 
 fn limits(settings: &Settings) -> Limits {

@@ -68,7 +68,11 @@ impl Keeper {
     }
 
     async fn keep(&mut self, groups: Vec<Logged>) {
-        for Logged { first, mut events } in groups {
+        for Logged { first, mut events, counted } in groups {
+            self.lookout.look_at_counted(&counted).await;
+            if events.is_empty() {
+                continue;
+            }
             if self.next.is_some_and(|next| next < first) && self.was_ours(first).await {
                 self.lookout.missed_some();
             }
@@ -153,10 +157,13 @@ fn together(group: Logged, logged: &mut mpsc::Receiver<Logged>) -> Vec<Logged> {
     let mut records = all[0].events.len();
     while records < TOGETHER_MOST {
         let Ok(group) = logged.try_recv() else { break };
-        records += group.events.len();
+        records += group.events.len() + group.counted.len();
         let last = all.len() - 1;
-        if all[last].first + count(&all[last].events) == group.first {
+        if group.events.is_empty() {
+            all[last].counted.extend(group.counted);
+        } else if all[last].first + count(&all[last].events) == group.first {
             all[last].events.extend(group.events);
+            all[last].counted.extend(group.counted);
         } else {
             all.push(group);
         }

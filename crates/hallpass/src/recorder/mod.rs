@@ -32,6 +32,8 @@ struct Logged {
     /// The row in the view of the first.
     first: i64,
     events: Vec<Event>,
+    /// Refusals that the log has only as a number.
+    counted: Vec<Event>,
 }
 
 /// Where the gateway's events go, and where the recorder takes them from.

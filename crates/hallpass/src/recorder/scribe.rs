@@ -8,6 +8,7 @@ use crate::fault::{Doing, Result};
 use crate::lookout::is_said_for_nothing;
 use crate::output::{note, without_tokens};
 use hallpass_audit::Fault as LogFault;
+use hallpass_core::refusal_flood::RefusalFlood;
 use hallpass_core::{Event, Outcome};
 use hallpass_gateway::{Entry, LogState, Missed, OnFailure, Written};
 use std::sync::Arc;
@@ -43,6 +44,9 @@ pub(super) struct Scribe {
     failing_since: Option<i64>,
     sync_at: Option<Instant>,
     sign_at: Option<Instant>,
+    flood: RefusalFlood,
+    /// From which the flood's time is counted.
+    started: Instant,
     said: String,
 }
 
@@ -54,7 +58,8 @@ impl Scribe {
         keeper: mpsc::Sender<Logged>,
     ) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
-        Self { audit, state, rules, keeper, failing_since, sync_at, sign_at, said: String::new() }
+        let (flood, started, said) = (RefusalFlood::default(), Instant::now(), String::new());
+        Self { audit, state, rules, keeper, failing_since, sync_at, sign_at, flood, started, said }
     }
 
     pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
@@ -69,10 +74,12 @@ impl Scribe {
             match timeout_at(self.due(), entries.recv_many(&mut taken, GROUP_MOST)).await {
                 Ok(0) => break,
                 Ok(_) => self.take(taken.drain(..), entries.is_closed()).await,
-                Err(_) => {}
+                Err(_) => self.take([].into_iter(), false).await,
             }
             self.finish_what_is_due();
         }
+        let rest = self.flood.rest();
+        self.log(rest, Vec::new(), Vec::new(), true).await;
         if let Err(fault) = self.audit.checkpoint(true) {
             note(&format!("the log's last records are not signed yet: {fault}"));
         }
@@ -80,13 +87,34 @@ impl Scribe {
 
     fn due(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
-        [self.sync_at, self.sign_at].into_iter().flatten().min().unwrap_or(far)
+        let told_ms = self.flood.due_ms().and_then(|due_ms| u64::try_from(due_ms).ok());
+        let tell_at = told_ms.map(|due_ms| self.started + Duration::from_millis(due_ms));
+        [self.sync_at, self.sign_at, tell_at].into_iter().flatten().min().unwrap_or(far)
     }
 
-    /// Writes a group, says so to those who wait for it, and hands it on.
+    /// Takes what came, without what is too many of it.
     async fn take(&mut self, entries: impl Iterator<Item = Entry>, is_last: bool) {
         let (mut events, waiting): (Vec<Event>, Vec<Option<Written>>) =
             entries.map(|Entry { event, written }| (event, written)).unzip();
+        let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let counted = self.flood.thin(&mut events, now_ms);
+        self.log(events, counted, waiting, is_last).await;
+    }
+
+    /// Writes a group, says so to those who wait for it, and hands it on.
+    async fn log(
+        &mut self,
+        mut events: Vec<Event>,
+        counted: Vec<Event>,
+        waiting: Vec<Option<Written>>,
+        is_last: bool,
+    ) {
+        if events.is_empty() {
+            if !counted.is_empty() {
+                let _ = self.keeper.try_send(Logged { first: 0, events, counted });
+            }
+            return;
+        }
         events.iter_mut().for_each(hide_tokens);
         let records: Vec<String> = events.iter_mut().map(record_of).collect();
         let Some(first) = self.write(&records, is_last).await else { return };
@@ -96,13 +124,13 @@ impl Scribe {
             self.sync_at.get_or_insert(now + SYNC_AFTER);
         }
         self.sign_at.get_or_insert(now + SIGN_AFTER);
-        self.hand_on(first, events);
+        self.hand_on(first, events, counted);
         self.is_over();
     }
 
-    fn hand_on(&self, first: u64, events: Vec<Event>) {
+    fn hand_on(&self, first: u64, events: Vec<Event>, counted: Vec<Event>) {
         // If the keeper has fallen behind, it reads them from the log.
-        let _ = self.keeper.try_send(Logged { first: self.audit.row(first), events });
+        let _ = self.keeper.try_send(Logged { first: self.audit.row(first), events, counted });
     }
 
     /// Tries until they are written: meanwhile events wait, and calls are refused or counted.
@@ -136,7 +164,7 @@ impl Scribe {
         note("the log can be written again");
         let gap = gap(self.state.take_missed(), since_ms, clock::now_ms());
         match self.audit.append(&[gap.json_line()], true) {
-            Ok(appended) => self.hand_on(appended.first, vec![gap]),
+            Ok(appended) => self.hand_on(appended.first, vec![gap], Vec::new()),
             Err(fault) => self.fails(&fault),
         }
     }
@@ -202,11 +230,15 @@ fn record_of(event: &mut Event) -> String {
     record
 }
 
-/// What a caller says of itself may be a token, pasted into the wrong place.
+/// What a caller says may be a token, pasted into the wrong place.
 fn hide_tokens(event: &mut Event) {
-    let Event { user_agent, client_info, session, tool, method, .. } = event;
-    let said = [user_agent, client_info, session, tool, method];
+    let Event { user_agent, client_info, session, tool, method, arguments, .. } = event;
+    let said = [user_agent, client_info, session, tool, method, arguments];
     for text in said.into_iter().flatten().filter(|text| text.contains("eyJ")) {
         *text = without_tokens(text);
+    }
+    if let Some(hashes) = &mut event.arguments_hash {
+        // A token as an argument's name is hashed with the others, and has no hash by which it would be named.
+        hashes.values.retain(|name, _| !name.contains("eyJ"));
     }
 }

@@ -5,6 +5,7 @@ use crate::callers::{CALL, Caller};
 use crate::house::House;
 use hallpass::grace_keeper::GraceKeeper;
 use hallpass::randomness;
+use hallpass_core::arguments::Keeping;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::grace::TagKey;
 use hallpass_core::session::SessionKey;
@@ -94,6 +95,7 @@ impl Machine {
             random: Random::new(randomness::fill),
             session_key: SessionKey::new(&[9; 32]),
             log: LogState::default(),
+            arguments: Keeping::default(),
             request_prefix: "walk".into(),
             // Nobody but this test looks at the clock.
             limits: Limits { watch_every: Duration::from_hours(1), ..Limits::default() },

@@ -11,5 +11,5 @@ mod policy;
 mod python;
 mod relayed;
 mod socket;
-mod stage;
+pub(crate) mod stage;
 mod upgrade;
