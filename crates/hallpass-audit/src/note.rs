@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(text.parse(), Ok(key("example.org/log", 1).verifier()));
         for wrong in [
             text.replace("log", "lag"),
-            text.replacen("+", "+0", 1),
+            text.replacen('+', "+0", 1),
             text[..text.len() - 1].to_owned(),
             "a+b".into(),
         ] {

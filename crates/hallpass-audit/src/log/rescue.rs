@@ -14,18 +14,14 @@ impl Writing<'_> {
         let pending = std::mem::take(&mut self.log.pending);
         let seq = pending.seq;
         self.log.trouble.spent = true;
-        match self.moved(&pending) {
-            Ok(segment) => {
-                self.log.segment = Some(segment);
-                self.log.trouble.spent = false;
-                self.recoveries.push(Recovery::SyncFailed { seq, error: error.to_string() });
-                Ok(())
-            }
-            Err(_) => {
-                self.log.trouble.stale = true;
-                Err(Fault::Lost { seq, error })
-            }
-        }
+        let Ok(segment) = self.moved(&pending) else {
+            self.log.trouble.stale = true;
+            return Err(Fault::Lost { seq, error });
+        };
+        self.log.segment = Some(segment);
+        self.log.trouble.spent = false;
+        self.recoveries.push(Recovery::SyncFailed { seq, error: error.to_string() });
+        Ok(())
     }
 
     /// Cuts the records off the old file first: no record may stand in two.
