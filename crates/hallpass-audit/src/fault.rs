@@ -41,9 +41,11 @@ pub enum Fault {
         /// How many records the log has.
         records: u64,
     },
+    /// Something failed before and only [`crate::Log::begin`] can mend it.
+    Stale,
     /// What should be appended is no record. Nothing was appended.
     Record(RecordFault),
-    /// Syncing failed and so did writing to a new file: these records are not in the log, and were never said to be.
+    /// Syncing failed and so did writing to a new file: nobody may count on these records.
     Lost {
         /// The first of them.
         seq: u64,
@@ -65,6 +67,7 @@ impl Fault {
             }
             Self::Locked { .. }
             | Self::Moved
+            | Self::Stale
             | Self::Damaged { .. }
             | Self::Checkpoint(_)
             | Self::Conflict { .. }
@@ -80,6 +83,7 @@ impl fmt::Display for Fault {
             Self::Locked { holder: Some(pid) } => write!(f, "the audit log is in use by process {pid}"),
             Self::Locked { holder: None } => f.write_str("the audit log is in use by another process"),
             Self::Moved => f.write_str("the audit log was closed by another command"),
+            Self::Stale => f.write_str("the audit log has to be read again after a failure"),
             Self::Damaged { seq, why } => write!(f, "the audit log is damaged at record {seq}: {why}"),
             Self::Checkpoint(fault) => write!(f, "the audit log's newest checkpoint {fault}"),
             Self::Conflict { size, records } if size > records => {

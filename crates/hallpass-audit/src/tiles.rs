@@ -45,6 +45,28 @@ impl Tiles {
         read(&folder.join(width.to_string()), width)
     }
 
+    /// The first `count` hashes of a tile of any level, made from the tiles below if it is not full.
+    pub(crate) fn hashes(&self, level: u32, index: u64, count: usize) -> Option<Vec<Hash>> {
+        if level == 0 {
+            return self.leaves(index, count);
+        }
+        if let Some(mut full) = self.full(level, index) {
+            full.truncate(count);
+            return Some(full);
+        }
+        let first = index * WIDTH as u64;
+        let below = first..first + count as u64;
+        below.map(|index| self.hashes(level - 1, index, WIDTH).map(|hashes| over(&hashes))).collect()
+    }
+
+    /// The root over the `index`th 2-to-the-`height` leaves.
+    pub(crate) fn subtree(&self, height: u32, index: u64) -> Option<Hash> {
+        let (level, width) = (height / 8, 1_usize << (height % 8));
+        let first = index.checked_mul(width as u64)?;
+        let (tile, at) = (first / WIDTH as u64, usize::try_from(first % WIDTH as u64).ok()?);
+        Some(over(&self.hashes(level, tile, at + width)?[at..]))
+    }
+
     /// The tree over the first `size` leaves.
     pub(crate) fn tree(&self, size: u64) -> Option<Tree> {
         let width = WIDTH as u64;

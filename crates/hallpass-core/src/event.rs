@@ -279,7 +279,8 @@ impl Event {
         self.count.unwrap_or(1)
     }
 
-    fn time(&self) -> String {
+    /// When it was, RFC 3339 in UTC with milliseconds.
+    pub fn time(&self) -> String {
         let whole = UnixTime::from_seconds(self.at_ms.div_euclid(1000)).to_string();
         format!("{}.{:03}Z", whole.trim_end_matches('Z'), self.at_ms.rem_euclid(1000))
     }

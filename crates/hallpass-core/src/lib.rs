@@ -40,6 +40,7 @@ pub mod policy;
 pub mod rate;
 pub mod refusal_flood;
 mod registry;
+pub mod report;
 pub mod roster;
 pub mod session;
 pub mod sightings;

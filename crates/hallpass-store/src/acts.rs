@@ -16,6 +16,8 @@ pub type Done<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub trait ActLog: Send + Sync {
     /// Whether it takes records now, or why not. Asked before anything is granted: what cannot be recorded is not done.
     fn ready(&self) -> Done<Result<(), String>>;
+    /// Who acts, where an act does not say.
+    fn actor(&self) -> String;
     /// Takes the acts that wait. What it cannot do now it says and does later: the change is in force.
     fn take(&self) -> Done<()>;
 }
@@ -36,6 +38,10 @@ impl Acts {
         log.ready().await.map_err(StoreFault::NotRecorded)
     }
 
+    pub(crate) fn actor(&self) -> Option<String> {
+        self.0.get().map(|log| log.actor())
+    }
+
     pub(crate) async fn take(&self) {
         if let Some(log) = self.0.get() {
             log.take().await;
@@ -46,7 +52,8 @@ impl Acts {
 impl Change {
     /// Tells the log of the change, with it or not at all.
     pub(crate) async fn tell(&mut self, act: &Event) -> Result<(), StoreFault> {
-        let record = serde_json::to_string(act).map_err(damaged)?;
+        let by = act.by.clone().or_else(|| self.by.clone());
+        let record = serde_json::to_string(&Event { by, ..act.clone() }).map_err(damaged)?;
         sqlx::query("INSERT INTO act (record) VALUES ($1)").bind(record).execute(&mut **self).await?;
         self.has_told();
         Ok(())

@@ -1,10 +1,10 @@
 //! The view of the log: one row a record, its number that of the record. Written in groups, after the log has them.
 
+use crate::event_reading::newest;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
-use hallpass_core::{Event, Outcome};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use hallpass_core::Event;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 /// How many rows one statement writes: each statement is a hand-over to the driver's thread and back.
 const ROWS_PER_STATEMENT: usize = 50;
@@ -22,23 +22,6 @@ pub enum Added {
         /// The first that is missing.
         from: i64,
     },
-}
-
-/// Which events are asked for. Every field that is set narrows.
-#[derive(Clone, Debug, Default)]
-pub struct EventFilter {
-    /// Only those after this row; if it is not said, all but row 0, in which a log says what it is.
-    pub after_id: Option<i64>,
-    /// Only this client's.
-    pub client: Option<String>,
-    /// Only this server's.
-    pub server: Option<String>,
-    /// Only this outcome.
-    pub outcome: Option<Outcome>,
-    /// Only from this time on, in milliseconds.
-    pub since_ms: Option<i64>,
-    /// Only the newest so many.
-    pub last: Option<u32>,
 }
 
 impl Store {
@@ -63,17 +46,40 @@ impl Store {
         }
         end_waiting(&mut writing, events).await?;
         if let Some(signed) = signed {
-            put_signed(&mut writing, signed).await?;
+            keep_signed(&mut writing, signed).await?;
         }
         writing.commit().await?;
         Ok(Added::Until((next - 1).max(first + count(events) - 1)))
     }
 
+    /// Adds records to a view that is made anew. Waits for nothing before them: it may have been pruned.
+    pub async fn add_again(&self, first: i64, events: &[Event]) -> Result<(), StoreFault> {
+        let mut writing = self.begin_writing().await?;
+        for (some, id) in events.chunks(ROWS_PER_STATEMENT).zip((first..).step_by(ROWS_PER_STATEMENT)) {
+            insert_events(&mut writing, id, some).await?;
+        }
+        Ok(writing.commit().await?)
+    }
+
     /// Empties the view from `first` on, to be filled again.
     pub async fn forget_logged(&self, first: i64) -> Result<(), StoreFault> {
+        self.forget("DELETE FROM event WHERE id >= $1", first).await
+    }
+
+    /// Empties the view of what the log does not keep any longer.
+    pub async fn forget_logged_before(&self, first: i64) -> Result<(), StoreFault> {
+        self.forget("DELETE FROM event WHERE id < $1", first).await
+    }
+
+    async fn forget(&self, sql: &'static str, first: i64) -> Result<(), StoreFault> {
         let mut writing = self.begin_writing().await?;
-        sqlx::query("DELETE FROM event WHERE id >= $1").bind(first).execute(&mut *writing).await?;
+        sqlx::query(sql).bind(first).execute(&mut *writing).await?;
         Ok(writing.commit().await?)
+    }
+
+    /// Notes the newest checkpoint of a log that was begun anew.
+    pub async fn put_signed(&self, signed: &str) -> Result<(), StoreFault> {
+        self.put_setting(SIGNED, signed).await
     }
 
     /// The newest checkpoint that this database has seen.
@@ -85,62 +91,10 @@ impl Store {
     pub async fn next_logged(&self) -> Result<i64, StoreFault> {
         Ok(newest(&mut *self.pool.acquire().await?).await?.map_or(0, |newest| newest + 1))
     }
-
-    /// The row number of the newest event; 0 if there is none.
-    pub async fn newest_event(&self) -> Result<i64, StoreFault> {
-        Ok(newest(&mut *self.pool.acquire().await?).await?.unwrap_or(0))
-    }
-
-    /// At most so many events after that row, oldest first.
-    pub async fn events_after(&self, id: i64, most: u32) -> Result<Vec<(i64, Event)>, StoreFault> {
-        let query = sqlx::query("SELECT id, record FROM event WHERE id > $1 ORDER BY id LIMIT $2");
-        let rows = query.bind(id).bind(i64::from(most)).fetch_all(&self.pool).await?;
-        rows.iter().map(read).collect()
-    }
-
-    /// The events asked for with their row numbers, oldest first.
-    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<(i64, Event)>, StoreFault> {
-        let rows = filter.query().build().fetch_all(&self.pool).await?;
-        rows.iter().rev().map(read).collect()
-    }
-}
-
-impl EventFilter {
-    /// Newest first, with a condition only for what is set: `$1 IS NULL OR ...` would keep the indexes from being used.
-    fn query(&self) -> QueryBuilder<Sqlite> {
-        let mut query = QueryBuilder::new("SELECT id, record FROM event WHERE id > ");
-        query.push_bind(self.after_id.unwrap_or(0));
-        if let Some(client) = &self.client {
-            query.push(" AND client = ").push_bind(client.clone());
-        }
-        if let Some(server) = &self.server {
-            query.push(" AND server = ").push_bind(server.clone());
-        }
-        if let Some(outcome) = self.outcome {
-            query.push(" AND outcome = ").push_bind(outcome.as_str());
-        }
-        if let Some(since_ms) = self.since_ms {
-            query.push(" AND at_ms >= ").push_bind(since_ms);
-        }
-        query.push(" ORDER BY id DESC");
-        if let Some(last) = self.last {
-            query.push(" LIMIT ").push_bind(i64::from(last));
-        }
-        query
-    }
-}
-
-async fn newest(connection: &mut SqliteConnection) -> Result<Option<i64>, StoreFault> {
-    Ok(sqlx::query_scalar("SELECT MAX(id) FROM event").fetch_one(connection).await?)
 }
 
 fn count(events: &[Event]) -> i64 {
     i64::try_from(events.len()).unwrap_or(i64::MAX)
-}
-
-fn read(row: &SqliteRow) -> Result<(i64, Event), StoreFault> {
-    let record: &str = row.try_get("record")?;
-    Ok((row.try_get("id")?, serde_json::from_str(record).map_err(damaged)?))
 }
 
 async fn insert_events(
@@ -180,7 +134,7 @@ async fn end_waiting(connection: &mut SqliteConnection, events: &[Event]) -> Res
     Ok(())
 }
 
-async fn put_signed(connection: &mut SqliteConnection, signed: &str) -> Result<(), StoreFault> {
+async fn keep_signed(connection: &mut SqliteConnection, signed: &str) -> Result<(), StoreFault> {
     let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     sqlx::query(sql).bind(SIGNED).bind(signed).execute(connection).await?;
     Ok(())

@@ -5,6 +5,7 @@ mod acts;
 mod changes;
 mod clients;
 mod dialect;
+mod event_reading;
 mod events;
 mod fault;
 mod file;
@@ -28,7 +29,8 @@ mod uses;
 mod watch;
 
 pub use acts::{ActLog, Done};
-pub use events::{Added, EventFilter};
+pub use event_reading::{EventFilter, Kinds, RecordPage, RecordPages};
+pub use events::Added;
 pub use fault::StoreFault;
 pub use first_uses::FirstUse;
 pub use gateways::GatewayRow;

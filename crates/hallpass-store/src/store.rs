@@ -30,6 +30,8 @@ pub(crate) struct Change {
     transaction: Transaction<'static, Sqlite>,
     /// The log has to be told of it.
     told: bool,
+    /// Who changes it, if that is known.
+    pub(crate) by: Option<String>,
 }
 
 impl Change {
@@ -127,7 +129,7 @@ impl Store {
     /// Begins a change of what is in force.
     pub(crate) async fn change(&self) -> Result<Change, StoreFault> {
         let transaction = self.begin_writing().await?;
-        Ok(Change { transaction, told: false })
+        Ok(Change { transaction, told: false, by: self.acts.actor() })
     }
 
     /// The same for one that grants something: it is not begun while the log takes no records. Nothing else waits for the log,

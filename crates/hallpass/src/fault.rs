@@ -37,6 +37,11 @@ impl Fault {
         Self { was_said: true, ..Self::new("something is wrong") }
     }
 
+    /// A verdict with an exit code of its own. What it is was printed already.
+    pub fn ended(exit_code: u8) -> Self {
+        Self { exit_code, ..Self::findings() }
+    }
+
     /// Whether everything about it was printed already.
     pub fn was_said(&self) -> bool {
         self.was_said

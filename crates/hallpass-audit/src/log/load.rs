@@ -1,6 +1,6 @@
 //! What is on the disk becomes what is in memory: verified from the last checkpoint on, a torn end cut aside.
 
-use super::{DAY_MS, Log, Recovery, Segment, Signed};
+use super::{DAY_MS, Log, Pending, Recovery, Segment, Signed};
 use crate::checkpoint::Checkpoint;
 use crate::fault::Fault;
 use crate::files;
@@ -30,11 +30,22 @@ impl Log {
             last_signed.map(|note| Checkpoint::open(note, &key)).transpose().map_err(Fault::Checkpoint)?;
         let claims = Claims::new([newest].into_iter().chain(known).map(|one| (one, Source::Log)));
         let lowest = known.map_or(newest.size, |known| known.size.min(newest.size));
+        if let Some(known) = known.filter(|known| firsts.first().is_some_and(|first| known.size < *first)) {
+            self.check_pruned(known)?;
+        }
         let walked = match self.quick(&firsts, lowest, claims.afresh())? {
             Some(walked) => walked,
             None => self.thorough(&firsts, claims, known)?,
         };
         self.adopt(walked, now_ms)
+    }
+
+    /// A checkpoint within what was pruned: the tiles have to give its root.
+    fn check_pruned(&self, known: Checkpoint) -> Result<(), Fault> {
+        match self.tiles.tree(known.size) {
+            Some(tree) if tree.root() == known.root => Ok(()),
+            Some(_) | None => Err(Fault::Conflict { size: known.size, records: known.size }),
+        }
     }
 
     pub(super) fn segments(&self) -> Result<Vec<u64>, Fault> {
@@ -119,6 +130,7 @@ impl Log {
         // An end that was torn at the beginning of a segment leaves it empty.
         let place = broken.map_or(place, |broken| broken.place);
         self.segment = None;
+        self.pending = Pending::default();
         if !self.segments()?.is_empty() {
             let segment = self.open_segment(place)?;
             if !self.trouble.spent {

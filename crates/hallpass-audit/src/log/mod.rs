@@ -113,8 +113,8 @@ struct Signed {
 struct Trouble {
     /// What is in memory is not what is in the file.
     stale: bool,
-    /// The file's end must not be believed and could not be cut off yet.
-    cut: Option<Place>,
+    /// The file's end must not be believed and could not be cut off yet: from where, and where it ended.
+    cut: Option<(Place, u64)>,
     /// Syncing the file failed once: nothing may be appended to it.
     spent: bool,
 }

@@ -31,7 +31,12 @@ impl Writing<'_> {
     /// Cuts the records off the old file first: no record may stand in two.
     fn moved(&mut self, pending: &Pending) -> io::Result<Segment> {
         let first = self.log.segment.as_ref().map_or(0, |segment| segment.first);
-        self.log.trouble.cut = Some(Place { segment: first, offset: pending.offset });
+        let place = Place { segment: first, offset: pending.offset };
+        let end = pending.offset + pending.bytes.len() as u64;
+        if fs::metadata(self.log.segment_path(first))?.len() > end {
+            return Err(io::Error::other("another process appended behind them"));
+        }
+        self.log.trouble.cut = Some((place, end));
         self.cut_off()?;
         let path = self.log.segment_path(pending.seq);
         let beside = files::beside(&path);
@@ -51,16 +56,19 @@ impl Writing<'_> {
     }
 
     fn cut_off(&mut self) -> io::Result<()> {
-        let Some(place) = self.log.trouble.cut else { return Ok(()) };
+        let Some((place, end)) = self.log.trouble.cut else { return Ok(()) };
         let file = files::open_to_write(&self.log.segment_path(place.segment))?;
-        self.log.medium.cut(&file, place.offset)?;
+        // Where others appended behind it meanwhile, it is theirs.
+        if file.metadata()?.len() == end {
+            self.log.medium.cut(&file, place.offset)?;
+        }
         self.log.trouble.cut = None;
         Ok(())
     }
 
     /// Cuts off what could not be cut off when it should have been.
     pub(super) fn mend(&mut self) -> Result<(), Fault> {
-        let Some(place) = self.log.trouble.cut else { return Ok(()) };
+        let Some((place, _)) = self.log.trouble.cut else { return Ok(()) };
         let path = self.log.segment_path(place.segment);
         self.cut_off().map_err(Fault::io("cut the end off", &path))
     }

@@ -9,7 +9,7 @@ use crate::record;
 use std::fs;
 use std::ops::Range;
 
-/// The log, held for oneself. Dropping it syncs and lets others in.
+/// The log, held for oneself. Dropping it lets others in, who sync what they find that is not synced yet.
 #[derive(Debug)]
 pub struct Writing<'a> {
     pub(super) log: &'a mut Log,
@@ -19,8 +19,6 @@ pub struct Writing<'a> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        // Others take what they find for synced. If it fails, nobody was told that it was.
-        let _ = self.sync();
         self.log.lock.release();
     }
 }
@@ -40,9 +38,15 @@ impl<'a> Writing<'a> {
         self.log.size()
     }
 
+    /// The first record of each segment, oldest first.
+    pub fn segments(&self) -> Result<Vec<u64>, Fault> {
+        self.log.segments()
+    }
+
     /// Appends events, each a JSON object, as one write, and says which records they are. Not synced yet.
     /// If it fails nothing of them is in the log.
     pub fn append(&mut self, bodies: &[impl AsRef<str>]) -> Result<Range<u64>, Fault> {
+        self.check_usable()?;
         let group = self.sealed(bodies)?;
         let from = self.log.size();
         if group.leaves.is_empty() {
@@ -58,6 +62,11 @@ impl<'a> Writing<'a> {
             self.log.state.last = leaf;
         }
         Ok(from..self.log.size())
+    }
+
+    /// What is in memory may not be signed or appended to when it is not what is in the file.
+    fn check_usable(&self) -> Result<(), Fault> {
+        if self.log.trouble.stale { Err(Fault::Stale) } else { Ok(()) }
     }
 
     fn sealed(&self, bodies: &[impl AsRef<str>]) -> Result<Group, Fault> {
@@ -93,8 +102,8 @@ impl<'a> Writing<'a> {
         if let Err(error) = write_all(&**medium, &segment.file, &group.bytes, segment.length) {
             // What was written of it is in the way of the next.
             if medium.cut(&segment.file, segment.length).is_err() {
+                // A torn end like any other for whoever comes next.
                 trouble.stale = true;
-                trouble.cut = Some(crate::segments::Place { segment: segment.first, offset: segment.length });
             }
             let path = self.log.segment_path(self.log.segment.as_ref().map_or(0, |segment| segment.first));
             return Err(Fault::Io { doing: "write to", path, error });
@@ -133,9 +142,10 @@ impl<'a> Writing<'a> {
 
     /// Returns once everything that was appended is on the disk.
     ///
-    /// If the disk refuses, the records are written again to a new file. If that fails too they are not in the log
+    /// If the disk refuses, the records are written again to a new file. If that fails too nobody may count on them
     /// ([`Fault::Lost`]), and the log cannot be written to before the next [`Log::begin`].
     pub fn sync(&mut self) -> Result<(), Fault> {
+        self.check_usable()?;
         if self.log.pending.bytes.is_empty() {
             return Ok(());
         }

@@ -93,7 +93,9 @@ fn by_chain(claims: &Claims, broken: Option<Broken>, size: u64, told: u64) -> (u
         let seq = if broken.blame < vouched { broken.at } else { broken.blame };
         (seq, broken.why.to_string())
     });
-    let root = claims.first_broken().map(|claim| {
+    // A line that is wrong explains every root from there on.
+    let is_explained = |size: u64| line.as_ref().is_some_and(|(seq, _)| *seq < size);
+    let root = claims.first_broken().filter(|claim| !is_explained(claim.checkpoint.size)).map(|claim| {
         let is_pin = claim.source == Source::Pin;
         // What the log says of itself is no evidence against what was kept elsewhere.
         let before = claims.held(|other| {

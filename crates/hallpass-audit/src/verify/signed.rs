@@ -32,7 +32,7 @@ impl Signed {
         }
         let largest = signed.checkpoints.iter().map(|checkpoint| checkpoint.size).max().unwrap_or(0);
         match newest.as_deref().map(|note| Checkpoint::open(note, key)) {
-            None => signed.wrong("there is no newest checkpoint".into()),
+            None => signed.wrong("the newest checkpoint is missing".into()),
             Some(Err(fault)) => signed.wrong(format!("the newest checkpoint {fault}")),
             Some(Ok(newest)) => {
                 signed.checkpoints.push(newest);

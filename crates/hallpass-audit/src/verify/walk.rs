@@ -174,8 +174,12 @@ fn look_behind(lines: &mut Lines, state: &State, before: Hash, why: Break) -> io
             blame = blamed(at, state, before, &this, lines.line(), why);
         }
     }
-    while is_last && lines.next()? != Next::End {
-        is_last = !is_record(lines.line());
+    while is_last {
+        match lines.next()? {
+            Next::End => break,
+            Next::Segment(_) => is_last = false,
+            Next::Line { whole } => is_last = !(whole && is_record(lines.line())),
+        }
     }
     let behind = if is_last { lines.place().offset - place.offset } else { 0 };
     Ok((Broken { at, why, blame, place, is_last }, behind))

@@ -1,7 +1,10 @@
 //! The audit log as its users have it: written, crashed, tampered with, verified by both verifiers, proven.
 
-mod bench;
 mod faults;
 mod log;
+mod million;
+mod proofs;
+mod pruned;
+mod python;
 mod stage;
-mod writing;
+mod tamper;

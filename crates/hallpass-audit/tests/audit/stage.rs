@@ -1,6 +1,7 @@
 //! A log in a folder of its own, and what the tests do to it.
 
 use hallpass_audit::{Log, LogKey, Opening, Recovery, VerifierKey};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -80,4 +81,17 @@ pub(crate) fn append(log: &mut Log, count: usize) {
 
 pub(crate) fn sign(log: &mut Log) -> String {
     log.begin(NOW, PATIENCE).unwrap().checkpoint().unwrap().to_owned()
+}
+
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }

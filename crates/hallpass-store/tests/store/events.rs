@@ -1,8 +1,8 @@
 //! Events: what is written is read back, filtered, in order.
 
-use crate::scene::{NOW, Scene, call};
+use crate::scene::{NOW, Scene, act, call};
 use hallpass_core::{Event, Outcome};
-use hallpass_store::{ActLog, Added, Done, EventFilter, Store, StoreFault};
+use hallpass_store::{ActLog, Added, Done, EventFilter, Kinds, Store, StoreFault};
 use std::sync::{Arc, Mutex};
 
 const NONE: [i64; 0] = [];
@@ -50,11 +50,76 @@ async fn each_filter_narrows_and_all_together_too() {
         after_id: Some(1),
         client: Some("ann".into()),
         server: Some("docs".into()),
+        tool: Some("echo".into()),
         outcome: Some(Outcome::Refused),
+        kinds: Kinds::Only("call".into()),
         since_ms: Some(1000),
+        until_ms: Some(3001),
         last: Some(5),
     };
     assert_eq!(times(&scene, narrow).await, [3]);
+}
+
+#[tokio::test]
+async fn time_and_kind_narrow_it_though_clocks_jump() {
+    let (scene, _) = some_calls().await;
+    let all = EventFilter::default;
+    // Written last, and older than all the rest.
+    crate::scene::log(
+        &scene.store,
+        &[Event { at_ms: 500, ..act("issue", "ann") }, call("ann", 600, Outcome::Ok)],
+    )
+    .await
+    .unwrap();
+    assert_eq!(times(&scene, EventFilter { until_ms: Some(1001), ..all() }).await, [1, 0, 0]);
+    assert_eq!(times(&scene, EventFilter { since_ms: Some(600), until_ms: Some(1000), ..all() }).await, [0]);
+    assert_eq!(times(&scene, EventFilter { since_ms: Some(9000), ..all() }).await, NONE);
+    assert_eq!(times(&scene, EventFilter { kinds: Kinds::Acts, ..all() }).await, [0]);
+    assert_eq!(times(&scene, EventFilter { kinds: Kinds::Only("issue".into()), ..all() }).await, [0]);
+    assert_eq!(times(&scene, EventFilter { kinds: Kinds::Only("revoke".into()), ..all() }).await, NONE);
+    let calls = EventFilter { kinds: Kinds::Only("call".into()), client: Some("ann".into()), ..all() };
+    assert_eq!(times(&scene, calls).await, [1, 3, 4, 0]);
+    assert_eq!(
+        times(&scene, EventFilter { tool: Some("echo".into()), last: Some(2), ..all() }).await,
+        [4, 0]
+    );
+    assert_eq!(times(&scene, EventFilter { tool: Some("other".into()), ..all() }).await, NONE);
+}
+
+#[tokio::test]
+async fn pages_and_single_rows_come_to_the_same() {
+    let (scene, _) = Scene::with_clients(&[]).await;
+    let outcomes = [Outcome::Ok, Outcome::Refused, Outcome::Error];
+    let events: Vec<Event> = (0..20_000)
+        .map(|n| {
+            call(if n % 7 == 0 { "ann" } else { "bob" }, n * 10, outcomes[usize::try_from(n % 3).unwrap()])
+        })
+        .collect();
+    crate::scene::log(&scene.store, &events).await.unwrap();
+    let all = EventFilter::default;
+    for filter in [
+        all(),
+        EventFilter { client: Some("ann".into()), ..all() },
+        EventFilter { since_ms: Some(100_000), until_ms: Some(180_000), ..all() },
+        EventFilter { outcome: Some(Outcome::Refused), after_id: Some(12_345), ..all() },
+        EventFilter { client: Some("nobody".into()), ..all() },
+    ] {
+        let whole = scene.store.events(&filter).await.unwrap();
+        let mut pages = scene.store.records(&filter).await.unwrap();
+        let mut read: Vec<(i64, Event)> = Vec::new();
+        while let Some(page) = pages.next().await.unwrap() {
+            read.extend(
+                page.records().map(|(id, record)| (id, serde_json::from_str::<Event>(record).unwrap())),
+            );
+        }
+        assert!(read == whole, "{filter:?}: {} and {}", read.len(), whole.len());
+        let oldest = scene.store.oldest_events(&filter, 10).await.unwrap();
+        assert_eq!(oldest, whole[..whole.len().min(10)], "{filter:?}");
+        let before = scene.store.row_before_the_last(&EventFilter { last: Some(10), ..filter.clone() }).await;
+        let after = EventFilter { after_id: Some(before.unwrap()), ..filter.clone() };
+        let newest = scene.store.oldest_events(&after, 100).await.unwrap();
+        assert_eq!(newest, whole[whole.len().saturating_sub(10)..], "{filter:?}");
+    }
 }
 
 #[tokio::test]
@@ -169,7 +234,8 @@ async fn nothing_is_granted_that_cannot_be_recorded_and_a_client_is_cut_off_all_
     }
     assert_eq!(scene.revision().await, before);
     assert_eq!(scene.store.revoke_client("ann", NOW, "lost", &act()).await.unwrap(), 1);
-    assert_eq!(scene.store.waiting_acts(0, 100).await.unwrap().last().unwrap().1, act());
+    let by = Some("a test".to_owned());
+    assert_eq!(scene.store.waiting_acts(0, 100).await.unwrap().last().unwrap().1, Event { by, ..act() });
 }
 
 /// A log that notes what it is told.
@@ -183,6 +249,10 @@ impl ActLog for Told {
     fn ready(&self) -> Done<Result<(), String>> {
         let trouble = self.trouble.clone();
         Box::pin(async move { trouble.map_or(Ok(()), Err) })
+    }
+
+    fn actor(&self) -> String {
+        "a test".into()
     }
 
     fn take(&self) -> Done<()> {

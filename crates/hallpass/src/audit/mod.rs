@@ -8,15 +8,17 @@ mod taking;
 mod view;
 
 pub use key::{log_key, origin};
-pub use view::{bring_up, event_of, rebuild};
+pub use view::{bring_up, compare, event_of, rebuild};
 
 use crate::clock;
-use crate::fault::{Fault, Result};
+use crate::fault::{Doing, Fault, Result};
+use crate::operator;
 use clockwork::Clockwork;
-use hallpass_audit::{Fault as LogFault, Log, LogKey, Opening, Writing};
+use hallpass_audit::{Fault as LogFault, Log, LogKey, Opening, VerifierKey, Writing};
 use hallpass_core::Event;
 use hallpass_store::Store;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +35,9 @@ pub struct Audit {
     /// The newest checkpoint that the database had seen when the home was opened.
     signed: Option<String>,
     /// The row number in the view of this log's first record.
-    base: i64,
+    base: AtomicI64,
+    /// Whether what happens is done by the gateway, and not by a person at a terminal.
+    serves: AtomicBool,
     open: Mutex<Open>,
 }
 
@@ -56,8 +60,9 @@ impl Audit {
     /// The log in `folder`. Opens nothing yet.
     pub async fn of(folder: PathBuf, store: &Store, key: LogKey) -> Result<Self> {
         let signed = store.signed_checkpoint().await.map_err(|fault| unreadable(&fault))?;
-        let base = view::base(store).await?;
-        Ok(Self { folder, store: store.clone(), key, signed, base, open: Mutex::default() })
+        let base = AtomicI64::new(view::base(store).await?);
+        let (serves, open) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { folder, store: store.clone(), key, signed, base, serves, open })
     }
 
     /// Where it is.
@@ -67,12 +72,42 @@ impl Audit {
 
     /// The row in the view of a record of this log.
     pub fn row(&self, seq: u64) -> i64 {
-        self.base.saturating_add_unsigned(seq)
+        self.base.load(Ordering::Relaxed).saturating_add_unsigned(seq)
+    }
+
+    /// The record of a row in the view; none for one of a log that is closed.
+    fn seq(&self, row: i64) -> u64 {
+        u64::try_from(row - self.row(0)).unwrap_or(0)
+    }
+
+    /// What verifies its checkpoints.
+    pub fn verifier(&self) -> VerifierKey {
+        self.key.verifier()
+    }
+
+    /// Who acts, for the log.
+    pub fn actor(&self) -> String {
+        if self.serves.load(Ordering::Relaxed) { "gateway".into() } else { operator::who() }
+    }
+
+    /// From now on it is the gateway that acts.
+    pub fn serves(&self) {
+        self.serves.store(true, Ordering::Relaxed);
+    }
+
+    /// The first record of each segment, oldest first.
+    pub fn segments(&self) -> Result<Vec<u64>, LogFault> {
+        self.write(|writing| writing.segments())
     }
 
     /// Whether records can be written now: opens the log, mends what a crash left, and says what is wrong if it cannot.
     pub fn check(&self) -> Result<()> {
         self.write(|_| Ok(())).map_err(|fault| self.fault(&fault))
+    }
+
+    /// Whether the log is not as it was written, so that only a new one helps.
+    pub fn is_damaged(&self) -> bool {
+        self.write(|_| Ok(())).is_err_and(|fault| own::is_damage(&fault))
     }
 
     /// Appends and, if `sync`, does not return before it is on the disk.
@@ -123,12 +158,19 @@ impl Audit {
         act(&mut writing)
     }
 
-    /// Closes the log that is there, whatever state it is in, and begins another that names it. Returns where it is now.
+    /// Closes the log that is there, which takes no records, and begins another that names it. Returns where it is now.
     pub async fn begin_new(&self) -> Result<PathBuf> {
-        view::rebase(&self.store).await?;
-        let now_ms = clock::now_ms();
-        let begun = Log::begin_new(&self.folder, self.key.clone(), self.opening(now_ms));
-        begun.map(|(_, _, closed)| closed).map_err(|fault| self.fault(&fault))
+        let base = view::rebase(&self.store).await?;
+        let (log, closed) = {
+            let now_ms = clock::now_ms();
+            let begun = Log::begin_new(&self.folder, self.key.clone(), self.opening(now_ms));
+            let (log, _, closed) = begun.map_err(|fault| self.fault(&fault))?;
+            (log, closed)
+        };
+        self.base.store(base, Ordering::Relaxed);
+        self.store.put_signed(log.last_signed()).await.doing("the new log's checkpoint")?;
+        self.open().log = Some(log);
+        Ok(closed)
     }
 
     fn opening(&self, now_ms: i64) -> Opening<'_> {

@@ -23,6 +23,19 @@ pub(super) fn recovered(recovery: &Recovery, now_ms: i64) -> Event {
     Event { reason: Some(reason), ..Event::new(now_ms, kind, Outcome::Done) }
 }
 
+/// Whether the log is not as it was written: no waiting mends that.
+pub(super) fn is_damage(fault: &LogFault) -> bool {
+    match fault {
+        LogFault::Damaged { .. } | LogFault::Checkpoint(_) | LogFault::Conflict { .. } => true,
+        LogFault::Io { .. }
+        | LogFault::Locked { .. }
+        | LogFault::Moved
+        | LogFault::Stale
+        | LogFault::Record(_)
+        | LogFault::Lost { .. } => false,
+    }
+}
+
 /// A log that takes no records, as a person is told.
 pub(super) fn fault(folder: &Path, fault: &LogFault) -> Fault {
     let said = Fault::new(fault.to_string());
@@ -40,5 +53,6 @@ pub(super) fn fault(folder: &Path, fault: &LogFault) -> Fault {
             said.hint(format!("nothing was changed. look at the disk that holds `{shown}`; revoking works meanwhile"))
         }
         LogFault::Record(_) => said,
+        LogFault::Stale => said.hint("run it again"),
     }
 }

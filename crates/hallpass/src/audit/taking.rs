@@ -3,6 +3,7 @@
 
 use super::{Audit, bring_up, view};
 use crate::fault::{Fault, Result};
+use crate::operator;
 use crate::output::note;
 use hallpass_audit::{Fault as LogFault, Writing};
 use hallpass_core::Event;
@@ -33,6 +34,10 @@ impl ActLog for Taking {
                 Err(_) => Err("the log could not be looked at".into()),
             }
         })
+    }
+
+    fn actor(&self) -> String {
+        self.0.upgrade().map_or_else(operator::who, |audit| audit.actor())
     }
 
     fn take(&self) -> Done<()> {

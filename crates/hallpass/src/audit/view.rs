@@ -5,6 +5,7 @@ use crate::fault::{Doing, Fault, Result};
 use hallpass_audit::Reader;
 use hallpass_core::Event;
 use hallpass_store::{Added, Store};
+use std::collections::BTreeMap;
 
 /// How many records are read and added at once.
 const PAGE: usize = 2000;
@@ -22,21 +23,17 @@ pub(super) async fn base(store: &Store) -> Result<i64> {
 }
 
 /// The view goes on behind what it has of the log that is closed.
-pub(super) async fn rebase(store: &Store) -> Result<()> {
+pub(super) async fn rebase(store: &Store) -> Result<i64> {
     let next = store.next_logged().await.doing("the log")?;
-    store.put_setting(BASE, &next.to_string()).await.doing("the log's place in the database")
+    store.put_setting(BASE, &next.to_string()).await.doing("the log's place in the database")?;
+    Ok(next)
 }
 
 /// Adds to the view what the log has and it has not.
 pub async fn bring_up(audit: &Audit, signed: Option<&str>) -> Result<()> {
     let next = audit.store.next_logged().await.doing("the log")?;
-    let seq = u64::try_from(next - audit.base).unwrap_or(0);
-    let mut reader = Reader::lines_from(audit.folder(), seq).doing("the log")?;
-    loop {
-        let page = page(&mut reader)?;
-        let Some((first, _)) = page.first() else { return Ok(()) };
-        let first = audit.row(*first);
-        let events: Vec<Event> = page.into_iter().map(|(_, event)| event).collect();
+    let mut pages = Pages::from(audit, audit.seq(next))?;
+    while let Some((first, events)) = pages.next()? {
         match audit.store.add_logged(first, &events, signed).await.doing("the view of the log")? {
             Added::Until(_) => {}
             Added::Missing { from } => {
@@ -45,18 +42,52 @@ pub async fn bring_up(audit: &Audit, signed: Option<&str>) -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// What a comparison of the view with the log found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compared {
+    /// How many records the log has.
+    pub records: u64,
+    /// How many of them are not in the view, or otherwise, and how many rows the log does not have.
+    pub differing: u64,
+}
+
+/// Compares the view with the log, record by record.
+pub async fn compare(audit: &Audit) -> Result<Compared> {
+    let mut pages = Pages::from(audit, 0)?;
+    let mut found = Compared::default();
+    let mut next = audit.row(0);
+    while let Some((first, events)) = pages.next()? {
+        let most = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        let rows = audit.store.events_after(first - 1, most).await.doing("the view of the log")?;
+        let held: BTreeMap<i64, Event> = rows.into_iter().collect();
+        let expected = (first..).zip(&events);
+        let missing = expected.filter(|(row, event)| held.get(row) != Some(event)).count();
+        found.records += events.len() as u64;
+        found.differing += missing as u64;
+        next = first + i64::try_from(events.len()).unwrap_or(0);
+    }
+    let newest = audit.store.next_logged().await.doing("the view of the log")?;
+    found.differing += u64::try_from(newest - next).unwrap_or(0);
+    Ok(found)
 }
 
 /// Makes the view of this log anew from the log alone.
 pub async fn rebuild(audit: &Audit) -> Result<()> {
-    audit.store.forget_logged(audit.base).await.doing("the view of the log")?;
-    bring_up(audit, None).await
+    audit.store.forget_logged(audit.row(0)).await.doing("the view of the log")?;
+    let mut pages = Pages::from(audit, 0)?;
+    while let Some((first, events)) = pages.next()? {
+        // Also where the first records were pruned.
+        audit.store.add_again(first, &events).await.doing("the view of the log")?;
+    }
+    Ok(())
 }
 
 /// The number of the last act in the log behind what the view has; none if there is none.
 pub(super) fn last_act_behind(audit: &Audit, next: i64) -> std::io::Result<Option<i64>> {
-    let seq = u64::try_from(next - audit.base).unwrap_or(0);
-    let mut reader = Reader::lines_from(audit.folder(), seq)?;
+    let mut reader = Reader::lines_from(audit.folder(), audit.seq(next))?;
     let mut last = None;
     while let Some((_, line)) = reader.next_line()? {
         // Few are acts, and only those have to be read.
@@ -67,15 +98,29 @@ pub(super) fn last_act_behind(audit: &Audit, next: i64) -> std::io::Result<Optio
     Ok(last)
 }
 
-fn page(reader: &mut Reader) -> Result<Vec<(u64, Event)>> {
-    let mut page = Vec::new();
-    while page.len() < PAGE {
-        let Some((seq, line)) = reader.next_line().doing("the log")? else { break };
-        let event = event_of(line).ok_or_else(|| {
-            Fault::new(format!("record {seq} of the log cannot be read"))
-                .hint("`hallpass audit verify` says more")
-        })?;
-        page.push((seq, event));
+/// Records with their rows, so many at once.
+struct Pages<'a> {
+    audit: &'a Audit,
+    reader: Reader,
+}
+
+impl<'a> Pages<'a> {
+    fn from(audit: &'a Audit, seq: u64) -> Result<Self> {
+        Ok(Self { audit, reader: Reader::lines_from(audit.folder(), seq).doing("the log")? })
     }
-    Ok(page)
+
+    /// The row of the first, and the records that follow on it.
+    fn next(&mut self) -> Result<Option<(i64, Vec<Event>)>> {
+        let (mut first, mut events) = (None, Vec::new());
+        while events.len() < PAGE {
+            let Some((seq, line)) = self.reader.next_line().doing("the log")? else { break };
+            let event = event_of(line).ok_or_else(|| {
+                Fault::new(format!("record {seq} of the log cannot be read"))
+                    .hint("`hallpass audit verify` says more")
+            })?;
+            first.get_or_insert(self.audit.row(seq));
+            events.push(event);
+        }
+        Ok(first.map(|first| (first, events)))
+    }
 }

@@ -3,6 +3,7 @@
 mod add;
 mod adopt;
 mod apply;
+mod audit;
 mod changes;
 mod connect;
 mod doctor;
@@ -14,9 +15,11 @@ mod keys;
 mod list;
 mod log;
 mod manual;
+mod period;
 mod policies;
 mod policy;
 mod remove;
+mod report;
 mod revoke;
 mod roster;
 mod rotate;
@@ -177,6 +180,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Verify { file, offline } => verify::run(context, &file, &offline).await,
         Command::Scan { paths, history } => scan::run(context, &paths, history).await,
         Command::Usage(asked) => usage::run(context, &asked).await,
+        Command::Audit { command } => audit::run(context, &command).await,
+        Command::Report(asked) => report::run(context, &asked).await,
         Command::Log(log) => log::run(context, &log).await,
         Command::Serve { listen, roster } => serve::run(context, &listen, roster.config.as_deref()).await,
         Command::Headers { client, bare } => headers::run(context, &client, bare),

@@ -58,11 +58,10 @@ pub(super) async fn serve(
     let mut stop = Stop::new()?;
     {
         let Some(_lock) = lock_unless_stopped(&installation.home, &mut stop).await? else { return Ok(()) };
-        installation.audit.check()?;
-        installation.audit.take_acts().await?;
-        bring_up(&installation.audit, None).await?;
+        open_log(&installation, listen.new_log).await?;
         installation.mend().await?;
     }
+    installation.audit.serves();
     let config = gateway_config(&installation, settings)?;
     let state = config.log.clone();
     let address = listen.listen.unwrap_or_else(|| settings.listen());
@@ -116,6 +115,20 @@ pub(super) async fn serve(
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
     }
+}
+
+/// The log, ready for records, and its view up to date. One that is damaged stops the start, unless a new one is asked for.
+async fn open_log(installation: &Installation, new_log: bool) -> Result<()> {
+    let audit = &installation.audit;
+    if new_log && audit.is_damaged() {
+        let closed = audit.begin_new().await?;
+        note(&format!("a new log was begun; the old one is in `{}` as it was", closed.display()));
+    } else if new_log {
+        note("note: the log is whole, so `--new-log` changes nothing");
+    }
+    audit.check()?;
+    audit.take_acts().await?;
+    bring_up(audit, None).await
 }
 
 /// The home's lock. Another command may hold it while a person thinks about a question, and whoever stops the gateway

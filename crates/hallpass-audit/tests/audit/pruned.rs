@@ -1,0 +1,124 @@
+//! Old segments taken away: what is left is still whole, and nobody can take more away than was said.
+
+use crate::python;
+use crate::stage::{NOW, PATIENCE, Stage, append, calls, copy_folder, sign, vkey};
+use hallpass_audit::verify::{Note, Outcome, verify};
+use hallpass_audit::{ProofFault, Writing, check, prove};
+use serde_json::json;
+use std::fs;
+
+const DAY: i64 = 86_400_000;
+
+/// 1000 records in three segments of which the first is pruned.
+fn pruned() -> Stage {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 399);
+    log.begin(NOW + DAY, PATIENCE).unwrap().append(&calls(300)).unwrap();
+    log.begin(NOW + 2 * DAY, PATIENCE).unwrap().append(&calls(299)).unwrap();
+    let mut writing = log.begin(NOW + 2 * DAY, PATIENCE).unwrap();
+    writing.append(&[r#"{"kind":"prune","before_seq":650}"#]).unwrap();
+    assert_eq!(writing.prune(650).unwrap(), 400);
+    drop(writing);
+    assert_eq!(stage.segments().len(), 2);
+    stage
+}
+
+fn both_say(stage: &Stage, expect: &serde_json::Value) {
+    let words = match verify(&stage.dir, &vkey(), &[""; 0]).unwrap().outcome {
+        Outcome::Tampered { seq, why } => json!([1, seq, why]),
+        Outcome::Whole { size, signed_until, unsigned, .. } => {
+            json!([0, null, format!("{size} records, signed up to {signed_until}"), unsigned, 0])
+        }
+    };
+    assert_eq!(&words, expect);
+    assert_eq!(&python::verdicts(&[(stage.dir.clone(), vkey(), vec![])])[0], expect);
+}
+
+#[test]
+fn a_pruned_log_is_whole_opens_and_proves_what_it_has() {
+    let stage = pruned();
+    both_say(&stage, &json!([0, null, "999 records, signed up to 999", 0, 0]));
+    let report = verify(&stage.dir, &vkey(), &[""; 0]).unwrap();
+    assert!(report.notes.contains(&Note::Pruned { before: 400 }));
+    let mut log = stage.opened();
+    append(&mut log, 100);
+    sign(&mut log);
+    both_say(&stage, &json!([0, null, "1099 records, signed up to 1099", 0, 0]));
+    let proof = prove(&stage.dir, &vkey(), 400).unwrap();
+    assert_eq!(check(&proof, None, &vkey()).unwrap().seq, 400);
+    assert!(matches!(prove(&stage.dir, &vkey(), 399), Err(ProofFault::NoRecord)));
+    let mut writing = log.begin(NOW, PATIENCE).unwrap();
+    assert_eq!(writing.prune(9999).unwrap(), 700, "the segment that is written to stays");
+    drop(writing);
+    both_say(
+        &stage,
+        &json!([1, 0, "the records before 700 are missing, and no signed record says that they were pruned"]),
+    );
+}
+
+#[test]
+fn what_is_gone_without_a_signed_record_of_it_is_missing() {
+    let missing =
+        json!([1, 0, "the records before 400 are missing, and no signed record says that they were pruned"]);
+    for record in [
+        None,
+        Some(r#"{"kind":"prune","before_seq":399}"#),
+        Some(r#"{"kind":"call","before_seq":650}"#),
+        Some(r#"{"kind":"prune","before_seq":"650"}"#),
+    ] {
+        let stage = Stage::new();
+        let mut log = stage.opened();
+        append(&mut log, 399);
+        let mut writing = log.begin(NOW + DAY, PATIENCE).unwrap();
+        writing.append(&calls(3)).unwrap();
+        writing.append(&record.map_or(vec![], |record| vec![record])).unwrap();
+        writing.prune(400).unwrap();
+        drop(writing);
+        both_say(&stage, &missing);
+    }
+}
+
+#[test]
+fn a_record_that_nobody_signed_prunes_nothing() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 399);
+    let append = |mut writing: Writing<'_>, body: &str| drop(writing.append(&[body]).unwrap());
+    append(log.begin(NOW + DAY, PATIENCE).unwrap(), r#"{"kind":"call"}"#);
+    sign(&mut log);
+    append(log.begin(NOW + DAY, PATIENCE).unwrap(), r#"{"kind":"prune","before_seq":400}"#);
+    fs::remove_file(&stage.segments()[0]).unwrap();
+    both_say(
+        &stage,
+        &json!([1, 0, "the records before 400 are missing, and no signed record says that they were pruned"]),
+    );
+}
+
+#[test]
+fn the_hashes_of_what_was_pruned_cannot_be_changed() {
+    let stage = pruned();
+    for at in [0, 8191] {
+        let copy = Stage::new();
+        copy_folder(&stage.dir, &copy.dir);
+        let tile = copy.path("tile/0/000");
+        let mut bytes = fs::read(&tile).unwrap();
+        bytes[at] ^= 1;
+        fs::write(&tile, bytes).unwrap();
+        both_say(&copy, &json!([1, 0, "from here to 400 is not what a checkpoint signs"]));
+    }
+    fs::remove_file(stage.path("tile/0/000")).unwrap();
+    both_say(&stage, &json!([1, 0, "the records before 400 are missing, and so are their hashes"]));
+}
+
+#[test]
+fn nothing_is_pruned_while_the_hashes_are_not_there() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 399);
+    log.begin(NOW + DAY, PATIENCE).unwrap().append(&calls(300)).unwrap();
+    sign(&mut log);
+    fs::remove_file(stage.path("tile/0/000")).unwrap();
+    assert!(log.begin(NOW + DAY, PATIENCE).unwrap().prune(400).is_err());
+    assert_eq!(stage.segments().len(), 2);
+}
