@@ -20,4 +20,3 @@ mod smuggled;
 mod stale;
 mod streamed;
 mod ws;
-mod zz_cost;

@@ -242,3 +242,22 @@ fn hide_tokens(event: &mut Event) {
         hashes.values.retain(|name, _| !name.contains("eyJ"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::hide_tokens;
+    use hallpass_core::arguments::ArgumentHashes;
+    use hallpass_core::{Event, Outcome};
+
+    #[test]
+    fn no_token_stays_in_what_a_caller_sent() {
+        let token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
+        let mut event = Event::new(0, "call", Outcome::Ok);
+        event.arguments = Some(format!("{{\"a\":\"{token}\",\"b\":[\"Bearer {token}\"]}}"));
+        let names = [token, "path"].map(|name| (name.to_owned(), "0".repeat(32)));
+        event.arguments_hash = Some(ArgumentHashes { whole: "0".repeat(32), values: names.into() });
+        hide_tokens(&mut event);
+        assert_eq!(event.arguments.as_deref(), Some("{\"a\":\"(a token)\",\"b\":[\"Bearer (a token)\"]}"));
+        assert_eq!(event.arguments_hash.unwrap().values.into_keys().collect::<Vec<_>>(), ["path"]);
+    }
+}

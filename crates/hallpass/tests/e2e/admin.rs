@@ -11,10 +11,10 @@ use crate::{
     wire::{Head, Wire},
 };
 
-const ADMIN: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n";
+pub(crate) const ADMIN: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n";
 
 /// The listener of a running gateway, and the credential of its home.
-struct Admin {
+pub(crate) struct Admin {
     host: String,
     credential: String,
 }
@@ -25,7 +25,7 @@ struct Answer {
 }
 
 impl Admin {
-    fn of(installed: &Installed, gateway: &Serving) -> Self {
+    pub(crate) fn of(installed: &Installed, gateway: &Serving) -> Self {
         let said = gateway.stderr();
         let line =
             said.lines().find_map(|line| line.strip_prefix("metrics on http://")).expect("its address");
@@ -53,7 +53,7 @@ impl Admin {
         self.ask(method, path, &[self.host_line(), format!("Authorization: Bearer {credential}")]).await
     }
 
-    async fn scrape(&self) -> String {
+    pub(crate) async fn scrape(&self) -> String {
         let answer = self.shown("GET", "/metrics", &self.credential).await;
         assert_eq!(answer.head.status(), 200, "{}", answer.head.raw);
         assert_eq!(answer.head.value("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
@@ -67,7 +67,7 @@ fn credential_file(installed: &Installed) -> PathBuf {
 }
 
 /// The value of the only sample that starts so.
-fn sample(page: &str, start: &str) -> f64 {
+pub(crate) fn sample(page: &str, start: &str) -> f64 {
     let found: Vec<_> = page.lines().filter_map(|line| line.strip_prefix(start)).collect();
     assert_eq!(found.len(), 1, "`{start}` in {page}");
     found[0].trim().parse().expect("a number")

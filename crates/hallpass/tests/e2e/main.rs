@@ -17,6 +17,7 @@
 //! - `confirmed`: `--wait`. `switched`: `disable` and `enable`. `rotation`: fifty clients whose tokens are rotated while
 //!   they call. `self_rotation`: what the gateway rotates by itself, and whom it tells.
 //! - `uses`, `warnings`: what the gateway remembers of tokens' uses, and what is odd about them; `admin`: metrics.
+//! - `flood`: bad tokens, one after the other, and the log.
 //! - `unreachable`: the store moved, replaced, shut off or locked while the gateway serves.
 //! - `gateway_cli`: `hallpass serve` as an operator meets it; `nothing_leaks`: tokens in every wrong place.
 
@@ -24,6 +25,7 @@ mod admin;
 mod caller;
 mod confirmed;
 mod direct;
+mod flood;
 mod gateway_cli;
 mod installed;
 mod journeys;
