@@ -12,6 +12,7 @@ use crate::grace_keeper::GraceKeeper;
 use crate::home::{Home, Lock};
 use crate::installation::Installation;
 use crate::lookout::Lookout;
+use crate::operator;
 use crate::output::note;
 use crate::presence;
 use crate::randomness;
@@ -93,6 +94,7 @@ pub(super) async fn serve(
     for (server, address) in entrances {
         note(&format!("listening on ws://{address} for `{server}`"));
     }
+    operator::becomes_the_gateway();
     let _rotating = SelfRotation::start(Arc::clone(&installation), settings)?;
     let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
