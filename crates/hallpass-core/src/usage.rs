@@ -158,7 +158,8 @@ impl Usage {
                 tool: group.tool.clone().filter(|_| grouping.tool),
                 day: group.day.clone().filter(|_| grouping.day),
             };
-            let begun = || Numbers { first_ms: numbers.first_ms, last_ms: numbers.last_ms, ..Numbers::default() };
+            let begun =
+                || Numbers { first_ms: numbers.first_ms, last_ms: numbers.last_ms, ..Numbers::default() };
             rows.entry(wider).or_insert_with(begun).merge(numbers);
         }
         Self { grouping, rows }
@@ -324,9 +325,12 @@ mod tests {
         let fine = Grouping { client: true, server: true, tool: true, day: true };
         for by in [Grouping::default(), Grouping { client: true, ..Grouping::default() }] {
             let (mut all, mut expect) = (Usage::by(fine), Usage::by(by));
-            for (client, tool, at_ms, micros) in
-                [("ann", "a", 5, 9), ("ann", "b", 2, 3), ("bob", "a", 86_400_001, 7), ("ann", "a", 90_000_000, 1)]
-            {
+            for (client, tool, at_ms, micros) in [
+                ("ann", "a", 5, 9),
+                ("ann", "b", 2, 3),
+                ("bob", "a", 86_400_001, 7),
+                ("ann", "a", 90_000_000, 1),
+            ] {
                 let event = call(Some(client), tool, at_ms, Outcome::Ok, micros);
                 all.add(&event);
                 expect.add(&event);
@@ -334,7 +338,9 @@ mod tests {
             let numbers = |usage: &Usage| -> Vec<_> {
                 usage
                     .rows()
-                    .map(|(group, n)| (group.clone(), n.calls, n.first_ms, n.days.clone(), n.percentiles_us([50, 95])))
+                    .map(|(group, n)| {
+                        (group.clone(), n.calls, n.first_ms, n.days.clone(), n.percentiles_us([50, 95]))
+                    })
                     .collect()
             };
             assert_eq!(numbers(&all.rolled_up(by)), numbers(&expect));
@@ -343,7 +349,8 @@ mod tests {
 
     #[test]
     fn a_record_is_counted_as_its_event_is() {
-        let event = Event { client: Some("ann".into()), ..call(None, "with \"quotes\"\n", 5, Outcome::Cut, 9) };
+        let event =
+            Event { client: Some("ann".into()), ..call(None, "with \"quotes\"\n", 5, Outcome::Cut, 9) };
         let record = serde_json::to_string(&event).unwrap();
         let by = Grouping { client: true, server: true, tool: true, day: true };
         let (mut of_event, mut of_record) = (Usage::by(by), Usage::by(by));

@@ -175,7 +175,11 @@ impl EventFilter {
     fn rows(&self, select: &str, span: Span) -> QueryBuilder<Sqlite> {
         let mut query = QueryBuilder::new(select);
         // Acts are few: sorting them costs less than going through the calls between them.
-        query.push(if self.kinds == Kinds::Acts { " FROM event INDEXED BY event_not_call" } else { " FROM event" });
+        query.push(if self.kinds == Kinds::Acts {
+            " FROM event INDEXED BY event_not_call"
+        } else {
+            " FROM event"
+        });
         query.push(" WHERE id >= ").push_bind(span.first);
         query.push(" AND id <= ").push_bind(span.last);
         // The rows are narrowed to that time already: `+` keeps an index from being read for it once more.
@@ -236,7 +240,8 @@ mod tests {
     use sqlx::Row;
 
     async fn plan(store: &Store, filter: &EventFilter) -> String {
-        let mut query = filter.rows("EXPLAIN QUERY PLAN SELECT id, record", Span { first: 1, last: 1_000_000 });
+        let mut query =
+            filter.rows("EXPLAIN QUERY PLAN SELECT id, record", Span { first: 1, last: 1_000_000 });
         query.push(" ORDER BY id DESC LIMIT 100");
         let rows = query.build().fetch_all(&store.pool).await.unwrap();
         rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
@@ -253,7 +258,10 @@ mod tests {
             (EventFilter { client: Some("ann".into()), ..all() }, "USING INDEX event_client (client=?"),
             (EventFilter { outcome: Some(Outcome::Refused), ..all() }, "USING INDEX event_not_ok (outcome=?"),
             (EventFilter { outcome: Some(Outcome::Ok), ..all() }, "USING INTEGER PRIMARY KEY"),
-            (EventFilter { kinds: Kinds::Only("issue".into()), ..all() }, "USING INDEX event_not_call (kind=?"),
+            (
+                EventFilter { kinds: Kinds::Only("issue".into()), ..all() },
+                "USING INDEX event_not_call (kind=?",
+            ),
             (EventFilter { kinds: Kinds::Only("call".into()), ..all() }, "USING INTEGER PRIMARY KEY"),
             (EventFilter { tool: Some("echo".into()), ..all() }, "USING INTEGER PRIMARY KEY"),
         ] {

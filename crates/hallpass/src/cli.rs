@@ -11,8 +11,8 @@ mod status;
 mod usage;
 
 pub use self::policy::PolicyCommand;
-pub use log::Log;
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
+pub use log::Log;
 pub use placing::{Add, Setup};
 pub use report::{Format, ReportOf};
 pub use rotation::{Rotation, Wait};

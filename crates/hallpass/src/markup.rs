@@ -56,7 +56,10 @@ mod tests {
 
     #[test]
     fn what_comes_from_outside_is_text_and_nothing_else() {
-        assert_eq!(outside("<img onerror='x'>\n\u{202e}&"), "&lt;img onerror=&#39;x&#39;&gt;\\n\\u{202e}&amp;");
+        assert_eq!(
+            outside("<img onerror='x'>\n\u{202e}&"),
+            "&lt;img onerror=&#39;x&#39;&gt;\\n\\u{202e}&amp;"
+        );
         assert_eq!(rich("run `a <b>`"), "run <code>a &lt;b&gt;</code>");
         assert_eq!(sentence("all is well"), "All is well");
     }

@@ -64,7 +64,11 @@ async fn time_and_kind_narrow_it_though_clocks_jump() {
     let (scene, _) = some_calls().await;
     let all = EventFilter::default;
     // Written last, and older than all the rest.
-    scene.store.add_events(&[Event { at_ms: 500, ..act("issue", "ann") }, call("ann", 600, Outcome::Ok)]).await.unwrap();
+    scene
+        .store
+        .add_events(&[Event { at_ms: 500, ..act("issue", "ann") }, call("ann", 600, Outcome::Ok)])
+        .await
+        .unwrap();
     assert_eq!(times(&scene, EventFilter { until_ms: Some(1001), ..all() }).await, [1, 0, 0]);
     assert_eq!(times(&scene, EventFilter { since_ms: Some(600), until_ms: Some(1000), ..all() }).await, [0]);
     assert_eq!(times(&scene, EventFilter { since_ms: Some(9000), ..all() }).await, NONE);
@@ -73,7 +77,10 @@ async fn time_and_kind_narrow_it_though_clocks_jump() {
     assert_eq!(times(&scene, EventFilter { kinds: Kinds::Only("revoke".into()), ..all() }).await, NONE);
     let calls = EventFilter { kinds: Kinds::Only("call".into()), client: Some("ann".into()), ..all() };
     assert_eq!(times(&scene, calls).await, [1, 3, 4, 0]);
-    assert_eq!(times(&scene, EventFilter { tool: Some("echo".into()), last: Some(2), ..all() }).await, [4, 0]);
+    assert_eq!(
+        times(&scene, EventFilter { tool: Some("echo".into()), last: Some(2), ..all() }).await,
+        [4, 0]
+    );
     assert_eq!(times(&scene, EventFilter { tool: Some("other".into()), ..all() }).await, NONE);
 }
 
@@ -82,7 +89,9 @@ async fn pages_and_single_rows_come_to_the_same() {
     let (scene, _) = Scene::with_clients(&[]).await;
     let outcomes = [Outcome::Ok, Outcome::Refused, Outcome::Error];
     let events: Vec<Event> = (0..20_000)
-        .map(|n| call(if n % 7 == 0 { "ann" } else { "bob" }, n * 10, outcomes[usize::try_from(n % 3).unwrap()]))
+        .map(|n| {
+            call(if n % 7 == 0 { "ann" } else { "bob" }, n * 10, outcomes[usize::try_from(n % 3).unwrap()])
+        })
         .collect();
     scene.store.add_events(&events).await.unwrap();
     let all = EventFilter::default;
@@ -97,7 +106,9 @@ async fn pages_and_single_rows_come_to_the_same() {
         let mut pages = scene.store.records(&filter).await.unwrap();
         let mut read: Vec<(i64, Event)> = Vec::new();
         while let Some(page) = pages.next().await.unwrap() {
-            read.extend(page.records().map(|(id, record)| (id, serde_json::from_str::<Event>(record).unwrap())));
+            read.extend(
+                page.records().map(|(id, record)| (id, serde_json::from_str::<Event>(record).unwrap())),
+            );
         }
         assert!(read == whole, "{filter:?}: {} and {}", read.len(), whole.len());
         let oldest = scene.store.oldest_events(&filter, 10).await.unwrap();

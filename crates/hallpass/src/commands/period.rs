@@ -17,10 +17,10 @@ impl Period {
         let read = |text: Option<&str>, option| text.map(|text| instant(text, now, option)).transpose();
         let period = Self { since: read(since, "--since")?, until: read(until, "--until")? };
         match period {
-            Self { since: Some(since), until: Some(until) } if since >= until => Err(Fault::usage(format!(
-                "`--since` ({since}) is not before `--until` ({until})"
-            ))
-            .hint("a day counts from its beginning in UTC, so a whole day ends with the next one")),
+            Self { since: Some(since), until: Some(until) } if since >= until => {
+                Err(Fault::usage(format!("`--since` ({since}) is not before `--until` ({until})"))
+                    .hint("a day counts from its beginning in UTC, so a whole day ends with the next one"))
+            }
             period => Ok(period),
         }
     }

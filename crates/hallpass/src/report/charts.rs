@@ -117,10 +117,8 @@ fn over_time(report: &Report) -> String {
 
 /// From the first day to the last: the period, but where it is very long only as far as there are calls.
 fn drawn_days(report: &Report) -> (i64, i64) {
-    let of_period = (
-        report.about.from.seconds().div_euclid(DAY),
-        report.about.to.plus(-1).seconds().div_euclid(DAY),
-    );
+    let of_period =
+        (report.about.from.seconds().div_euclid(DAY), report.about.to.plus(-1).seconds().div_euclid(DAY));
     let day = |at_ms: Option<i64>, or: i64| at_ms.map_or(or, |at_ms| at_ms.div_euclid(DAY * 1000));
     let of_calls = (day(report.totals.first_ms, of_period.0), day(report.totals.last_ms, of_period.1));
     if of_period.1 - of_period.0 > 4 * BARS_MOST { of_calls } else { of_period }

@@ -62,7 +62,10 @@ fn made_of(report: &Report) -> String {
     let records = &report.records;
     match (records.first, records.last) {
         (Some(first), Some(last)) => {
-            format!("{} records of the log, numbers {first} to {last}; all times are UTC", grouped(records.count))
+            format!(
+                "{} records of the log, numbers {first} to {last}; all times are UTC",
+                grouped(records.count)
+            )
         }
         _ => "no record of the log; all times are UTC".into(),
     }
@@ -84,7 +87,11 @@ pub(super) fn figures(report: &Report) -> Vec<(&'static str, String, String)> {
             totals.p50_us.map_or("-".into(), words::duration),
             totals.p95_us.map_or(String::new(), |micros| format!("95 %: {}", words::duration(micros))),
         ),
-        ("sent to servers", words::bytes(totals.bytes_in), format!("{} back", words::bytes(totals.bytes_out))),
+        (
+            "sent to servers",
+            words::bytes(totals.bytes_in),
+            format!("{} back", words::bytes(totals.bytes_out)),
+        ),
         (
             "tokens issued",
             grouped(count("issue") + count("adopt")),
@@ -218,7 +225,11 @@ fn integrity(integrity: Option<&Integrity>) -> String {
     if let Some(integrity) = integrity {
         let _ = writeln!(html, "<pre>{}</pre>", escape(&integrity.checkpoint));
         if let Some(vkey) = &integrity.vkey {
-            let _ = writeln!(html, "<p>The public key, as it stands beside the log:</p>\n<pre>{}</pre>", escape(vkey));
+            let _ = writeln!(
+                html,
+                "<p>The public key, as it stands beside the log:</p>\n<pre>{}</pre>",
+                escape(vkey)
+            );
         }
     }
     html + "</section>\n"

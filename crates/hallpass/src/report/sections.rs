@@ -113,11 +113,8 @@ pub(super) fn tables(report: &Report) -> Vec<Table> {
 fn refusals(report: &Report) -> Table {
     let rows = report.refusals.iter().map(|line| {
         let named: u64 = line.clients.values().sum();
-        let mut who: Vec<String> = line
-            .clients
-            .iter()
-            .map(|(client, count)| format!("{client}: {}", grouped(*count)))
-            .collect();
+        let mut who: Vec<String> =
+            line.clients.iter().map(|(client, count)| format!("{client}: {}", grouped(*count))).collect();
         if named < line.count {
             who.push(format!("nobody that was verified: {}", grouped(line.count - named)));
         }
@@ -144,22 +141,15 @@ fn usage(title: &'static str, what: &'static str, lines: &[UsageLine]) -> Table 
         let name = match what {
             "Client" => who(line.client.as_ref()),
             "Server" => optional(line.server.as_ref(), Cell::Name),
-            _ => both(
-                optional(line.tool.as_ref(), Cell::Outside),
-                optional(line.server.as_ref(), Cell::Name),
-            ),
+            _ => {
+                both(optional(line.tool.as_ref(), Cell::Outside), optional(line.server.as_ref(), Cell::Name))
+            }
         };
         let mut row = vec![if name == Cell::Nothing { Cell::Words("none".into()) } else { name }];
         row.extend(counts(&line.counts));
         row
     });
-    Table {
-        title,
-        note: String::new(),
-        empty: "No call in the period.",
-        rows: rows.collect(),
-        columns,
-    }
+    Table { title, note: String::new(), empty: "No call in the period.", rows: rows.collect(), columns }
 }
 
 const COUNTS: [Column; 9] = [
@@ -325,24 +315,14 @@ fn keys(report: &Report) -> Table {
         title: "Keys",
         note: "As they stand when the report is made.".into(),
         empty: "There is no key.",
-        columns: vec![
-            text("Key"),
-            text("Algorithm"),
-            text("State"),
-            text("Made"),
-            text("Revoked because"),
-        ],
+        columns: vec![text("Key"), text("Algorithm"), text("State"), text("Made"), text("Revoked because")],
         rows: rows.collect(),
     }
 }
 
 fn would_refuse(report: &Report) -> Table {
     let rows = report.would_refuse.iter().map(|line| {
-        vec![
-            Cell::Name(line.policy.clone()),
-            Cell::Name(line.reason.clone()),
-            Cell::Number(line.count),
-        ]
+        vec![Cell::Name(line.policy.clone()), Cell::Name(line.reason.clone()), Cell::Number(line.count)]
     });
     Table {
         title: "What policies that only watch would have refused",

@@ -50,7 +50,10 @@ fn pick<T: Copy>(of: &[T], number: i64) -> T {
 
 fn call(number: i64, calls: i64, start_ms: i64) -> Event {
     // Some call more than others.
-    let client = pick(&CLIENTS, [0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 5, 5, 5, 6, 7][usize::try_from(number * 31 % 15).expect("small")]);
+    let client = pick(
+        &CLIENTS,
+        [0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 5, 5, 5, 6, 7][usize::try_from(number * 31 % 15).expect("small")],
+    );
     let (server, tool) = pick(&TOOLS, number * number % 11 * 3 / 4);
     let outcome = match number * 53 % 101 {
         0..88 => Outcome::Ok,
@@ -69,7 +72,10 @@ fn call(number: i64, calls: i64, start_ms: i64) -> Event {
         method: Some("tools/call".into()),
         tool: (number % 17 != 0).then(|| if number % 997 == 0 { HOSTILE.into() } else { tool.to_owned() }),
         reason: is_refused.then(|| reason.to_owned()),
-        duration_us: Some(u64::try_from(number * 7919 % 60_000 + if number % 40 == 0 { 900_000 } else { 800 }).expect("small")),
+        duration_us: Some(
+            u64::try_from(number * 7919 % 60_000 + if number % 40 == 0 { 900_000 } else { 800 })
+                .expect("small"),
+        ),
         bytes_in: Some(u64::try_from(80 + number % 400).expect("small")),
         bytes_out: (!is_refused).then(|| u64::try_from(number * 13 % 20_000).expect("small")),
         would_refuse: (number % 211 == 0 && !is_refused).then(|| "readers".to_owned()),
@@ -90,11 +96,17 @@ fn legacy(number: i64, start_ms: i64) -> Event {
         tool: Some("search".into()),
         reason: is_refused.then(|| "has_moved".to_owned()),
         client_info: info.map(str::to_owned),
-        user_agent: Some(pick(&["Python/3.11 websockets/17.4", "\"><script>alert(2)</script>"], number).to_owned()),
+        user_agent: Some(
+            pick(&["Python/3.11 websockets/17.4", "\"><script>alert(2)</script>"], number).to_owned(),
+        ),
         duration_us: Some(900),
         bytes_in: Some(70),
         bytes_out: Some(80),
-        address: Some(format!("{}:{}", pick(&["198.51.100.4", "[2001:db8::7]", "[::ffff:198.51.100.4]"], number), 40_000 + number)),
+        address: Some(format!(
+            "{}:{}",
+            pick(&["198.51.100.4", "[2001:db8::7]", "[::ffff:198.51.100.4]"], number),
+            40_000 + number
+        )),
         ..Event::new(
             start_ms + number % 9 * DAY_MS + number * 61_000 % DAY_MS,
             "call",
@@ -134,14 +146,26 @@ fn acts(start_ms: i64) -> Vec<Event> {
         act(21, 9, "disable", Some("ci-nightly"), HOSTILE),
         act(22, 0, "enable", Some("ci-nightly"), "the job was mended"),
         act(25, 0, "remove", Some("zed"), "removed"),
-        Event { by: None, ..act(18, 2, "warning", Some("cursor-bob"), "two_addresses: shown from `192.0.2.7` and `203.0.113.80` within a minute") },
+        Event {
+            by: None,
+            ..act(
+                18,
+                2,
+                "warning",
+                Some("cursor-bob"),
+                "two_addresses: shown from `192.0.2.7` and `203.0.113.80` within a minute",
+            )
+        },
         act(18, 50, "acknowledge", None, "looked at"),
         act(28, 0, "init", None, "a kind that no version knew before"),
     ];
     for (number, client) in CLIENTS.iter().enumerate() {
         let number = i64::try_from(number).expect("small");
         acts.push(Event { jti: jti(number), ..act(number % 3, number, "issue", Some(client), "new") });
-        acts.push(Event { jti: jti(100 + number), ..act(10 + number, number, "rotate", Some(client), "asked for") });
+        acts.push(Event {
+            jti: jti(100 + number),
+            ..act(10 + number, number, "rotate", Some(client), "asked for")
+        });
     }
     acts.push(Event { jti: jti(4), ..act(19, 0, "revoke", Some("cursor-bob"), "the laptop is lost") });
     acts

@@ -62,21 +62,44 @@ async fn every_number_is_what_another_program_counts_over_the_records() {
     let json = report(&stage, &["--format", "json"]).await;
     let said = recomputed(&stage, &json, &["--since", "2026-10-20", "--until", "2100-01-02"]).await;
     let document: Value = serde_json::from_str(&json).expect("JSON");
-    assert!(document["totals"]["refused"].as_u64() > Some(200) && document["totals"]["cut"].as_u64() > Some(20));
-    assert_eq!(said, format!("{} records, {} calls, {} acts\n", document["records"]["count"], 4109, document["records"]["acts"]));
-    for kind in ["register", "issue", "rotate", "revoke", "disable", "policy", "grace-end", "rotate-key", "revoke-key", "warning"] {
+    assert!(
+        document["totals"]["refused"].as_u64() > Some(200) && document["totals"]["cut"].as_u64() > Some(20)
+    );
+    assert_eq!(
+        said,
+        format!(
+            "{} records, {} calls, {} acts\n",
+            document["records"]["count"], 4109, document["records"]["acts"]
+        )
+    );
+    for kind in [
+        "register",
+        "issue",
+        "rotate",
+        "revoke",
+        "disable",
+        "policy",
+        "grace-end",
+        "rotate-key",
+        "revoke-key",
+        "warning",
+    ] {
         assert!(document["acts_by_kind"][kind].as_u64() > Some(0), "{kind}: {}", document["acts_by_kind"]);
     }
     for list in ["refusals", "legacy", "would_refuse", "days", "credentials"] {
         assert!(document[list].as_array().is_some_and(|lines| !lines.is_empty()), "{list}");
     }
     let is_used = |token: &Value| token["calls"].as_u64() > Some(0);
-    assert!(document["credentials"].as_array().expect("a list").iter().filter(|token| is_used(token)).count() >= 3);
+    assert!(
+        document["credentials"].as_array().expect("a list").iter().filter(|token| is_used(token)).count()
+            >= 3
+    );
     // A part of the period has other numbers, and they are as right.
     let week = ["report", "--from", "2026-10-26", "--to", "2026-11-01", "--json"];
     let json = stage.hallpass.must(&week).await;
     recomputed(&stage, &json, &["--since", "2026-10-26", "--until", "2026-11-02"]).await;
-    let empty = stage.hallpass.must(&["report", "--from", "2020-01-01", "--to", "2020-01-31", "--json"]).await;
+    let empty =
+        stage.hallpass.must(&["report", "--from", "2020-01-01", "--to", "2020-01-31", "--json"]).await;
     let said = recomputed(&stage, &empty, &["--since", "2020-01-01", "--until", "2020-02-01"]).await;
     assert_eq!(said, "0 records, 0 calls, 0 acts\n");
 }
@@ -92,7 +115,8 @@ async fn the_page_and_the_markdown_say_the_numbers_of_the_document() {
     let document: Value = serde_json::from_str(&report(&stage, &["--format", "json"]).await).expect("JSON");
     let markdown = report(&stage, &[]).await;
     let page = report(&stage, &["--format", "html"]).await;
-    let cells = |line: &Value| ["calls", "errors", "failed", "refused", "cut"].map(|name| grouped(&line[name]));
+    let cells =
+        |line: &Value| ["calls", "errors", "failed", "refused", "cut"].map(|name| grouped(&line[name]));
     for line in document["usage"]["client"].as_array().expect("lines") {
         let name = line["client"].as_str().unwrap_or("nobody that was verified");
         let name = name.replace('(', "\\(").replace(')', "\\)");
@@ -116,14 +140,22 @@ async fn the_page_and_the_markdown_say_the_numbers_of_the_document() {
     }
     for line in document["refusals"].as_array().expect("lines") {
         let (reason, count) = (line["reason"].as_str().expect("a reason"), grouped(&line["count"]));
-        assert!(page.contains(&format!("<code>{reason}</code></div></td><td class=\"number\" data-label=\"Refused\"><div>{count}<")), "{reason}");
+        assert!(
+            page.contains(&format!(
+                "<code>{reason}</code></div></td><td class=\"number\" data-label=\"Refused\"><div>{count}<"
+            )),
+            "{reason}"
+        );
         assert!(markdown.contains(&format!("| {} | {count} |", reason.replace('_', "\\_"))), "{reason}");
     }
     for rendering in [&page, &markdown] {
         let headline = document["verdict"]["headline"].as_str().expect("words");
         assert!(rendering.contains(&headline[1..]), "{headline}");
     }
-    assert!(markdown.contains(&format!("| calls | {} ", grouped(&document["totals"]["calls"]))), "{markdown}");
+    assert!(
+        markdown.contains(&format!("| calls | {} ", grouped(&document["totals"]["calls"]))),
+        "{markdown}"
+    );
     assert!(page.contains(&format!("<b>{}</b><span>calls</span>", grouped(&document["totals"]["calls"]))));
 }
 
@@ -151,15 +183,54 @@ async fn nothing_that_somebody_wrote_is_markup_and_nothing_is_fetched() {
     let stage = stage(1500).await;
     let page = report(&stage, &["--format", "html"]).await;
     let ours: BTreeSet<&str> = [
-        "!doctype", "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "h2", "dl", "dt", "dd", "div",
-        "p", "ul", "ol", "li", "b", "span", "section", "nav", "a", "figure", "figcaption", "svg", "g", "rect", "table",
-        "thead", "tbody", "tr", "th", "td", "code", "bdi", "time", "pre",
+        "!doctype",
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "header",
+        "h1",
+        "h2",
+        "dl",
+        "dt",
+        "dd",
+        "div",
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "b",
+        "span",
+        "section",
+        "nav",
+        "a",
+        "figure",
+        "figcaption",
+        "svg",
+        "g",
+        "rect",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "code",
+        "bdi",
+        "time",
+        "pre",
     ]
     .into();
     for (tag, attributes) in tags(&page) {
         assert!(ours.contains(tag.as_str()), "<{tag} {attributes:?}>");
         for (name, value) in attributes {
-            assert!(!name.starts_with("on") && !["src", "style", "action"].contains(&name.as_str()), "<{tag} {name}={value}>");
+            assert!(
+                !name.starts_with("on") && !["src", "style", "action"].contains(&name.as_str()),
+                "<{tag} {name}={value}>"
+            );
             assert!(name != "href" || value.starts_with('#'), "<{tag} {name}={value}>");
         }
     }
@@ -197,7 +268,10 @@ async fn without_a_checkpoint_it_says_so_and_with_one_it_repeats_it() {
     assert_eq!(document["integrity"]["checkpoint"], note);
     let page = report(&stage, &["--format", "html"]).await;
     assert!(page.contains(&format!("<pre>{note}</pre>")), "{page}");
-    assert!(page.contains("The checkpoint vouches for 3 records; those from number 3 on are newer"), "{page}");
+    assert!(
+        page.contains("The checkpoint vouches for 3 records; those from number 3 on are newer"),
+        "{page}"
+    );
     overwrite(&audit.join("checkpoint"), "no note\n");
     let outcome = stage.hallpass.run(&["report"]).await;
     assert_eq!(outcome.code, Some(1), "{outcome:#?}");
@@ -207,9 +281,12 @@ async fn without_a_checkpoint_it_says_so_and_with_one_it_repeats_it() {
 #[tokio::test]
 async fn a_report_is_replaced_and_what_is_none_is_not() {
     let stage = Stage::applied().await;
-    for (name, beginning) in
-        [("r.html", "<!doctype html>"), ("r.md", "<!-- hallpass report -->"), ("r.json", "{"), ("r", "<!doctype html>")]
-    {
+    for (name, beginning) in [
+        ("r.html", "<!doctype html>"),
+        ("r.md", "<!-- hallpass report -->"),
+        ("r.json", "{"),
+        ("r", "<!doctype html>"),
+    ] {
         for _ in 0..2 {
             let outcome = stage.hallpass.run(&["report", "--output", name]).await;
             assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{outcome:#?}");
