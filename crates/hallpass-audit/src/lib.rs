@@ -28,7 +28,7 @@ pub use frontier::Frontier;
 pub use hash::Hash;
 pub use log::{Log, Opening, Recovery, Writing};
 pub use medium::{Disk, Medium};
-pub use note::{LogKey, NoteFault, VerifierKey};
+pub use note::{LogKey, NoteFault, VerifierKey, notes_of};
 pub use prove::{ProofFault, Proven, check, prove, prove_consistency, tile};
 pub use reader::Reader;
 pub use record::{Head, MOST_BYTES, Members, RecordFault, head, is_plain, members_of, seal};

@@ -148,7 +148,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The notes of a file that holds one after the other: each ends with its last line of a signature.
-pub(crate) fn notes_of(file: &str) -> Vec<&str> {
+pub fn notes_of(file: &str) -> Vec<&str> {
     let mut notes = Vec::new();
     let (mut from, mut at, mut signed) = (0, 0, false);
     for line in file.split_inclusive('\n') {

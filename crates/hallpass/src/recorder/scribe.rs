@@ -28,17 +28,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long the last group is tried.
 const LAST_TRIES: u32 = 10;
 
-/// What the configuration says of writing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rules {
-    /// An answer waits until its record is on the disk, not only written.
-    pub each: bool,
-}
-
 pub(super) struct Scribe {
     audit: Arc<Audit>,
     state: LogState,
-    rules: Rules,
+    /// An answer waits until its record is on the disk, not only written.
+    each: bool,
     keeper: mpsc::Sender<Logged>,
     /// Since when the log takes nothing, in milliseconds since the epoch.
     failing_since: Option<i64>,
@@ -54,12 +48,12 @@ impl Scribe {
     pub(super) fn new(
         audit: Arc<Audit>,
         state: LogState,
-        rules: Rules,
+        each: bool,
         keeper: mpsc::Sender<Logged>,
     ) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
         let (flood, started, said) = (RefusalFlood::default(), Instant::now(), String::new());
-        Self { audit, state, rules, keeper, failing_since, sync_at, sign_at, flood, started, said }
+        Self { audit, state, each, keeper, failing_since, sync_at, sign_at, flood, started, said }
     }
 
     pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
@@ -120,7 +114,7 @@ impl Scribe {
         let Some(first) = self.write(&records, is_last).await else { return };
         waiting.into_iter().flatten().for_each(Written::now);
         let now = Instant::now();
-        if !self.rules.each {
+        if !self.each {
             self.sync_at.get_or_insert(now + SYNC_AFTER);
         }
         self.sign_at.get_or_insert(now + SIGN_AFTER);
@@ -137,7 +131,7 @@ impl Scribe {
     async fn write(&mut self, records: &[String], is_last: bool) -> Option<u64> {
         let mut tries = 0;
         loop {
-            match self.audit.append(records, self.rules.each) {
+            match self.audit.append(records, self.each) {
                 Ok(appended) => return Some(appended.first),
                 Err(fault) => self.fails(&fault),
             }
