@@ -51,7 +51,7 @@ impl Anchor {
     pub(super) async fn drop(&mut self) {
         self.due = Instant::now() + self.how.every;
         let (audit, how, last) = (Arc::clone(&self.audit), self.how.clone(), self.last.clone());
-        let dropped = tokio::task::spawn_blocking(move || {
+        let dropped = tokio::task::spawn_blocking(move || -> Result<String, String> {
             let checkpoint = audit.checkpoint(true).map_err(|fault| fault.to_string())?;
             if checkpoint != last
                 && let Some(to) = &how.to
@@ -84,7 +84,9 @@ fn copy(checkpoint: &str, to: &CheckpointTo) -> Result<(), String> {
             print_line(&json!({ "checkpoint": checkpoint }).to_string());
             Ok(())
         }
-        CheckpointTo::File(file) => append(checkpoint, file).map_err(|error| format!("`{}`: {error}", file.display())),
+        CheckpointTo::File(file) => {
+            append(checkpoint, file).map_err(|error| format!("`{}`: {error}", file.display()))
+        }
     }
 }
 

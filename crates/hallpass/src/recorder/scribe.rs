@@ -45,12 +45,7 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    pub(super) fn new(
-        audit: Arc<Audit>,
-        state: LogState,
-        each: bool,
-        keeper: mpsc::Sender<Logged>,
-    ) -> Self {
+    pub(super) fn new(audit: Arc<Audit>, state: LogState, each: bool, keeper: mpsc::Sender<Logged>) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
         let (flood, started, said) = (RefusalFlood::default(), Instant::now(), String::new());
         Self { audit, state, each, keeper, failing_since, sync_at, sign_at, flood, started, said }

@@ -4,14 +4,18 @@ use super::{KeyFrom, Named, text_of};
 use crate::cli::AuditVerify;
 use crate::commands::Context;
 use crate::fault::{Fault, Result};
-use hallpass_audit::verify::{Outcome, Report, VerifyFault, verify};
 use hallpass_audit::notes_of;
+use hallpass_audit::verify::{Outcome, Report, VerifyFault, verify};
 use serde_json::json;
 use std::path::Path;
 
 pub(super) async fn run(context: &Context, asked: &AuditVerify) -> Result<()> {
     let named = Named::find(context, asked.dir.as_deref(), asked.vkey.as_deref()).await?;
-    let pins: Vec<String> = asked.pin.iter().map(|file| text_of(file)).collect::<Result<_>>()?;
+    let mut pins = Vec::new();
+    for file in &asked.pin {
+        pins.extend(checkpoints_in(file)?.into_iter().map(|pin| (file, pin)));
+    }
+    let texts: Vec<&str> = pins.iter().map(|(_, pin)| pin.as_str()).collect();
     let shown = named.folder.display();
     let report = verify(&named.folder, &named.key, &texts).map_err(|fault| match fault {
         VerifyFault::Pin { index, fault } => {
@@ -36,7 +40,8 @@ fn checkpoints_in(file: &Path) -> Result<Vec<String>> {
         line["checkpoint"].as_str().map(str::to_owned)
     };
     let printed: Vec<String> = text.lines().filter_map(printed).collect();
-    let found = if printed.is_empty() { notes_of(&text).into_iter().map(str::to_owned).collect() } else { printed };
+    let found =
+        if printed.is_empty() { notes_of(&text).into_iter().map(str::to_owned).collect() } else { printed };
     if found.is_empty() {
         return Err(Fault::usage(format!("`--pin {}` holds no checkpoint", file.display()))
             .hint("`hallpass audit pin --output FILE` writes one"));
