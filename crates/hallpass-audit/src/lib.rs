@@ -32,3 +32,4 @@ pub use note::{LogKey, NoteFault, VerifierKey, notes_of};
 pub use prove::{ProofFault, Proven, check, prove, prove_consistency, tile};
 pub use reader::Reader;
 pub use record::{Head, MOST_BYTES, Members, RecordFault, head, is_plain, members_of, seal};
+pub use reserve::Reserve;

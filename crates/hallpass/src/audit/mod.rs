@@ -14,7 +14,7 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::operator;
 use clockwork::Clockwork;
-use hallpass_audit::{Fault as LogFault, Log, LogKey, Opening, VerifierKey, Writing};
+use hallpass_audit::{Fault as LogFault, Log, LogKey, Opening, Reserve, VerifierKey, Writing};
 use hallpass_core::Event;
 use hallpass_store::Store;
 use std::path::{Path, PathBuf};
@@ -146,6 +146,7 @@ impl Audit {
                 said.extend(clockwork::put_back(&self.folder, now_ms));
                 let (opened, recoveries) = Log::open(&self.folder, self.key.clone(), self.opening(now_ms))?;
                 said.extend(recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)));
+                self.keep_space();
                 log.insert(opened)
             }
         };
@@ -171,6 +172,13 @@ impl Audit {
         self.store.put_signed(log.last_signed()).await.doing("the new log's checkpoint")?;
         self.open().log = Some(log);
         Ok(closed)
+    }
+
+    /// Space beside the database, for what cuts somebody off when the disk is full. Without it everything else works.
+    pub fn keep_space(&self) {
+        if let Some(home) = self.folder.parent() {
+            let _ = Reserve::of(home).take();
+        }
     }
 
     fn opening(&self, now_ms: i64) -> Opening<'_> {

@@ -148,6 +148,7 @@ impl Keeper {
             return;
         }
         self.acts_at = Instant::now() + PAUSE;
+        self.audit.keep_space();
         match self.audit.take_acts().await {
             Ok(()) => self.said.clear(),
             Err(fault) => self.say(format!("acts wait for the log: {fault}")),

@@ -205,7 +205,7 @@ fn gap(missed: Missed, since_ms: i64, now_ms: i64) -> Event {
     let reason = format!(
         "the log took no records for {seconds} s: {unrecorded} without a record, {refused} calls refused"
     );
-    Event { reason: Some(reason), ..Event::new(now_ms, "gap", Outcome::Done) }
+    Event { reason: Some(reason), count: Some(unrecorded), ..Event::new(now_ms, "gap", Outcome::Done) }
 }
 
 /// The record of an event. What a caller says of itself is looked at afterwards, and kept only where it may be asked for.
