@@ -282,11 +282,9 @@ def locate(log, firsts, claims, broken, size):
         most = min(WIDTH, claims.largest - tree.size)
         told = next(filter(None, (leaves(log, tree.size // WIDTH, count) for count in range(most, 0, -1))), None)
         for one in told or ():
-            if differs is None and tree.size >= firsts[0] if firsts else False:
+            if differs is None and tree.size >= (firsts or [0])[0]:
                 line = next(lines, None)
                 differs = None if line and line[2] and leaf(line[1]) == one else tree.size
-            elif not firsts and differs is None:
-                differs = tree.size
             tree.append(one)
             fresh.reach(tree)
         if not told:
