@@ -11,6 +11,7 @@ mod failure;
 mod faketime;
 mod installed;
 mod npm;
+mod pictures;
 mod policy;
 mod python;
 mod spdx;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         ["configs", folder @ ..] => configs::run(folder),
         ["clients"] => clients::run(),
         ["docs"] => docs::write(),
+        ["pictures", folder @ ..] => pictures::run(folder),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -71,6 +73,7 @@ cargo xtask corpus FILE...  token cases through the verifier and a real listener
 cargo xtask configs DIR     samples of clients' files through the editors; without DIR ours
 cargo xtask clients         real clients, installed by npm (1.1 GB), read the files that Hallpass writes for them
 cargo xtask docs            makes docs/clients.md from the tables of clients
+cargo xtask pictures DIR    the report for auditors in Chromium, light, dark, narrow, wide and on paper; without DIR target/pictures
 cargo xtask help            this text
 
 Steps:

@@ -9,12 +9,14 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
     path: PathBuf,
+    /// Whose turn is next: who waits holds this, and a process that writes without pause has to wait behind it.
+    turn: File,
 }
 
 /// What became of asking for the lock.
@@ -31,25 +33,20 @@ pub(crate) enum Asked {
 impl Lock {
     pub(crate) fn of(log: &Path) -> io::Result<Self> {
         let path = log.join("lock");
-        Ok(Self { file: files::open_to_write(&path)?, path })
+        let turn = files::open_to_write(&log.join("turn"))?;
+        Ok(Self { file: files::open_to_write(&path)?, path, turn })
     }
 
     /// Asks for as long as `patience`.
     pub(crate) fn ask(&self, patience: Duration) -> io::Result<Asked> {
         // Tries are counted, so that no clock is asked.
         let mut tries = patience.as_millis() / PAUSE.as_millis();
-        loop {
-            match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return self.held(),
-                Err(Errno::INTR) => (),
-                Err(Errno::WOULDBLOCK) if tries == 0 => return Ok(Asked::Busy { holder: self.holder() }),
-                Err(Errno::WOULDBLOCK) => {
-                    tries -= 1;
-                    std::thread::sleep(PAUSE);
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let mut asked = Ok(false);
+        if try_for(&self.turn, &mut tries)? {
+            asked = try_for(&self.file, &mut tries);
+            let _ = rustix::fs::flock(&self.turn, FlockOperation::Unlock);
         }
+        if asked? { self.held() } else { Ok(Asked::Busy { holder: self.holder() }) }
     }
 
     fn held(&self) -> io::Result<Asked> {
@@ -71,5 +68,20 @@ impl Lock {
 
     pub(crate) fn release(&self) {
         let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+fn try_for(file: &File, tries: &mut u128) -> io::Result<bool> {
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::INTR) => (),
+            Err(Errno::WOULDBLOCK) if *tries == 0 => return Ok(false),
+            Err(Errno::WOULDBLOCK) => {
+                *tries -= 1;
+                std::thread::sleep(PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }

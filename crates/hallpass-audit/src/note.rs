@@ -46,6 +46,7 @@ impl fmt::Display for NoteFault {
 impl std::error::Error for NoteFault {}
 
 /// The key that signs one log, with its name.
+#[derive(Clone)]
 pub struct LogKey {
     name: String,
     key: SigningKey,

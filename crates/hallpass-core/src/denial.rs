@@ -123,6 +123,8 @@ pub enum Denial {
     ForeignSession,
     TooManyInFlight,
     LogUnavailable,
+    /// The call was made, and its record cannot be written, so its answer is withheld.
+    NotRecorded,
     /// What is in force could not be read for too long: a revocation may have been missed.
     Stale,
     // A fault of ours.
@@ -202,6 +204,7 @@ impl Denial {
             Self::ForeignSession => "foreign_session",
             Self::TooManyInFlight => "too_many_in_flight",
             Self::LogUnavailable => "log_unavailable",
+            Self::NotRecorded => "not_recorded",
             Self::Stale => "stale",
             Self::Internal => "internal",
         }
@@ -266,6 +269,7 @@ impl Denial {
             | Self::ForeignSession
             | Self::TooManyInFlight
             | Self::LogUnavailable
+            | Self::NotRecorded
             | Self::Stale
             | Self::Internal => None,
         }
@@ -326,6 +330,7 @@ impl Denial {
             Self::BodyTooSlow => Answer::Status(408, "body_too_slow"),
             Self::TooManyInFlight => Answer::Status(429, "too_many_requests"),
             Self::LogUnavailable => Answer::Status(503, "log_unavailable"),
+            Self::NotRecorded => Answer::Status(503, "not_recorded"),
             Self::Internal => Answer::Status(500, "internal_error"),
         }
     }
@@ -474,6 +479,9 @@ impl fmt::Display for Denial {
             Self::ForeignSession => f.write_str("no such session for this client"),
             Self::TooManyInFlight => f.write_str("too many calls in flight"),
             Self::LogUnavailable => f.write_str("the log cannot take the call, so it is not made"),
+            Self::NotRecorded => {
+                f.write_str("the call was made, and its answer is withheld: the log did not take its record")
+            }
             Self::Stale => {
                 f.write_str("what is in force could not be read for too long, so nothing is let in")
             }

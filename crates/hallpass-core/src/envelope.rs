@@ -23,6 +23,8 @@ pub struct Envelope<'a> {
     pub id: Option<&'a str>,
     /// What the method is about: `params.name`, or `params.uri`, or `params.taskId`.
     pub target: Option<Cow<'a, str>>,
+    /// `params.arguments` of a tool's call, as it is spelt.
+    pub arguments: Option<&'a str>,
     /// The revision that a modern message states in its `_meta`.
     pub version: Option<Cow<'a, str>>,
     /// The program's name and version as it says of itself, in `initialize` or in a modern message's `_meta`. Never an
@@ -85,6 +87,7 @@ impl<'a> Envelope<'a> {
             method: text_of(method, "method")?,
             id: id.map(RawValue::get),
             target: None,
+            arguments: None,
             version: None,
             client_info: None,
         };
@@ -98,13 +101,17 @@ impl<'a> Envelope<'a> {
     }
 
     fn read_params(&mut self, params: &'a str) -> Result<(), EnvelopeFault> {
-        let [name, uri, task, meta] = members(params, ["name", "uri", "taskId", "_meta"])?;
+        let [name, uri, task, meta, arguments] =
+            members(params, ["name", "uri", "taskId", "_meta", "arguments"])?;
         self.target = match self.method.as_deref() {
             Some("tools/call" | "prompts/get") => text_of(name, "name")?,
             Some("resources/read" | "resources/subscribe" | "resources/unsubscribe") => text_of(uri, "uri")?,
             Some(method) if method.starts_with("tasks/") => text_of(task, "taskId")?,
             Some(_) | None => None,
         };
+        if self.method.as_deref() == Some("tools/call") {
+            self.arguments = arguments.map(RawValue::get);
+        }
         if let Some(meta) = meta.map(RawValue::get).filter(|meta| meta.starts_with('{')) {
             let [version] = members(meta, [VERSION_KEY])?;
             self.version = text_of(version, VERSION_KEY)?;
@@ -284,6 +291,7 @@ mod tests {
         assert_eq!(envelope.method.as_deref(), Some("tools/call"));
         assert_eq!(envelope.id, Some("7"));
         assert_eq!(envelope.tool(), Some("echo"));
+        assert_eq!(envelope.arguments, Some(r#"{"name":1,"id":[{}]}"#));
         assert_eq!(envelope.version.as_deref(), Some("2026-07-28"));
         assert!(envelope.is_request());
     }
@@ -332,6 +340,10 @@ mod tests {
             (
                 b"{\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"name\":\"b\"}}",
                 Fault::Duplicate("name"),
+            ),
+            (
+                b"{\"method\":\"tools/call\",\"params\":{\"arguments\":1,\"arguments\":2}}",
+                Fault::Duplicate("arguments"),
             ),
             (
                 "{\"method\":\"tools/call\",\"param\u{17f}\":{\"name\":\"a\"}}".as_bytes(),

@@ -1,5 +1,6 @@
 //! What happened, as one record and as one line. Holds no part of a credential: a token is named by its `jti`.
 
+use crate::arguments::{ArgumentHashes, Kept};
 use crate::time::UnixTime;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -56,6 +57,9 @@ pub struct Event {
     pub kind: Cow<'static, str>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Its number among the acts; none for a call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub act: Option<i64>,
     /// The client's name, once it is verified.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client: Option<String>,
@@ -71,6 +75,15 @@ pub struct Event {
     /// The tool called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tool: Option<String>,
+    /// The arguments of a call of a tool that the owner named: their JSON text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub arguments: Option<String>,
+    /// There was more of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub arguments_cut: bool,
+    /// Hashes of the arguments, under a key of the installation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub arguments_hash: Option<ArgumentHashes>,
     /// Why it was refused or cut, or why an operator did it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -80,7 +93,7 @@ pub struct Event {
     /// HTTP status of the answer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
-    /// From the request's head to the answer's last byte.
+    /// From the request's head until the answer's last byte was here. The wait for its record comes after that.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_us: Option<u64>,
     /// Bytes of the request's body.
@@ -89,6 +102,12 @@ pub struct Event {
     /// Bytes of the answer's body.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes_out: Option<u64>,
+    /// How many requests it stands for, where refusals came in a flood and were written as one; `None`: one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub count: Option<u64>,
+    /// When the last of these came, in milliseconds since the epoch; `at_ms` is the first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until_ms: Option<i64>,
     /// It was let in (or refused) by the shared secret of a grace period: nobody can tell who it was.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub legacy: bool,
@@ -138,17 +157,23 @@ impl Event {
             at_ms,
             kind: kind.into(),
             outcome,
+            act: None,
             client: None,
             jti: None,
             server: None,
             method: None,
             tool: None,
+            arguments: None,
+            arguments_cut: false,
+            arguments_hash: None,
             reason: None,
             by: None,
             status: None,
             duration_us: None,
             bytes_in: None,
             bytes_out: None,
+            count: None,
+            until_ms: None,
             legacy: false,
             path_client: None,
             session: None,
@@ -185,6 +210,7 @@ impl Event {
         field(&mut line, "by", self.by.as_deref());
         field(&mut line, "would_refuse", self.would_refuse.as_deref());
         field(&mut line, "would_reason", self.would_reason.as_deref());
+        field(&mut line, "times", self.count.map(|count| count.to_string()).as_deref());
         field(&mut line, "status", self.status.map(|status| status.to_string()).as_deref());
         field(&mut line, "in", self.bytes_in.map(|bytes| bytes.to_string()).as_deref());
         field(&mut line, "out", self.bytes_out.map(|bytes| bytes.to_string()).as_deref());
@@ -234,12 +260,27 @@ impl Event {
         }
     }
 
+    /// What is kept of the call's arguments.
+    pub fn keep_arguments(&mut self, kept: Kept) {
+        match kept {
+            Kept::Nothing => {}
+            Kept::Hashes(hashes) => self.arguments_hash = Some(hashes),
+            Kept::Text { text, cut } => (self.arguments, self.arguments_cut) = (Some(text), cut),
+        }
+    }
+
     /// Whether it is a call through the gateway.
     pub fn is_call(&self) -> bool {
         self.kind == "call"
     }
 
-    fn time(&self) -> String {
+    /// How many requests it stands for.
+    pub fn times(&self) -> u64 {
+        self.count.unwrap_or(1)
+    }
+
+    /// When it was, RFC 3339 in UTC with milliseconds.
+    pub fn time(&self) -> String {
         let whole = UnixTime::from_seconds(self.at_ms.div_euclid(1000)).to_string();
         format!("{}.{:03}Z", whole.trim_end_matches('Z'), self.at_ms.rem_euclid(1000))
     }
@@ -287,8 +328,17 @@ mod tests {
 
     #[test]
     fn the_json_line_reads_back() {
-        let event = call();
-        assert_eq!(serde_json::from_str::<Event>(&event.json_line()).unwrap(), event);
+        for event in [call(), Event { count: Some(70), ..call() }] {
+            assert_eq!(serde_json::from_str::<Event>(&event.json_line()).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn a_record_stands_for_one_request_unless_it_says_for_how_many() {
+        let flood = Event { count: Some(70), outcome: Outcome::Refused, ..call() };
+        assert_eq!((call().times(), flood.times()), (1, 70));
+        assert!(flood.text_line().ends_with(" refused times=70"), "{}", flood.text_line());
+        assert!(!call().json_line().contains("count"));
     }
 
     #[test]

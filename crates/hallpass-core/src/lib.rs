@@ -10,6 +10,8 @@
 //! Each of these types has private fields, so that only its function can make one.
 
 pub mod admin;
+pub mod arguments;
+pub mod audit_settings;
 pub mod authorize;
 pub mod bearer;
 pub mod claims;
@@ -36,7 +38,9 @@ pub mod op;
 mod opening;
 pub mod policy;
 pub mod rate;
+pub mod refusal_flood;
 mod registry;
+pub mod report;
 pub mod roster;
 pub mod session;
 pub mod sightings;

@@ -16,6 +16,8 @@ pub struct OpFrame<'a> {
     pub request_id: Option<&'a str>,
     /// The tool that is called.
     pub name: Option<Cow<'a, str>>,
+    /// With which arguments, as they are spelt. Read only from what is to be judged.
+    pub arguments: Option<&'a str>,
     /// It carries an `error`.
     pub has_error: bool,
     /// It says that it is a JSON-RPC message too.
@@ -29,7 +31,11 @@ impl<'a> OpFrame<'a> {
         if depth_of(frame) > DEPTH_MOST {
             return Err(EnvelopeFault::TooDeep);
         }
-        let read = Self::read(text)?;
+        let mut read = Self::read(text)?;
+        if read.calls_tool() {
+            let [arguments] = members(text, ["arguments"])?;
+            read.arguments = arguments.map(RawValue::get);
+        }
         // Who knows what the server would take for the tool's name then.
         if read.calls_tool() && read.name.is_none() {
             Err(EnvelopeFault::WrongType("name"))
@@ -50,6 +56,7 @@ impl<'a> OpFrame<'a> {
             op: text_of(op, "op")?.ok_or(EnvelopeFault::NoMessage)?,
             request_id: request_id.map(RawValue::get).filter(|id| *id != "null"),
             name: text_of(name, "name")?,
+            arguments: None,
             has_error: error.is_some_and(|error| error.get() != "null"),
             is_json_rpc: jsonrpc.is_some(),
         })
@@ -106,6 +113,7 @@ mod tests {
             ("call_tool", Some("\"r-1\""), Ask::Tool("chat"))
         );
         assert!(call.is_call() && !call.has_error);
+        assert_eq!(call.arguments, Some(r#"{"name":1,"error":2}"#));
         let odd = OpFrame::parse(br#"{"op":"tool\u005fcall","name":"n\u0061me"}"#).unwrap();
         assert_eq!((odd.request_id, odd.ask()), (None, Ask::Tool("name")));
         assert_eq!(OpFrame::parse(br#"{"op":"list_tools"}"#).unwrap().ask(), Ask::Protocol);
@@ -141,6 +149,10 @@ mod tests {
             (b"{\"op\":\"call_tool\",\"name\":\"a\",\"Name\":\"b\"}", Fault::OtherCase("name")),
             (b"{\"op\":\"call_tool\",\"name\":[\"a\"]}", Fault::WrongType("name")),
             (b"{\"op\":\"call_tool\",\"request_id\":1}", Fault::WrongType("name")),
+            (
+                b"{\"op\":\"call_tool\",\"name\":\"a\",\"arguments\":1,\"Arguments\":2}",
+                Fault::OtherCase("arguments"),
+            ),
             (b"{\"op\":\"\xff\"}", Fault::NotUtf8),
         ] {
             assert_eq!(OpFrame::parse(frame), Err(fault), "{}", String::from_utf8_lossy(frame));

@@ -3,6 +3,8 @@
 mod raw;
 
 use crate::admin::{AdminSettings, WarningSettings};
+use crate::arguments::NamedTool;
+use crate::audit_settings::AuditSettings;
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
 use crate::policy::PolicySettings;
@@ -23,6 +25,8 @@ pub struct Roster {
     pub gateway: GatewaySettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[audit]`
+    pub audit: AuditSettings,
     /// `[admin]`
     pub admin: AdminSettings,
     /// `[warnings]`
@@ -220,6 +224,7 @@ impl Roster {
         roster.check_listeners()?;
         roster.check_servers()?;
         roster.check_policies()?;
+        roster.check_audit()?;
         Ok(roster)
     }
 
@@ -283,6 +288,18 @@ impl Roster {
             }
         }
         Ok(())
+    }
+
+    /// A tool of a server that is not there is a typing mistake, and the real one's calls would not be kept.
+    fn check_audit(&self) -> Result<(), RosterFault> {
+        let mut named = self.audit.arguments_in_full.iter().map(NamedTool::server);
+        match named.find(|server| !self.servers.contains_key(*server)) {
+            Some(missing) => Err(value(
+                "audit.arguments_in_full",
+                &format!("it names `{missing}`, and there is no `[servers.{missing}]`"),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn check_servers(&self) -> Result<(), RosterFault> {

@@ -3,6 +3,8 @@
 
 use crate::event::{Event, Outcome};
 use crate::time::UnixTime;
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// By what calls are counted apart.
@@ -37,6 +39,37 @@ pub const LEGACY: &str = "(shared secret)";
 
 const DAY_MS: i64 = 86_400_000;
 
+/// A record as far as it is counted: a million of them are read, and most of each is about something else.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Call<'a> {
+    at_ms: i64,
+    outcome: Outcome,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    client: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    server: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    method: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    tool: Option<Text<'a>>,
+    #[serde(default)]
+    legacy: bool,
+    #[serde(default)]
+    count: Option<u64>,
+    #[serde(default)]
+    duration_us: Option<u64>,
+    #[serde(default)]
+    bytes_in: Option<u64>,
+    #[serde(default)]
+    bytes_out: Option<u64>,
+}
+
+/// Copied only if it is spelt with escapes.
+#[derive(Clone, Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// The numbers of one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
@@ -60,6 +93,7 @@ pub struct Numbers {
     pub last_ms: i64,
     /// Calls of each day: days since the epoch, in UTC.
     pub days: BTreeMap<i64, u64>,
+    /// Eight bytes a call, so that percentiles are exact.
     durations_us: Vec<u64>,
 }
 
@@ -70,6 +104,26 @@ pub struct Usage {
     rows: BTreeMap<Group, Numbers>,
 }
 
+impl<'a> From<&'a Event> for Call<'a> {
+    fn from(event: &'a Event) -> Self {
+        let text = |text: &'a Option<String>| text.as_deref().map(|text| Text(text.into()));
+        Self {
+            at_ms: event.at_ms,
+            outcome: event.outcome,
+            kind: event.kind.as_ref().into(),
+            client: text(&event.client),
+            server: text(&event.server),
+            method: text(&event.method),
+            tool: text(&event.tool),
+            legacy: event.legacy,
+            count: event.count,
+            duration_us: event.duration_us,
+            bytes_in: event.bytes_in,
+            bytes_out: event.bytes_out,
+        }
+    }
+}
+
 impl Usage {
     /// Nothing yet.
     pub fn by(grouping: Grouping) -> Self {
@@ -78,14 +132,37 @@ impl Usage {
 
     /// Counts an event, if it is a call.
     pub fn add(&mut self, event: &Event) {
-        if event.kind != "call" {
+        self.count(&event.into());
+    }
+
+    /// Counts a record, if it is of a call.
+    pub fn count(&mut self, call: &Call<'_>) {
+        if call.kind != "call" {
             return;
         }
-        let group = self.grouping.of(event);
+        let group = self.grouping.of(call);
         self.rows
             .entry(group)
-            .or_insert_with(|| Numbers { first_ms: event.at_ms, ..Numbers::default() })
-            .add(event);
+            .or_insert_with(|| Numbers { first_ms: call.at_ms, last_ms: call.at_ms, ..Numbers::default() })
+            .add(call);
+    }
+
+    /// The same calls, counted apart by less than they were.
+    #[must_use]
+    pub fn rolled_up(&self, grouping: Grouping) -> Self {
+        let mut rows: BTreeMap<Group, Numbers> = BTreeMap::new();
+        for (group, numbers) in &self.rows {
+            let wider = Group {
+                client: group.client.clone().filter(|_| grouping.client),
+                server: group.server.clone().filter(|_| grouping.server),
+                tool: group.tool.clone().filter(|_| grouping.tool),
+                day: group.day.clone().filter(|_| grouping.day),
+            };
+            let begun =
+                || Numbers { first_ms: numbers.first_ms, last_ms: numbers.last_ms, ..Numbers::default() };
+            rows.entry(wider).or_insert_with(begun).merge(numbers);
+        }
+        Self { grouping, rows }
     }
 
     /// One row a group, in the order of the groups.
@@ -95,44 +172,69 @@ impl Usage {
 }
 
 impl Grouping {
-    fn of(self, event: &Event) -> Group {
-        let client = || event.client.clone().or_else(|| event.legacy.then(|| LEGACY.to_owned()));
-        let day =
-            || UnixTime::from_seconds(event.at_ms.div_euclid(1000)).to_string().get(..10).map(str::to_owned);
+    fn of(self, call: &Call<'_>) -> Group {
+        let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.0.clone().into_owned());
+        let client = || text(&call.client).or_else(|| call.legacy.then(|| LEGACY.to_owned()));
         Group {
             client: self.client.then(client).flatten(),
-            server: self.server.then(|| event.server.clone()).flatten(),
-            tool: self.tool.then(|| event.tool.clone().or_else(|| event.method.clone())).flatten(),
-            day: self.day.then(day).flatten(),
+            server: self.server.then(|| text(&call.server)).flatten(),
+            tool: self.tool.then(|| text(&call.tool).or_else(|| text(&call.method))).flatten(),
+            day: self.day.then(|| day_of(call.at_ms)),
         }
     }
 }
 
+/// `2026-12-24`, in UTC.
+pub fn day_of(at_ms: i64) -> String {
+    let mut text = UnixTime::from_seconds(at_ms.div_euclid(1000)).to_string();
+    text.truncate(10);
+    text
+}
+
 impl Numbers {
-    fn add(&mut self, event: &Event) {
-        self.calls += 1;
-        match event.outcome {
+    fn add(&mut self, call: &Call<'_>) {
+        let times = call.count.unwrap_or(1);
+        self.calls += times;
+        match call.outcome {
             Outcome::Ok | Outcome::Done => {}
-            Outcome::Error => self.errors += 1,
-            Outcome::Failed => self.failed += 1,
-            Outcome::Refused => self.refused += 1,
-            Outcome::Cut | Outcome::Gone => self.cut += 1,
+            Outcome::Error => self.errors += times,
+            Outcome::Failed => self.failed += times,
+            Outcome::Refused => self.refused += times,
+            Outcome::Cut | Outcome::Gone => self.cut += times,
         }
-        self.bytes_in += event.bytes_in.unwrap_or(0);
-        self.bytes_out += event.bytes_out.unwrap_or(0);
-        self.first_ms = self.first_ms.min(event.at_ms);
-        self.last_ms = self.last_ms.max(event.at_ms);
-        *self.days.entry(event.at_ms.div_euclid(DAY_MS)).or_default() += 1;
-        self.durations_us.extend(event.duration_us);
+        self.bytes_in += call.bytes_in.unwrap_or(0);
+        self.bytes_out += call.bytes_out.unwrap_or(0);
+        self.first_ms = self.first_ms.min(call.at_ms);
+        self.last_ms = self.last_ms.max(call.at_ms);
+        *self.days.entry(call.at_ms.div_euclid(DAY_MS)).or_default() += times;
+        self.durations_us.extend(call.duration_us);
     }
 
-    /// In how many microseconds so many of a hundred calls were done, those that were refused included: the nearest rank.
-    /// `None`: of no call is known how long it took.
-    pub fn percentile_us(&self, percent: usize) -> Option<u64> {
+    fn merge(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.errors += other.errors;
+        self.failed += other.failed;
+        self.refused += other.refused;
+        self.cut += other.cut;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.first_ms = self.first_ms.min(other.first_ms);
+        self.last_ms = self.last_ms.max(other.last_ms);
+        for (day, calls) in &other.days {
+            *self.days.entry(*day).or_default() += calls;
+        }
+        self.durations_us.extend_from_slice(&other.durations_us);
+    }
+
+    /// In how many microseconds so many of a hundred calls were done, those that were refused included: the nearest rank,
+    /// exact. `None`: of no call is known how long it took.
+    pub fn percentiles_us<const N: usize>(&self, percents: [usize; N]) -> [Option<u64>; N] {
         let mut sorted = self.durations_us.clone();
         sorted.sort_unstable();
-        let rank = (sorted.len() * percent).div_ceil(100).max(1);
-        sorted.get(rank - 1).copied()
+        percents.map(|percent| {
+            let rank = (sorted.len() * percent).div_ceil(100).max(1);
+            sorted.get(rank - 1).copied()
+        })
     }
 }
 
@@ -175,7 +277,7 @@ mod tests {
         let ann = &rows[2].1;
         assert_eq!((ann.calls, ann.errors, ann.refused, ann.failed, ann.cut), (3, 1, 1, 0, 0));
         assert_eq!((ann.bytes_in, ann.bytes_out, ann.first_ms, ann.last_ms), (30, 60, 2000, 9000));
-        assert_eq!((ann.percentile_us(50), ann.percentile_us(95)), (Some(200), Some(300)));
+        assert_eq!(ann.percentiles_us([50, 95]), [Some(200), Some(300)]);
         assert_eq!(rows.iter().map(|(_, numbers)| numbers.calls).sum::<u64>(), 6);
     }
 
@@ -202,9 +304,59 @@ mod tests {
             usage.add(&call(None, "a", 0, Outcome::Ok, micros));
         }
         let (_, all) = usage.rows().next().unwrap();
-        assert_eq!([50, 95, 100, 0].map(|percent| all.percentile_us(percent)), [50, 95, 100, 1].map(Some));
+        assert_eq!(all.percentiles_us([50, 95, 100, 0]), [50, 95, 100, 1].map(Some));
         let mut usage = Usage::by(Grouping::default());
         usage.add(&Event { duration_us: None, ..call(None, "a", 0, Outcome::Ok, 1) });
-        assert_eq!(usage.rows().next().unwrap().1.percentile_us(50), None);
+        assert_eq!(usage.rows().next().unwrap().1.percentiles_us([50]), [None]);
+    }
+
+    #[test]
+    fn a_record_of_many_refusals_counts_for_all_of_them() {
+        let mut usage = Usage::by(Grouping::default());
+        usage.add(&Event { count: Some(41), duration_us: None, ..call(None, "a", 7, Outcome::Refused, 1) });
+        usage.add(&call(None, "a", 9, Outcome::Refused, 5));
+        let (_, all) = usage.rows().next().unwrap();
+        assert_eq!((all.calls, all.refused, all.days[&0]), (42, 42, 42));
+        assert_eq!(all.percentiles_us([50]), [Some(5)]);
+    }
+
+    #[test]
+    fn what_is_rolled_up_is_what_was_counted_by_less_at_once() {
+        let fine = Grouping { client: true, server: true, tool: true, day: true };
+        for by in [Grouping::default(), Grouping { client: true, ..Grouping::default() }] {
+            let (mut all, mut expect) = (Usage::by(fine), Usage::by(by));
+            for (client, tool, at_ms, micros) in [
+                ("ann", "a", 5, 9),
+                ("ann", "b", 2, 3),
+                ("bob", "a", 86_400_001, 7),
+                ("ann", "a", 90_000_000, 1),
+            ] {
+                let event = call(Some(client), tool, at_ms, Outcome::Ok, micros);
+                all.add(&event);
+                expect.add(&event);
+            }
+            let numbers = |usage: &Usage| -> Vec<_> {
+                usage
+                    .rows()
+                    .map(|(group, n)| {
+                        (group.clone(), n.calls, n.first_ms, n.days.clone(), n.percentiles_us([50, 95]))
+                    })
+                    .collect()
+            };
+            assert_eq!(numbers(&all.rolled_up(by)), numbers(&expect));
+        }
+    }
+
+    #[test]
+    fn a_record_is_counted_as_its_event_is() {
+        let event =
+            Event { client: Some("ann".into()), ..call(None, "with \"quotes\"\n", 5, Outcome::Cut, 9) };
+        let record = serde_json::to_string(&event).unwrap();
+        let by = Grouping { client: true, server: true, tool: true, day: true };
+        let (mut of_event, mut of_record) = (Usage::by(by), Usage::by(by));
+        of_event.add(&event);
+        of_record.count(&serde_json::from_str(&record).unwrap());
+        assert!(of_event.rows().eq(of_record.rows()));
+        assert_eq!(of_record.rows().count(), 1);
     }
 }

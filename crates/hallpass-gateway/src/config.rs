@@ -1,6 +1,8 @@
 //! What a gateway is told when it starts: where calls go, which names are its own, and its limits. Reads no file.
 
+use crate::log_state::LogState;
 use hallpass_core::ServerName;
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
 use http::{HeaderValue, Uri};
 use std::collections::BTreeMap;
@@ -54,6 +56,10 @@ pub struct GatewayConfig {
     pub session_key: SessionKey,
     /// For session ids that the gateway opens at servers, and for the masks of frames.
     pub random: Random,
+    /// What the program says of its log.
+    pub log: LogState,
+    /// What records say of calls' arguments.
+    pub arguments: Keeping,
     /// Starts every request id: unlike that of any other run.
     pub request_prefix: String,
     /// Sizes and times.
@@ -127,6 +133,8 @@ pub struct Limits {
     pub upstream_idle: Duration,
     /// How long a call waits for room in the log before it is refused.
     pub log_patience: Duration,
+    /// How long the last piece of an answer is held for its record to be written.
+    pub written_within: Duration,
     /// How long a stream of events is silent before a comment is sent.
     pub comment_after: Duration,
     /// How long calls are let in by a snapshot that nobody has confirmed: a revocation may have been missed.
@@ -203,6 +211,8 @@ impl Default for Limits {
             // Shorter than the five seconds after which common servers close, so that a call seldom meets a closed one.
             upstream_idle: Duration::from_secs(4),
             log_patience: Duration::from_secs(5),
+            // Beyond any sync of a disk that still works.
+            written_within: Duration::from_secs(10),
             comment_after: Duration::from_secs(15),
             stale_after: Duration::from_secs(15),
             watch_every: Duration::from_secs(1),

@@ -1,10 +1,13 @@
 //! One request's record, from its first step to its last byte. Sent exactly once, whatever happens, and never blocks
 //! at the end: its place in the log is taken at the start, and where a WebSocket's first frame is waited for, after that.
 
-use crate::config::Limits;
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
+use crate::log_state::LogState;
+use crate::record::{Entry, Receipt};
 use crate::worker::Shared;
+use hallpass_core::arguments::Kept;
+use hallpass_core::audit_settings::OnFailure;
 use hallpass_core::authorize::policy_of;
 use hallpass_core::event::HelloNote;
 use hallpass_core::hello::SessionLabel;
@@ -12,7 +15,8 @@ use hallpass_core::{
     Caller, ClientName, Denial, Envelope, Event, Outcome, Permit, PolicyName, ServerName, Signed, Verified,
 };
 use http::{HeaderMap, StatusCode, header};
-use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 /// What a caller wrote is cut to this many characters in the record.
@@ -20,16 +24,23 @@ const TEXT_MOST: usize = 128;
 
 /// A request in progress.
 pub(crate) struct Flight {
-    place: Option<OwnedPermit<Event>>,
+    place: Option<Place>,
     event: Event,
     started: Instant,
+}
+
+/// Where a record goes.
+enum Place {
+    Taken(OwnedPermit<Entry>),
+    /// Nowhere: the log takes none, so it is counted.
+    None(LogState),
 }
 
 impl Flight {
     /// Takes a place in the log first: a call that could not be recorded is not made.
     pub(crate) async fn begin(line: &Line, method: &str, request_id: &str) -> Result<Self, Denial> {
         let shared = line.shared();
-        let place = take_place(&shared.events, &shared.limits).await?;
+        let place = take_place(shared).await?;
         // Until something better is known: the caller went away.
         let mut event = Event::new(shared.now_ms(), "call", Outcome::Gone);
         event.method = Some(cut_short(method));
@@ -45,7 +56,7 @@ impl Flight {
 
     /// Takes a place again.
     pub(crate) async fn take_place_again(&mut self, shared: &Shared) -> Result<(), Denial> {
-        self.place = Some(take_place(&shared.events, &shared.limits).await?);
+        self.place = Some(take_place(shared).await?);
         Ok(())
     }
 
@@ -166,6 +177,10 @@ impl Flight {
         self.event.client_info.clone_from(&envelope.client_info);
     }
 
+    pub(crate) fn arguments(&mut self, kept: Kept) {
+        self.event.keep_arguments(kept);
+    }
+
     pub(crate) fn received(&mut self, bytes: usize) {
         self.event.bytes_in = Some(bytes as u64);
     }
@@ -213,6 +228,39 @@ impl Flight {
     }
 }
 
+impl Flight {
+    /// Sends the record before the flight ends: what is left of the answer has to wait until it is written. `None`: there
+    /// is nothing to wait for.
+    pub(crate) fn send(&mut self, log: &LogState) -> Option<Receipt> {
+        match self.place.take()? {
+            Place::Taken(place) if log.holds() => {
+                let (written, receipt) = Receipt::new();
+                place.send(Entry { event: self.take_event(), written: Some(written) });
+                Some(receipt)
+            }
+            place @ (Place::Taken(_) | Place::None(_)) => {
+                self.fill(place);
+                None
+            }
+        }
+    }
+
+    fn fill(&mut self, place: Place) {
+        match place {
+            Place::Taken(place) => {
+                place.send(Entry { event: self.take_event(), written: None });
+            }
+            Place::None(log) => log.missed_one(),
+        }
+    }
+
+    fn take_event(&mut self) -> Event {
+        let mut event = std::mem::replace(&mut self.event, Event::new(0, "call", Outcome::Gone));
+        event.duration_us = u64::try_from(self.started.elapsed().as_micros()).ok();
+        event
+    }
+}
+
 impl Drop for Flight {
     fn drop(&mut self) {
         let Some(place) = self.place.take() else { return };
@@ -220,22 +268,31 @@ impl Drop for Flight {
             self.refused(&Denial::Internal);
             self.answered(StatusCode::INTERNAL_SERVER_ERROR);
         }
-        let mut event = std::mem::replace(&mut self.event, Event::new(0, "call", Outcome::Gone));
-        event.duration_us = u64::try_from(self.started.elapsed().as_micros()).ok();
-        place.send(event);
+        self.fill(place);
     }
 }
 
-async fn take_place(events: &mpsc::Sender<Event>, limits: &Limits) -> Result<OwnedPermit<Event>, Denial> {
-    match events.clone().try_reserve_owned() {
-        Ok(place) => Ok(place),
-        Err(mpsc::error::TrySendError::Full(events)) => {
-            match tokio::time::timeout(limits.log_patience, events.reserve_owned()).await {
-                Ok(Ok(place)) => Ok(place),
-                Ok(Err(_)) | Err(_) => Err(Denial::LogUnavailable),
-            }
+/// A place in the log, or what the program wants of a call for which there is none.
+async fn take_place(shared: &Shared) -> Result<Place, Denial> {
+    let Shared { events, log, limits, .. } = shared;
+    if log.is_failing() && log.on_failure() == OnFailure::Refuse {
+        log.refused_one();
+        return Err(Denial::LogUnavailable);
+    }
+    let reserved = match events.clone().try_reserve_owned() {
+        Err(TrySendError::Full(events)) if !log.is_failing() => {
+            let place = tokio::time::timeout(limits.log_patience, events.reserve_owned()).await;
+            place.ok().and_then(Result::ok)
         }
-        Err(mpsc::error::TrySendError::Closed(_)) => Err(Denial::LogUnavailable),
+        at_once => at_once.ok(),
+    };
+    match (reserved, log.on_failure()) {
+        (Some(place), _) => Ok(Place::Taken(place)),
+        (None, OnFailure::Count) => Ok(Place::None(log.clone())),
+        (None, OnFailure::Refuse) => {
+            log.refused_one();
+            Err(Denial::LogUnavailable)
+        }
     }
 }
 

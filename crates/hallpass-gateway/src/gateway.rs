@@ -6,13 +6,14 @@ use crate::door::Door;
 use crate::entrance::Entrance;
 use crate::freshness::Freshness;
 use crate::line::Lines;
+use crate::record::Entry;
 use crate::routes::Routes;
 use crate::session::Introductions;
 use crate::tally::Tallies;
 use crate::upstream;
 use crate::view::View;
 use crate::worker::{self, Accepted, Phase, Shared, Worker};
-use hallpass_core::{Denial, Event, Grace, ServerName, Snapshot};
+use hallpass_core::{Denial, Grace, ServerName, Snapshot};
 use rustls::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -46,7 +47,7 @@ impl Gateway {
         config: GatewayConfig,
         snapshot: Arc<Snapshot>,
         clock: Clock,
-        events: mpsc::Sender<Event>,
+        events: mpsc::Sender<Entry>,
     ) -> io::Result<Self> {
         let local_addr = listener.local_addr()?;
         let is_socket = |upstream: &Upstream| matches!(upstream.url.scheme_str(), Some("ws" | "wss"));
@@ -73,6 +74,8 @@ impl Gateway {
             random: config.random,
             clock,
             events,
+            log: config.log,
+            arguments: config.arguments,
             limits: config.limits,
             freshness: Arc::new(Freshness::new()),
             lines: Lines::default(),
@@ -248,10 +251,11 @@ fn deal(desks: &[Desk], accepted: Accepted) {
     let _ = desk.deal.send(accepted);
 }
 
-/// Cuts the streams whose credentials run out, and all of them when what is in force is no longer known.
+/// Wakes answers that have waited long enough for the log. Cuts the streams whose credentials run out, and all of them when what is in force is no longer known.
 async fn watch_times(shared: &Shared) {
     loop {
         tokio::time::sleep(shared.limits.watch_every).await;
+        shared.lines.wake_due(Instant::now(), shared.log.holds());
         // A fault in the clock that was handed in must not end the watch.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let now = seconds_of(shared.now_ms());

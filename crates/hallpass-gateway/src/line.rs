@@ -13,6 +13,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
+use tokio::time::Instant;
 
 /// Why the gateway itself ends a call.
 #[derive(Clone, Debug)]
@@ -71,6 +72,8 @@ struct Held {
     listens: bool,
     /// The answer's head is on its way: from now on only hanging up can end it.
     answering: bool,
+    /// When somebody has to look at the answer, whose last piece is held for the log.
+    look_at: Option<Instant>,
     cut: Option<Cut>,
 }
 
@@ -111,8 +114,16 @@ impl Line {
     /// Puts a call under watch until the hold is dropped.
     pub(crate) fn hold(self: &Arc<Self>, permit: &Permit, asked: Asked, listens: bool) -> Hold {
         let (verified, server) = (permit.verified().clone(), permit.server().clone());
-        *self.lock() =
-            Some(Held { verified, server, asked, narrowing: None, listens, answering: false, cut: None });
+        *self.lock() = Some(Held {
+            verified,
+            server,
+            asked,
+            narrowing: None,
+            listens,
+            answering: false,
+            look_at: None,
+            cut: None,
+        });
         Hold(Arc::clone(self))
     }
 
@@ -204,6 +215,18 @@ impl Hold {
         self.0.lock().as_ref().and_then(|held| held.cut.clone())
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        self.0.shared()
+    }
+
+    /// Wakes the connection at that time, or up to [`Limits::watch_every`](crate::Limits) later: a timer for each answer
+    /// would cost more.
+    pub(crate) fn wake_at(&self, time: Instant) {
+        if let Some(held) = self.0.lock().as_mut() {
+            held.look_at = Some(time);
+        }
+    }
+
     /// The policy by which lists of tools in the answer have to be filtered, if they have to be.
     pub(crate) fn narrow(&self) -> Option<Arc<Policy>> {
         let mut call = self.0.lock();
@@ -268,6 +291,17 @@ impl Lines {
             let due = line.lock().as_ref().is_some_and(|held| held.verified.refused_from() <= latest);
             if due {
                 line.examine(snapshot, now);
+            }
+        }
+    }
+
+    /// Wakes every connection that asked for it, and all that asked if nothing is held any more.
+    pub(crate) fn wake_due(&self, now: Instant, holds: bool) {
+        for line in self.open() {
+            let is_due = |time: &mut Instant| *time <= now || !holds;
+            let due = line.lock().as_mut().and_then(|held| held.look_at.take_if(is_due));
+            if due.is_some() {
+                line.waker.wake();
             }
         }
     }

@@ -1,14 +1,14 @@
-//! From a server's answer to the client's: headers cleaned, body watched. Waits for nothing.
+//! From a server's answer to the client's: headers cleaned, body watched. Waits for nothing but the log.
 
 use crate::flight::Flight;
 use crate::line::Hold;
 use crate::outcome::{Events, Sniff};
 use crate::payload::Payload;
 use crate::tally::Tally;
-use crate::watched::{Ahead, Progress, Reading, Silence, Watched};
+use crate::watched::{Ahead, Broken, Progress, Reading, Silence, Watched};
 use crate::{headers, message, narrowed};
 use hallpass_core::session::SessionTag;
-use hallpass_core::{Envelope, Outcome};
+use hallpass_core::{Denial, Envelope, Outcome};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -60,7 +60,7 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Passes the answer on.
-    pub(crate) fn relay(self, mut flight: Flight) -> Response<Payload> {
+    pub(crate) async fn relay(self, mut flight: Flight) -> Result<Response<Payload>, Denial> {
         let (mut head, inner) = self.answer.into_parts();
         headers::strip_answer(&mut head.headers);
         if self.reading.is_narrowed() {
@@ -74,21 +74,26 @@ impl Ready {
         let readable = !message::is_encoded(&head.headers);
         // A stream of stated length has no room for comments.
         let silent = streams && readable && inner.size_hint().exact().is_none();
-        let watched = Watched {
+        let mut watched = Box::new(Watched {
             sniff: sniff(&head.headers, self.kind, streams, readable),
             silence: silent.then(|| Silence::new(self.comment_after)),
             progress: Progress::new(by_status(head.status)),
             inner,
             ahead: self.ahead,
             reading: self.reading,
+            tail: None,
             flight,
             hold: self.hold,
-            _tally: self.tally,
-        };
-        let mut response = Response::new(Payload::Relayed(Box::new(watched)));
+            tally: Some(self.tally),
+        });
+        if watched.is_all_here() {
+            // Head and body in one packet, and while no byte is sent there is still an answer that tells why.
+            watched.recorded().await.map_err(|Broken| Denial::NotRecorded)?;
+        }
+        let mut response = Response::new(Payload::Relayed(watched));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
-        response
+        Ok(response)
     }
 }
 

@@ -72,7 +72,10 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
         return opened(line, flight, head, request_id);
     }
     match steps(line, &mut flight, head, body).await {
-        Ok(ready) => ready.relay(flight),
+        Ok(ready) => {
+            let relayed = ready.relay(flight).await;
+            relayed.unwrap_or_else(|denial| respond::refusal(&denial, request_id, None))
+        }
         Err(stop) => stopped(&stop, flight, request_id),
     }
 }
@@ -277,6 +280,9 @@ fn permit(
     };
     if let Some(envelope) = &envelope {
         flight.message(envelope);
+        if let Some(tool) = envelope.tool() {
+            flight.arguments(shared.arguments.of(server, tool, envelope.arguments));
+        }
         mirror::check(&head.headers, envelope)
             .map_err(|denial| Stop::Refused { denial, message_id: envelope.id.map(message::id_to_repeat) })?;
         if mirror::is_modern(&head.headers, envelope) {

@@ -1,11 +1,12 @@
-//! A server's answer on its way to the client: counted and looked at in passing, held back for no event to come. If the
-//! server breaks off, so does the answer: a clean end is never made up.
+//! A server's answer on its way to the client: counted and looked at in passing, held back for no event to come, but for
+//! its last piece, which waits for the record. If the server breaks off, so does the answer: a clean end is never made up.
 
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::line::Hold;
 use crate::narrowed::Narrowed;
 use crate::outcome::Sniff;
+use crate::record::Receipt;
 use crate::tally::Tally;
 use bytes::{Bytes, BytesMut};
 use hallpass_core::Outcome;
@@ -15,7 +16,7 @@ use hyper::body::Incoming;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -45,10 +46,22 @@ pub(crate) struct Watched {
     pub(crate) sniff: Sniff,
     pub(crate) silence: Option<Silence>,
     pub(crate) progress: Progress,
-    // Dropped in this order after the rest: who reads the record may rely on everything else being over.
-    pub(crate) _tally: Tally,
+    /// The end, while it waits for the record.
+    pub(crate) tail: Option<Tail>,
+    // Given back before the record is sent, and dropped in this order after the rest: who reads the record may rely on
+    // everything else being over.
+    pub(crate) tally: Option<Tally>,
     pub(crate) hold: Hold,
     pub(crate) flight: Flight,
+}
+
+/// The end of an answer, held until its record is written.
+pub(crate) struct Tail {
+    /// The last piece. `None`: all have passed, and only the end is left.
+    last: Option<Bytes>,
+    /// `None`: it is written.
+    receipt: Option<Receipt>,
+    until: Instant,
 }
 
 /// How an answer passes.
@@ -98,10 +111,13 @@ impl Body for Watched {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PollFrame {
+        if self.tail.is_some() {
+            return self.poll_tail(cx);
+        }
         match self.poll_next(cx) {
             Poll::Ready(Some(Ok(piece))) => {
                 self.passes(&piece);
-                Poll::Ready(Some(Ok(Frame::data(piece))))
+                if self.is_end_stream() { self.end(Some(piece)).poll_tail(cx) } else { passing(piece) }
             }
             Poll::Ready(Some(Err(broken))) => {
                 if self.progress.end == End::NotYet {
@@ -109,15 +125,15 @@ impl Body for Watched {
                 }
                 Poll::Ready(Some(Err(broken)))
             }
-            Poll::Ready(None) => {
-                self.progress.end = End::Whole;
-                Poll::Ready(None)
-            }
+            Poll::Ready(None) => self.end(None).poll_tail(cx),
             Poll::Pending => self.poll_comment(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
+        if let Some(tail) = &self.tail {
+            return tail.receipt.is_none() && tail.last.is_none();
+        }
         match (&self.ahead.0, &self.reading) {
             ([None, None], Reading::AsItComes) => self.inner.is_end_stream(),
             // What was held back to the end may have been cut short: that has to be looked at.
@@ -129,8 +145,14 @@ impl Body for Watched {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(tail) = &self.tail {
+            return SizeHint::with_exact(tail.last.as_ref().map_or(0, |last| last.len() as u64));
+        }
         match self.reading {
-            Reading::AsItComes => self.inner.size_hint(),
+            Reading::AsItComes => match self.inner.size_hint().exact() {
+                Some(rest) => SizeHint::with_exact(rest + self.ahead.bytes()),
+                None => SizeHint::default(),
+            },
             Reading::Narrowed(_) => SizeHint::default(),
             Reading::Whole { bytes } => SizeHint::with_exact(bytes - self.progress.bytes),
         }
@@ -140,6 +162,10 @@ impl Body for Watched {
 type PollFrame = Poll<Option<Result<Frame<Bytes>, Broken>>>;
 
 type Piece = Option<Result<Bytes, Broken>>;
+
+fn passing(piece: Bytes) -> PollFrame {
+    Poll::Ready(Some(Ok(Frame::data(piece))))
+}
 
 /// The first pieces of a body, as they may pass: those of a stream that were there as soon as its head, or as much of a
 /// document as was read before its head goes out.
@@ -152,6 +178,12 @@ impl Ahead {
     pub(crate) async fn look(body: &mut Incoming) -> Self {
         let mut ahead = Self::default();
         if body.size_hint().exact().is_some() {
+            // It is here with its head, or it takes its time.
+            ahead.0[0] = poll_fn(|cx| match poll_piece(body, cx) {
+                Poll::Ready(piece) => Poll::Ready(Some(piece)),
+                Poll::Pending => Poll::Ready(None),
+            })
+            .await;
             return ahead;
         }
         for place in &mut ahead.0 {
@@ -187,6 +219,11 @@ impl Ahead {
         Ok((Self([Some(Some(Ok(held.freeze()))), None]), Reading::Narrowed(narrowed)))
     }
 
+    fn bytes(&self) -> u64 {
+        let pieces = self.0.iter().flatten().flatten().flatten();
+        pieces.map(|piece| piece.len() as u64).sum()
+    }
+
     fn take(&mut self) -> Option<Piece> {
         self.0.iter_mut().find_map(Option::take)
     }
@@ -207,7 +244,7 @@ async fn piece_by_next_turn(body: &mut Incoming) -> Option<Piece> {
 
 fn poll_piece(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Piece> {
     loop {
-        return Poll::Ready(match std::task::ready!(Pin::new(&mut *body).poll_frame(cx)) {
+        return Poll::Ready(match ready!(Pin::new(&mut *body).poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(piece) => Some(Ok(piece)),
                 // Trailers are hop-by-hop for us and dropped.
@@ -226,7 +263,7 @@ impl Watched {
             return Poll::Ready(next);
         }
         loop {
-            let next = std::task::ready!(poll_piece(&mut self.inner, cx));
+            let next = ready!(poll_piece(&mut self.inner, cx));
             let Reading::Narrowed(narrowed) = &mut self.reading else { return Poll::Ready(next) };
             let passing = match next {
                 Some(Ok(piece)) => narrowed.pass(&piece).map(|left| Some(Ok(left))),
@@ -254,7 +291,7 @@ impl Watched {
 
     fn poll_comment(&mut self, cx: &mut Context<'_>) -> PollFrame {
         let Some(silence) = &mut self.silence else { return Poll::Pending };
-        std::task::ready!(silence.poll_over(cx));
+        ready!(silence.poll_over(cx));
         if !self.sniff.is_between_events() {
             // Asked again when it has been silent for as long once more.
             let _ = silence.poll_over(cx);
@@ -264,17 +301,92 @@ impl Watched {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT)))))
     }
 
+    /// The answer is here to its end, of which `last` is left to pass: its record first.
+    fn end(&mut self, last: Option<Bytes>) -> &mut Self {
+        self.progress.end = End::Whole;
+        self.note_whole();
+        self.tally = None;
+        let shared = self.hold.shared();
+        let until = Instant::now() + shared.limits.written_within;
+        let receipt = self.flight.send(&shared.log);
+        if receipt.is_some() {
+            self.hold.wake_at(until);
+        }
+        self.tail = Some(Tail { last, receipt, until });
+        self
+    }
+
+    /// The end, once its record is written.
+    fn poll_tail(&mut self, cx: &mut Context<'_>) -> PollFrame {
+        match ready!(self.poll_written(cx)) {
+            Ok(()) => {
+                let last = self.tail.as_mut().and_then(|tail| tail.last.take());
+                Poll::Ready(last.map(|last| Ok(Frame::data(last))))
+            }
+            Err(broken) => Poll::Ready(Some(Err(broken))),
+        }
+    }
+
+    /// Without its record written the end never comes, unless the program counts what the log missed.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let Some(Tail { receipt: Some(receipt), until, .. }) = &mut self.tail else {
+            return Poll::Ready(Ok(()));
+        };
+        let log = &self.hold.shared().log;
+        let written = match receipt.poll(cx) {
+            Poll::Ready(written) => written.is_ok(),
+            Poll::Pending if log.holds() && Instant::now() < *until => return Poll::Pending,
+            Poll::Pending => false,
+        };
+        if !log.lets_end(written) {
+            return Poll::Ready(Err(Broken));
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.receipt = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether nothing of it has to come from the server any more, before its head goes out.
+    pub(crate) fn is_all_here(&self) -> bool {
+        match (&self.ahead.0, &self.reading) {
+            ([Some(Some(Err(_))), _] | [_, Some(Some(_))], _) => false,
+            ([_, Some(None)], _) => true,
+            ([_, None], Reading::AsItComes) => self.inner.is_end_stream(),
+            ([_, None], Reading::Narrowed(_) | Reading::Whole { .. }) => false,
+        }
+    }
+
+    /// Records an answer that is all here. Returns once that is written.
+    pub(crate) async fn recorded(&mut self) -> Result<(), Broken> {
+        let last = match self.ahead.take() {
+            Some(Some(Ok(piece))) => Some(piece),
+            Some(Some(Err(_)) | None) | None => None,
+        };
+        if let Some(last) = &last {
+            self.passes(last);
+        }
+        self.end(last);
+        poll_fn(|cx| self.poll_written(cx)).await
+    }
+
+    fn note_whole(&mut self) {
+        let outcome = self.progress.by_status.unwrap_or_else(|| self.sniff.outcome());
+        self.flight.sent(self.progress.bytes);
+        self.flight.ended(outcome, None);
+    }
+
     fn is_whole(&self) -> bool {
         self.progress.end == End::Whole || (self.progress.end == End::NotYet && self.is_end_stream())
     }
 }
 
+/// The record, unless it was sent with the end.
 impl Drop for Watched {
     fn drop(&mut self) {
         self.flight.sent(self.progress.bytes);
         if self.is_whole() {
-            let outcome = self.progress.by_status.unwrap_or_else(|| self.sniff.outcome());
-            self.flight.ended(outcome, None);
+            self.note_whole();
         } else if let Some(cut) = self.hold.reason() {
             self.flight.cut(&cut);
         } else if self.progress.end == End::Unreadable {

@@ -7,6 +7,8 @@ use crate::entrance::Entrance;
 use crate::forward::HttpRoute;
 use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
+use crate::log_state::LogState;
+use crate::record::Entry;
 use crate::routes::Routes;
 use crate::session::Introductions;
 use crate::tally::Tallies;
@@ -14,8 +16,9 @@ use crate::upstream::{self, Connector, Pool};
 use crate::ws::SocketRoute;
 use crate::{serve, ws};
 use futures_util::FutureExt as _;
+use hallpass_core::ServerName;
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
-use hallpass_core::{Event, ServerName};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -36,7 +39,9 @@ pub(crate) struct Shared {
     pub(crate) session_key: SessionKey,
     pub(crate) random: Random,
     pub(crate) clock: Clock,
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Sender<Entry>,
+    pub(crate) log: LogState,
+    pub(crate) arguments: Keeping,
     pub(crate) limits: Limits,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) lines: Lines,

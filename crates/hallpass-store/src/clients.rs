@@ -1,6 +1,5 @@
 //! The clients' rows. Removed ones stay, so that their tokens keep their owner.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::rows::ClientRow;
 use crate::store::Store;
@@ -34,11 +33,11 @@ impl Store {
     /// looked at: only [`Store::remove_client`] removes, and its tokens stay revoked). Whether one that is registered is
     /// enabled stays as it is: a plan that was made before [`Store::disable_client`] must not undo it.
     pub async fn put_client(&self, client: &ClientRow, act: Option<&Event>) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         refuse_duplicate(&mut change, client).await?;
         upsert(&mut change, client).await?;
         if let Some(act) = act {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await
     }
@@ -66,7 +65,7 @@ impl Store {
             .bind(name)
             .execute(&mut *change)
             .await?;
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await
     }
 }

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Tokens that are read to their end by every command that opens the database. Of more, that is for the gateway alone.
 const TOKENS_FEW: i64 = 20_000;
 /// All tables but the tokens, and the events: they are many, and reading them all at each start takes too long.
-const CHECKED: [&str; 14] = [
+const CHECKED: [&str; 15] = [
     "setting",
     "revision",
     "signing_key",
@@ -30,6 +30,7 @@ const CHECKED: [&str; 14] = [
     "gateway",
     "history",
     "change",
+    "act",
 ];
 
 /// A commit that was acknowledged survives a power cut: a revocation must not come undone.

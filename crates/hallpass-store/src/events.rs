@@ -1,115 +1,141 @@
-//! The events: one row a call or an act. Written in groups, off the calls' path.
+//! The view of the log: one row a record, its number that of the record. Written in groups, after the log has them.
 
+use crate::event_reading::newest;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
-use hallpass_core::{Event, Outcome};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use hallpass_core::Event;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 /// How many rows one statement writes: each statement is a hand-over to the driver's thread and back.
 const ROWS_PER_STATEMENT: usize = 50;
 
-/// Which events are asked for. Every field that is set narrows.
-#[derive(Clone, Debug, Default)]
-pub struct EventFilter {
-    /// Only those after this row.
-    pub after_id: Option<i64>,
-    /// Only this client's.
-    pub client: Option<String>,
-    /// Only this server's.
-    pub server: Option<String>,
-    /// Only this outcome.
-    pub outcome: Option<Outcome>,
-    /// Only from this time on, in milliseconds.
-    pub since_ms: Option<i64>,
-    /// Only the newest so many.
-    pub last: Option<u32>,
+/// The setting that holds the log's newest checkpoint.
+const SIGNED: &str = "log_signed";
+
+/// What became of records for the view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// The view has all up to this row.
+    Until(i64),
+    /// It lacks what the log has from this row on: nothing was added.
+    Missing {
+        /// The first that is missing.
+        from: i64,
+    },
 }
 
 impl Store {
-    /// Adds events in one transaction, and returns the row number of the last. They do not move the revision.
-    pub async fn add_events(&self, events: &[Event]) -> Result<i64, StoreFault> {
+    /// Adds records that the log has, `first` being the row number of the first, and takes out the acts that waited for
+    /// it. Those that are there already stay. The view has no holes: if records before these are missing, none is added.
+    /// `signed`: the log's newest checkpoint, kept with them. They do not move the revision.
+    pub async fn add_logged(
+        &self,
+        first: i64,
+        events: &[Event],
+        signed: Option<&str>,
+    ) -> Result<Added, StoreFault> {
         let mut writing = self.begin_writing().await?;
-        for some in events.chunks(ROWS_PER_STATEMENT) {
-            insert_events(&mut writing, some).await?;
+        let next = newest(&mut writing).await?.map_or(0, |newest| newest + 1);
+        if next < first {
+            return Ok(Added::Missing { from: next });
         }
-        // Nobody else writes meanwhile.
-        let last = newest(&mut writing).await?;
+        let known = usize::try_from(next - first).unwrap_or(usize::MAX).min(events.len());
+        let fresh = &events[known..];
+        for (some, id) in fresh.chunks(ROWS_PER_STATEMENT).zip((next..).step_by(ROWS_PER_STATEMENT)) {
+            insert_events(&mut writing, id, some).await?;
+        }
+        end_waiting(&mut writing, events).await?;
+        if let Some(signed) = signed {
+            keep_signed(&mut writing, signed).await?;
+        }
         writing.commit().await?;
-        Ok(last)
+        Ok(Added::Until((next - 1).max(first + count(events) - 1)))
     }
 
-    /// The row number of the newest event; 0 if there is none.
-    pub async fn newest_event(&self) -> Result<i64, StoreFault> {
-        newest(&mut *self.pool.acquire().await?).await
+    /// Adds records to a view that is made anew. Waits for nothing before them: it may have been pruned.
+    pub async fn add_again(&self, first: i64, events: &[Event]) -> Result<(), StoreFault> {
+        let mut writing = self.begin_writing().await?;
+        for (some, id) in events.chunks(ROWS_PER_STATEMENT).zip((first..).step_by(ROWS_PER_STATEMENT)) {
+            insert_events(&mut writing, id, some).await?;
+        }
+        Ok(writing.commit().await?)
     }
 
-    /// At most so many events after that row, oldest first.
-    pub async fn events_after(&self, id: i64, most: u32) -> Result<Vec<(i64, Event)>, StoreFault> {
-        let query = sqlx::query("SELECT id, record FROM event WHERE id > $1 ORDER BY id LIMIT $2");
-        let rows = query.bind(id).bind(i64::from(most)).fetch_all(&self.pool).await?;
-        rows.iter().map(read).collect()
+    /// Empties the view from `first` on, to be filled again.
+    pub async fn forget_logged(&self, first: i64) -> Result<(), StoreFault> {
+        self.forget("DELETE FROM event WHERE id >= $1", first).await
     }
 
-    /// The events asked for with their row numbers, oldest first.
-    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<(i64, Event)>, StoreFault> {
-        let rows = filter.query().build().fetch_all(&self.pool).await?;
-        rows.iter().rev().map(read).collect()
+    /// Empties the view of what the log does not keep any longer.
+    pub async fn forget_logged_before(&self, first: i64) -> Result<(), StoreFault> {
+        self.forget("DELETE FROM event WHERE id < $1", first).await
     }
-}
 
-impl EventFilter {
-    /// Newest first, with a condition only for what is set: `$1 IS NULL OR ...` would keep the indexes from being used.
-    fn query(&self) -> QueryBuilder<Sqlite> {
-        let mut query = QueryBuilder::new("SELECT id, record FROM event WHERE id > ");
-        query.push_bind(self.after_id.unwrap_or(0));
-        if let Some(client) = &self.client {
-            query.push(" AND client = ").push_bind(client.clone());
-        }
-        if let Some(server) = &self.server {
-            query.push(" AND server = ").push_bind(server.clone());
-        }
-        if let Some(outcome) = self.outcome {
-            query.push(" AND outcome = ").push_bind(outcome.as_str());
-        }
-        if let Some(since_ms) = self.since_ms {
-            query.push(" AND at_ms >= ").push_bind(since_ms);
-        }
-        query.push(" ORDER BY id DESC");
-        if let Some(last) = self.last {
-            query.push(" LIMIT ").push_bind(i64::from(last));
-        }
-        query
+    async fn forget(&self, sql: &'static str, first: i64) -> Result<(), StoreFault> {
+        let mut writing = self.begin_writing().await?;
+        sqlx::query(sql).bind(first).execute(&mut *writing).await?;
+        Ok(writing.commit().await?)
+    }
+
+    /// Notes the newest checkpoint of a log that was begun anew.
+    pub async fn put_signed(&self, signed: &str) -> Result<(), StoreFault> {
+        self.put_setting(SIGNED, signed).await
+    }
+
+    /// The newest checkpoint that this database has seen.
+    pub async fn signed_checkpoint(&self) -> Result<Option<String>, StoreFault> {
+        self.setting(SIGNED).await
+    }
+
+    /// The row number of the next record in the view.
+    pub async fn next_logged(&self) -> Result<i64, StoreFault> {
+        Ok(newest(&mut *self.pool.acquire().await?).await?.map_or(0, |newest| newest + 1))
     }
 }
 
-async fn newest(connection: &mut SqliteConnection) -> Result<i64, StoreFault> {
-    let id: Option<i64> = sqlx::query_scalar("SELECT MAX(id) FROM event").fetch_one(connection).await?;
-    Ok(id.unwrap_or(0))
+fn count(events: &[Event]) -> i64 {
+    i64::try_from(events.len()).unwrap_or(i64::MAX)
 }
 
-fn read(row: &SqliteRow) -> Result<(i64, Event), StoreFault> {
-    let record: &str = row.try_get("record")?;
-    Ok((row.try_get("id")?, serde_json::from_str(record).map_err(damaged)?))
-}
-
-pub(crate) async fn insert_event(connection: &mut SqliteConnection, event: &Event) -> Result<(), StoreFault> {
-    insert_events(connection, std::slice::from_ref(event)).await
-}
-
-async fn insert_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreFault> {
+async fn insert_events(
+    connection: &mut SqliteConnection,
+    first: i64,
+    events: &[Event],
+) -> Result<(), StoreFault> {
     let records: Result<Vec<_>, _> = events.iter().map(serde_json::to_string).collect();
-    let rows = events.iter().zip(records.map_err(damaged)?);
-    let mut query =
-        QueryBuilder::<Sqlite>::new("INSERT INTO event (at_ms, kind, outcome, client, server, record) ");
-    query.push_values(rows, |mut row, (event, record)| {
-        row.push_bind(event.at_ms)
+    let rows = (first..).zip(events).zip(records.map_err(damaged)?);
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO event (id, at_ms, kind, outcome, client, server, act, record) ",
+    );
+    query.push_values(rows, |mut row, ((id, event), record)| {
+        row.push_bind(id)
+            .push_bind(event.at_ms)
             .push_bind(event.kind.as_ref())
             .push_bind(event.outcome.as_str())
             .push_bind(event.client.as_deref())
             .push_bind(event.server.as_deref())
+            .push_bind(event.act)
             .push_bind(record);
     });
     query.build().execute(connection).await?;
+    Ok(())
+}
+
+/// The log has these acts, and all before them. One that was never written here is the sign of an older copy.
+async fn end_waiting(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreFault> {
+    let Some(last) = events.iter().filter_map(|event| event.act).max() else { return Ok(()) };
+    let written: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'act'")
+        .fetch_optional(&mut *connection)
+        .await?;
+    if written.unwrap_or(0) < last {
+        return Err(StoreFault::BehindLog);
+    }
+    sqlx::query("DELETE FROM act WHERE id <= $1").bind(last).execute(connection).await?;
+    Ok(())
+}
+
+async fn keep_signed(connection: &mut SqliteConnection, signed: &str) -> Result<(), StoreFault> {
+    let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    sqlx::query(sql).bind(SIGNED).bind(signed).execute(connection).await?;
     Ok(())
 }

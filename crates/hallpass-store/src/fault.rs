@@ -53,6 +53,10 @@ pub enum StoreFault {
     },
     /// What is there is another installation's.
     Foreign,
+    /// The log takes no records, so nothing may be granted. Why.
+    NotRecorded(String),
+    /// The log tells of acts that this database never saw: it is an older copy.
+    BehindLog,
     /// It was made by an older version, and only opening it anew brings it up to this one.
     Older,
     /// Anything else that the database or the file system said.
@@ -82,6 +86,10 @@ impl fmt::Display for StoreFault {
                 write!(f, "it was set back: it knows nothing of revision {shown}, which was in force")
             }
             Self::Foreign => f.write_str("it is the database of another home"),
+            Self::NotRecorded(why) => write!(f, "it could not be recorded, so it was not done: {why}"),
+            Self::BehindLog => f.write_str(
+                "the log tells of acts that it never saw: it is an older copy, in which tokens count that were revoked since",
+            ),
             Self::Older => f.write_str("it was made by an older version of Hallpass"),
             Self::Failed(why) => f.write_str(why),
         }

@@ -1,6 +1,5 @@
 //! The first use of a token: its client has moved to tokens of its own, and what was to live until then ends.
 
-use crate::events::insert_event;
 use crate::fault::StoreFault;
 use crate::store::Store;
 use hallpass_core::{Event, Outcome, UnixTime};
@@ -35,7 +34,7 @@ impl Store {
             mark_used(&mut change, first).await?;
             changed |= note_move(&mut change, first).await?;
             for ended in end_older(&mut change, first).await? {
-                insert_event(&mut change, &ended_by(first, ended)).await?;
+                change.tell(&ended_by(first, ended)).await?;
                 changed = true;
             }
         }

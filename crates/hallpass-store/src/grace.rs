@@ -1,7 +1,6 @@
 //! The grace period's row: one instant, stored once, moved only by an operator's act.
 
 use crate::clients::{scope_of, scope_text};
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
 use hallpass_core::encoding::{decode_hex, hex};
@@ -55,7 +54,7 @@ impl Store {
         before: Option<i64>,
         act: &Event,
     ) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         if read_grace(&mut change).await?.map(|row| row.period) != before {
             return Ok(false);
         }
@@ -75,7 +74,7 @@ impl Store {
             .bind(grace.strict)
             .execute(&mut *change)
             .await?;
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }
@@ -89,7 +88,7 @@ impl Store {
         if ended.rows_affected() == 0 {
             return Ok(false);
         }
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }

@@ -1,6 +1,5 @@
 //! The signing keys' rows: public part open, private part sealed. Next, active, verify-only, retired.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::rows::{KeyRow, KeyState, NewKey};
 use crate::seal::SealKey;
@@ -32,7 +31,7 @@ impl KeyRow {
 impl Store {
     /// Keeps a new key. One that is active makes the one before it verify-only, in the same transaction.
     pub async fn add_key(&self, key: &NewKey, act: Option<&Event>) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         if key.state == KeyState::Active {
             demote_active(&mut change).await?;
         }
@@ -50,7 +49,7 @@ impl Store {
             .execute(&mut *change)
             .await?;
         if let Some(act) = act {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await
     }
@@ -62,13 +61,13 @@ impl Store {
 
     /// The next key becomes the active one; the active one verifies only.
     pub async fn promote_key(&self, kid: &str, act: &Event) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         demote_active(&mut change).await?;
         sqlx::query("UPDATE signing_key SET state = 'active' WHERE kid = $1 AND state = 'next'")
             .bind(kid)
             .execute(&mut *change)
             .await?;
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await
     }
 
@@ -92,7 +91,7 @@ impl Store {
                 AND (state IN ('pending', 'active') OR (state = 'replaced' AND ended_at > $1))";
             let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(kid);
             stopped += query.execute(&mut *change).await?.rows_affected();
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await?;
         Ok(stopped)

@@ -1,9 +1,11 @@
 //! What is in force: clients, tokens, keys, placements, and the events, in one SQLite file. Decides nothing: that is
 //! `hallpass-core`'s job, and the gateway sees a snapshot of this, never the database.
 
+mod acts;
 mod changes;
 mod clients;
 mod dialect;
+mod event_reading;
 mod events;
 mod fault;
 mod file;
@@ -26,7 +28,9 @@ mod tokens;
 mod uses;
 mod watch;
 
-pub use events::EventFilter;
+pub use acts::{ActLog, Done};
+pub use event_reading::{EventFilter, Kinds, RecordPage, RecordPages};
+pub use events::Added;
 pub use fault::StoreFault;
 pub use first_uses::FirstUse;
 pub use gateways::GatewayRow;

@@ -1,6 +1,5 @@
 //! The policies' rows: as written in hallpass.toml, checked again whenever they are read.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
 use hallpass_core::policy::{Policy, PolicySettings};
@@ -27,7 +26,7 @@ impl Store {
         policies: &BTreeMap<PolicyName, PolicySettings>,
         act: &Event,
     ) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         let mut changed = 0;
         for (name, settings) in policies {
             let sql = "INSERT INTO policy (name, settings) VALUES ($1, $2)
@@ -39,7 +38,7 @@ impl Store {
         if changed == 0 {
             return Ok(false);
         }
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }
@@ -50,7 +49,7 @@ impl Store {
         doomed: &[&PolicyName],
         act: &Event,
     ) -> Result<Vec<PolicyName>, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         let mut dropped = Vec::new();
         for name in doomed {
             let sql = "DELETE FROM policy WHERE name = $1
@@ -62,7 +61,7 @@ impl Store {
             }
         }
         if !dropped.is_empty() {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
             self.commit(change).await?;
         }
         Ok(dropped)

@@ -1,6 +1,5 @@
 //! A new token beside the one before: how long both count, and which tokens are old enough to be followed by another.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::rows::{Overlap, TokenRead};
 use crate::store::Store;
@@ -55,14 +54,14 @@ impl Store {
 
     /// Notes that the log was told of a token's end, and tells it. `false`: it was told before. Moves no revision.
     pub async fn tell_end(&self, jti: &str, at: UnixTime, warning: &Event) -> Result<bool, StoreFault> {
-        let mut writing = self.begin_writing().await?;
+        let mut change = self.change().await?;
         let sql = "UPDATE token SET end_told_at = $1 WHERE jti = $2 AND end_told_at IS NULL";
-        let told = sqlx::query(sql).bind(at.seconds()).bind(jti).execute(&mut *writing).await?;
+        let told = sqlx::query(sql).bind(at.seconds()).bind(jti).execute(&mut *change).await?;
         if told.rows_affected() == 0 {
             return Ok(false);
         }
-        insert_event(&mut writing, warning).await?;
-        writing.commit().await?;
+        change.tell(warning).await?;
+        self.commit_what_is_not_in_force(change).await?;
         Ok(true)
     }
 }

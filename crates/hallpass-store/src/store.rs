@@ -1,5 +1,6 @@
 //! Opens the database and runs its transactions. A missing, foreign, damaged or newer one is refused, never made anew.
 
+use crate::acts::Acts;
 use crate::dialect;
 use crate::fault::{StoreFault, damaged};
 use crate::file::DatabaseFile;
@@ -20,11 +21,24 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 pub struct Store {
     pub(crate) pool: SqlitePool,
     pub(crate) file: DatabaseFile,
+    pub(crate) acts: Acts,
 }
 
 /// A change of what is in force. Only [`Store::commit`] ends it, so that none forgets the revision; dropped, it
 /// never was. In code and not in triggers, whose text differs between databases.
-pub(crate) struct Change(Transaction<'static, Sqlite>);
+pub(crate) struct Change {
+    transaction: Transaction<'static, Sqlite>,
+    /// The log has to be told of it.
+    told: bool,
+    /// Who changes it, if that is known.
+    pub(crate) by: Option<String>,
+}
+
+impl Change {
+    pub(crate) fn has_told(&mut self) {
+        self.told = true;
+    }
+}
 
 impl Store {
     /// Makes a new database (0600) in a folder that is there. Refuses one that exists.
@@ -62,7 +76,7 @@ impl Store {
                 Box::pin(async move { still_there.map_err(|fault| sqlx::Error::Configuration(fault.into())) })
             })
             .connect_lazy_with(dialect::options(file.path()));
-        Self { pool, file }
+        Self { pool, file, acts: Acts::default() }
     }
 
     async fn migrate(&self) -> Result<(), StoreFault> {
@@ -101,22 +115,49 @@ impl Store {
         self.commit(change).await
     }
 
+    /// Sets a setting that is set once. Returns what it is: another's, if that was first.
+    pub async fn keep_setting(&self, name: &str, value: &str) -> Result<String, StoreFault> {
+        let mut change = self.change().await?;
+        let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        sqlx::query(sql).bind(name).bind(value).execute(&mut *change).await?;
+        let kept = sqlx::query_scalar("SELECT value FROM setting WHERE name = $1").bind(name);
+        let kept = kept.fetch_one(&mut *change).await?;
+        self.commit(change).await?;
+        Ok(kept)
+    }
+
     /// Begins a change of what is in force.
     pub(crate) async fn change(&self) -> Result<Change, StoreFault> {
-        self.begin_writing().await.map(Change)
+        let transaction = self.begin_writing().await?;
+        Ok(Change { transaction, told: false, by: self.acts.actor() })
+    }
+
+    /// The same for one that grants something: it is not begun while the log takes no records. Nothing else waits for the log,
+    /// so that a client can be cut off whatever became of it.
+    pub(crate) async fn granting_change(&self) -> Result<Change, StoreFault> {
+        self.acts.ready().await?;
+        self.change().await
     }
 
     /// Ends it: the revision moves with what was changed.
     pub(crate) async fn commit(&self, mut change: Change) -> Result<(), StoreFault> {
         sqlx::query("UPDATE revision SET number = number + 1").execute(&mut *change).await?;
-        change.0.commit().await?;
+        change.transaction.commit().await?;
         // Once more: what went into a file that lost its name meanwhile is not in force.
-        self.file.check_still_there()
+        self.file.check_still_there()?;
+        if change.told {
+            self.acts.take().await;
+        }
+        Ok(())
     }
 
     /// Ends one that turned out to touch nothing that is in force.
     pub(crate) async fn commit_what_is_not_in_force(&self, change: Change) -> Result<(), StoreFault> {
-        Ok(change.0.commit().await?)
+        change.transaction.commit().await?;
+        if change.told {
+            self.acts.take().await;
+        }
+        Ok(())
     }
 
     /// Begins to write what is not in force: events, placements.
@@ -152,12 +193,12 @@ pub(crate) async fn check_ours(connection: &mut SqliteConnection) -> Result<(), 
 impl Deref for Change {
     type Target = SqliteConnection;
     fn deref(&self) -> &SqliteConnection {
-        &self.0
+        &self.transaction
     }
 }
 
 impl DerefMut for Change {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.0
+        &mut self.transaction
     }
 }

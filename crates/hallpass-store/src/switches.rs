@@ -1,7 +1,6 @@
 //! Clients switched off and on again. Their tokens stay as they are.
 
 use crate::clients::require_client;
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
 use hallpass_core::{ClientName, Event, UnixTime};
@@ -34,21 +33,21 @@ impl Store {
         if query.execute(&mut *change).await?.rows_affected() == 0 {
             return Ok(false);
         }
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }
 
     /// Its tokens count again, those that are still good. Returns whether it was disabled.
     pub async fn enable_client(&self, client: &str, act: &Event) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         require_client(&mut change, client).await?;
         let sql = "UPDATE client SET enabled = TRUE, disabled_at = NULL, disabled_reason = NULL
             WHERE name = $1 AND NOT enabled AND NOT removed";
         if sqlx::query(sql).bind(client).execute(&mut *change).await?.rows_affected() == 0 {
             return Ok(false);
         }
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }

@@ -1,7 +1,6 @@
 //! The tokens' rows: pending, then active, then replaced or revoked. Revoked is final.
 
 use crate::clients::require_client;
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::keys::require_key;
 use crate::placements::upsert_placement;
@@ -86,7 +85,7 @@ impl Store {
     /// The same for a token beside which the one before stays good for a while. Kept with the row, so that whoever
     /// finds it there after a crash goes on as it was meant.
     pub async fn add_successor(&self, token: &NewToken, overlap: Overlap) -> Result<(), StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         require_client(&mut change, token.client.as_str()).await?;
         require_key(&mut change, &token.kid).await?;
         insert_token(&mut change, token, "pending", false).await?;
@@ -99,7 +98,7 @@ impl Store {
     /// Takes over a token that a former set-up minted: active at once, known by its digest. What its client had before
     /// is superseded. Refuses one that is known already.
     pub async fn adopt(&self, token: &NewToken, at: UnixTime, act: &Event) -> Result<bool, StoreFault> {
-        let mut change = self.change().await?;
+        let mut change = self.granting_change().await?;
         let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM token WHERE digest = $1 OR jti = $2")
             .bind(token.digest.to_hex())
             .bind(&token.jti)
@@ -112,7 +111,7 @@ impl Store {
         let sql = "UPDATE token SET state = 'replaced', ended_at = $1 WHERE state IN ('pending', 'active') AND client = $2";
         sqlx::query(sql).bind(at.seconds()).bind(token.client.as_str()).execute(&mut *change).await?;
         insert_token(&mut change, token, "active", true).await?;
-        insert_event(&mut change, act).await?;
+        change.tell(act).await?;
         self.commit(change).await?;
         Ok(true)
     }
@@ -133,7 +132,7 @@ impl Store {
         let activated = activated.rows_affected() == 1;
         if activated {
             supersede_others(&mut change, jti, at).await?;
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         if let Some(placement) = placement {
             upsert_placement(&mut change, placement).await?;
@@ -163,7 +162,7 @@ impl Store {
         let mut change = self.change().await?;
         let revoked = revoke_live(&mut change, client, at, reason).await?;
         if revoked > 0 {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await?;
         Ok(revoked)
@@ -183,7 +182,7 @@ impl Store {
         let query = sqlx::query(sql).bind(at.seconds()).bind(reason).bind(jti);
         let revoked = query.execute(&mut *change).await?.rows_affected() == 1;
         if revoked {
-            insert_event(&mut change, act).await?;
+            change.tell(act).await?;
         }
         self.commit(change).await?;
         Ok(revoked)

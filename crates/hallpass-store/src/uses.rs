@@ -1,7 +1,6 @@
 //! The rows about uses: of each token, of the shared secret, and what is odd about them. Written by the running gateway
 //! alone, each row as it now stands. Nothing of it is in force, so none of it moves the revision.
 
-use crate::events::insert_event;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
 use crate::tokens::LIVE;
@@ -125,10 +124,10 @@ impl Store {
 
     /// A person has seen all warnings up to this time, in milliseconds.
     pub async fn see_warnings(&self, until_ms: i64, act: &Event) -> Result<(), StoreFault> {
-        let mut writing = self.begin_writing().await?;
-        put_number(&mut writing, SEEN_UNTIL, until_ms).await?;
-        insert_event(&mut writing, act).await?;
-        Ok(writing.commit().await?)
+        let mut change = self.change().await?;
+        put_number(&mut change, SEEN_UNTIL, until_ms).await?;
+        change.tell(act).await?;
+        self.commit_what_is_not_in_force(change).await
     }
 
     /// The row of the last event that is counted in these rows, if any is.

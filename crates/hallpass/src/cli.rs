@@ -1,16 +1,22 @@
 //! The command line as types. Parses and does nothing.
 
+mod audit;
 mod grace;
+mod log;
 mod placing;
 mod policy;
+mod report;
 mod rotation;
 mod shim;
 mod status;
 mod usage;
 
 pub use self::policy::PolicyCommand;
+pub use audit::{AuditCommand, AuditExport, AuditLog, AuditVerify, ExportFormat};
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
+pub use log::Log;
 pub use placing::{Add, Setup};
+pub use report::{Format, ReportOf};
 pub use rotation::{Rotation, Wait};
 pub use shim::Shim;
 pub use status::Status;
@@ -264,8 +270,15 @@ pub enum Command {
     },
     /// What happened, one line a call
     Log(Log),
+    /// The record: verified, proven, handed out, pruned
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Calls counted, by client, server, tool and day
     Usage(UsageOf),
+    /// What an auditor asks for: clients, credentials, refusals, usage, integrity, in one document
+    Report(ReportOf),
     /// The gateway
     Serve {
         #[command(flatten)]
@@ -322,6 +335,9 @@ pub struct Listen {
     /// Write the log's lines as JSON
     #[arg(long)]
     pub log_json: bool,
+    /// Close a log that is damaged, and go on with a new one that names it
+    #[arg(long)]
+    pub new_log: bool,
 }
 
 /// Against what a token is verified without this home.
@@ -390,24 +406,4 @@ pub struct Who {
     /// Every client
     #[arg(long)]
     pub all: bool,
-}
-
-/// `hallpass log`
-#[derive(Args, Debug, Clone)]
-pub struct Log {
-    /// Go on with what happens from now
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Only this client
-    #[arg(long)]
-    pub client: Option<String>,
-    /// Only this server
-    #[arg(long)]
-    pub server: Option<String>,
-    /// Only this outcome: ok, error, refused, cut, gone, failed, done
-    #[arg(long)]
-    pub outcome: Option<String>,
-    /// Only the newest so many
-    #[arg(long, short = 'n', default_value_t = 100)]
-    pub lines: u32,
 }

@@ -37,6 +37,11 @@ impl Fault {
         Self { was_said: true, ..Self::new("something is wrong") }
     }
 
+    /// A verdict with an exit code of its own. What it is was printed already.
+    pub fn ended(exit_code: u8) -> Self {
+        Self { exit_code, ..Self::findings() }
+    }
+
     /// Whether everything about it was printed already.
     pub fn was_said(&self) -> bool {
         self.was_said
@@ -92,6 +97,12 @@ fn store_hint(fault: &StoreFault) -> Option<&'static str> {
         StoreFault::Replaced => Some(
             "somebody moved or replaced `hallpass.db` just now: run this command again once the right one is in its place",
         ),
+        StoreFault::NotRecorded(_) => {
+            Some("`hallpass audit verify` says what the log is like; revoking and disabling work meanwhile")
+        }
+        StoreFault::BehindLog => {
+            Some("put the newest database back; if there is none, revoke again what was revoked since")
+        }
         StoreFault::Missing
         | StoreFault::AlreadyThere
         | StoreFault::Newer { .. }

@@ -74,6 +74,7 @@ fn hint(fault: &StoreFault) -> Option<&'static str> {
         StoreFault::Foreign | StoreFault::Damaged(_) => {
             Some("put this home's own `hallpass.db` back in its place")
         }
+        StoreFault::BehindLog => Some("put the newest database back"),
         StoreFault::Newer { .. } | StoreFault::Older => Some("start the gateway anew"),
         StoreFault::OthersCanRead { .. } => Some("`chmod 600` it"),
         StoreFault::OtherOwner => Some("give it to the user as whom the gateway runs"),
@@ -82,6 +83,7 @@ fn hint(fault: &StoreFault) -> Option<&'static str> {
         | StoreFault::DuplicateSubject { .. }
         | StoreFault::UnknownClient { .. }
         | StoreFault::KeyStopped { .. }
+        | StoreFault::NotRecorded(_)
         | StoreFault::Failed(_) => None,
     }
 }

@@ -73,6 +73,11 @@ impl Home {
         self.folder.join("tokens")
     }
 
+    /// `audit/`: the log.
+    pub fn audit(&self) -> PathBuf {
+        self.folder.join("audit")
+    }
+
     /// `endpoint`: where the gateway was last told to listen, for bridges.
     pub fn endpoint(&self) -> PathBuf {
         self.folder.join("endpoint")

@@ -1,12 +1,14 @@
 //! An opened home: its store, its seal, its authority. Made once by `init`, opened by every other command.
 
 use crate::atomic_file::{self, Original};
+use crate::audit::{Audit, log_key};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::home::Home;
 use crate::mint::Authority;
 use crate::settings::Settings;
 use hallpass_core::Snapshot;
+use hallpass_core::arguments::ArgumentKey;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::keys::{Algorithm, KeyId, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
@@ -33,6 +35,8 @@ pub struct Installation {
     pub tag: String,
     /// Tells what this process does from what others did.
     pub run: String,
+    /// The record of what happened.
+    pub audit: Arc<Audit>,
 }
 
 /// What a new installation will be.
@@ -111,12 +115,20 @@ impl Installation {
         let seal = SealKey::load(&home.seal_key()).map_err(|fault| seal_fault(home, &fault))?;
         let tag = setting(&store, "installation").await?;
         let run = uuid::Uuid::now_v7().simple().to_string();
-        Ok(Self { home: home.clone(), store, seal, tag, run })
+        let key = log_key(&store, &seal, &tag).await?;
+        let audit = Arc::new(Audit::of(home.audit(), &store, key).await?);
+        audit.take_acts_of_store();
+        Ok(Self { home: home.clone(), store, seal, tag, run, audit })
     }
 
     /// The key that binds session ids to clients.
     pub fn session_key(&self) -> SessionKey {
         SessionKey::new(&self.seal.derive("session ids"))
+    }
+
+    /// What the hashes of calls' arguments are made with: by it, and by nothing else, a value can be searched for.
+    pub fn argument_key(&self) -> ArgumentKey {
+        ArgumentKey::new(&self.seal.derive("audit arguments"))
     }
 
     /// Refuses a configuration that names another issuer or audience than the one this home was made with.
@@ -299,8 +311,11 @@ fn store_fault(home: &Home, fault: &StoreFault) -> Fault {
         StoreFault::OtherOwner => said.hint("run hallpass as the user whose home it is"),
         StoreFault::Missing | StoreFault::Replaced => said.hint("restore it from a backup"),
         StoreFault::Locked => said.hint("wait until the other command has ended, then run this one again"),
-        StoreFault::SetBack { .. } | StoreFault::Foreign => said.hint("put the right file back"),
+        StoreFault::SetBack { .. } | StoreFault::Foreign | StoreFault::BehindLog => {
+            said.hint("put the right file back")
+        }
         StoreFault::Older
+        | StoreFault::NotRecorded(_)
         | StoreFault::AlreadyThere
         | StoreFault::DuplicateSubject { .. }
         | StoreFault::UnknownClient { .. }

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod atomic_file;
+pub mod audit;
 pub mod bridge;
 pub mod carry_out;
 pub mod change;
@@ -27,6 +28,7 @@ pub mod health;
 pub mod home;
 pub mod installation;
 pub mod lookout;
+pub mod markup;
 pub mod mend;
 pub mod metrics;
 pub mod mint;
@@ -37,6 +39,7 @@ pub mod plan;
 pub mod presence;
 pub mod randomness;
 pub mod recorder;
+pub mod report;
 pub mod sample;
 pub mod scan;
 pub mod self_rotation;

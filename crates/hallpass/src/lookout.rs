@@ -41,7 +41,7 @@ pub struct Lookout {
     counted: Counted,
     first_uses: Vec<FirstSighting>,
     to_disable: Vec<Oddity>,
-    /// What has to be told and is not part of a group yet.
+    /// What has to be told and is not in the log yet.
     untold: Vec<Event>,
     write_at: Instant,
     retry_at: Instant,
@@ -90,32 +90,55 @@ impl Lookout {
         if has_work || is_behind { due.min(self.retry_at) } else { due }
     }
 
-    /// Looks at events before they are written into the log, and adds what has to be told. What callers say of themselves
-    /// stays with the events where it may be asked for later.
-    pub async fn look(&mut self, group: &mut Vec<Event>) {
+    /// Looks at records of the log, `first` being the row of the first. What callers say of themselves stays with the events
+    /// where it may be asked for later.
+    pub async fn look(&mut self, first: i64, group: &mut [Event]) {
         self.catch_up().await;
-        let mut noticed = Noticed::default();
         if let Counted::Until(until) = self.counted {
-            match self.see(group.iter(), &mut noticed).await {
-                Ok(()) => {}
-                // Nothing of the group was looked at; it is in the log before it is read from there.
-                Err(fault) => self.fall_behind(until, &fault),
-            }
+            // What was read from the view already is not seen twice.
+            let known = usize::try_from(until + 1 - first).unwrap_or(0).min(group.len());
+            self.notice(&group[known..], until).await;
         }
-        {
-            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            for event in group.iter() {
-                counts.call(event);
-            }
-        }
+        self.count(group);
         group.iter_mut().for_each(forget_what_was_said);
-        group.append(&mut self.take(noticed));
     }
 
-    /// The group is in the log, up to this row.
+    /// Looks at refusals that the log has only as a number, which is no refusal of its own here.
+    pub async fn look_at_counted(&mut self, counted: &[Event]) {
+        if let (Counted::Until(until), false) = (self.counted, counted.is_empty()) {
+            self.notice(counted, until).await;
+        }
+        self.count(counted);
+    }
+
+    async fn notice(&mut self, events: &[Event], until: i64) {
+        let mut noticed = Noticed::default();
+        let singles = events.iter().filter(|event| event.count.is_none());
+        match self.see(singles, &mut noticed).await {
+            Ok(()) => {}
+            // Nothing of the group was looked at; it is read from the view later.
+            Err(fault) => self.fall_behind(until, &fault),
+        }
+        let told = self.take(noticed);
+        self.untold.extend(told);
+    }
+
+    fn count(&self, events: &[Event]) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().filter(|event| event.count.is_none()).for_each(|event| counts.call(event));
+    }
+
+    /// Records went by that were not shown: they are read from the view.
+    pub fn missed_some(&mut self) {
+        if let Counted::Until(until) = self.counted {
+            self.counted = Counted::Behind(until);
+        }
+    }
+
+    /// The group is in the view, which has everything up to this row.
     pub async fn logged(&mut self, last: i64) {
         if let Counted::Until(until) = &mut self.counted {
-            *until = last;
+            *until = last.max(*until);
         }
         self.act().await;
     }
@@ -132,9 +155,14 @@ impl Lookout {
         }
     }
 
-    /// Hands over what has to be told of things that were looked at a second time.
-    pub fn hand_over(&mut self, group: &mut Vec<Event>) {
-        group.append(&mut self.untold);
+    /// Hands over what has to be told.
+    pub fn untold(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// Takes back what could not be told yet.
+    pub fn not_told(&mut self, events: Vec<Event>) {
+        self.untold.splice(0..0, events);
     }
 
     /// Judges what was to be looked at again: there is no later.
@@ -328,9 +356,14 @@ impl Lookout {
 }
 
 /// Not kept with each call of a client: its token says who it is, and its row what it said last.
-fn forget_what_was_said(event: &mut Event) {
-    if event.is_call() && !event.legacy && event.outcome != Outcome::Refused {
+pub fn forget_what_was_said(event: &mut Event) {
+    if is_said_for_nothing(event) {
         event.user_agent = None;
         event.client_info = None;
     }
+}
+
+/// Whether what the caller says of itself is not kept with the event.
+pub fn is_said_for_nothing(event: &Event) -> bool {
+    event.is_call() && !event.legacy && event.outcome != Outcome::Refused
 }

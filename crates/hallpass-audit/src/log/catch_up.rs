@@ -24,6 +24,10 @@ impl Writing<'_> {
         }
         let signed = self.log.newly_signed()?;
         let before = self.log.size();
+        if self.log.has_grown()? {
+            // While what it is part of is still at hand.
+            self.sync()?;
+        }
         let read = self.read_on(signed.as_ref());
         // Half of something new is in memory then.
         self.log.trouble.stale = read.is_err();
@@ -96,6 +100,11 @@ impl Log {
             return Err(Fault::Conflict { size: self.signed.checkpoint.size, records: checkpoint.size });
         }
         Ok(Some(Signed { text, checkpoint }))
+    }
+
+    /// Whether another process appended.
+    fn has_grown(&mut self) -> Result<bool, Fault> {
+        Ok(self.grown()?.is_some() || self.segment_path(self.size()).exists())
     }
 
     /// Where to read on in the segment, if it got longer.

@@ -28,7 +28,11 @@ impl Writing<'_> {
     fn moved(&mut self, pending: &Pending) -> io::Result<Segment> {
         let first = self.log.segment.as_ref().map_or(0, |segment| segment.first);
         let place = Place { segment: first, offset: pending.offset };
-        self.log.trouble.cut = Some((place, pending.offset + pending.bytes.len() as u64));
+        let end = pending.offset + pending.bytes.len() as u64;
+        if fs::metadata(self.log.segment_path(first))?.len() > end {
+            return Err(io::Error::other("another process appended behind them"));
+        }
+        self.log.trouble.cut = Some((place, end));
         self.cut_off()?;
         let path = self.log.segment_path(pending.seq);
         let beside = files::beside(&path);

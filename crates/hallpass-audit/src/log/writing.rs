@@ -9,7 +9,7 @@ use crate::record;
 use std::fs;
 use std::ops::Range;
 
-/// The log, held for oneself. Dropping it syncs and lets others in.
+/// The log, held for oneself. Dropping it lets others in, who sync what they find that is not synced yet.
 #[derive(Debug)]
 pub struct Writing<'a> {
     pub(super) log: &'a mut Log,
@@ -19,8 +19,6 @@ pub struct Writing<'a> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        // Others take what they find for synced. If it fails, nobody was told that it was.
-        let _ = self.sync();
         self.log.lock.release();
     }
 }
@@ -38,6 +36,11 @@ impl<'a> Writing<'a> {
     /// How many records there are.
     pub fn size(&self) -> u64 {
         self.log.size()
+    }
+
+    /// The first record of each segment, oldest first.
+    pub fn segments(&self) -> Result<Vec<u64>, Fault> {
+        self.log.segments()
     }
 
     /// Appends events, each a JSON object, as one write, and says which records they are. Not synced yet.

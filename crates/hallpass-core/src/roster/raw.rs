@@ -5,6 +5,7 @@ use super::{
     ServerSettings, is_variable_name, parse_duration,
 };
 use crate::admin::{RawAdmin, RawWarnings};
+use crate::audit_settings::RawAudit;
 use crate::claims::LIFETIME_MOST;
 use crate::keys::Algorithm;
 use crate::name::{Audience, ClientName, Issuer, PolicyName, ServerName, Subject};
@@ -22,6 +23,7 @@ pub(super) fn read(text: &str) -> Result<Roster, RosterFault> {
         authority: raw.authority.check()?,
         gateway: raw.gateway.check()?,
         log: raw.log.check()?,
+        audit: raw.audit.check()?,
         admin: raw.admin.check()?,
         warnings: raw.warnings.check()?,
         clients: raw
@@ -88,6 +90,8 @@ struct RawRoster {
     gateway: RawGateway,
     #[serde(default)]
     log: RawLog,
+    #[serde(default)]
+    audit: RawAudit,
     #[serde(default)]
     admin: RawAdmin,
     #[serde(default)]

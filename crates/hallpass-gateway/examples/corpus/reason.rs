@@ -72,6 +72,7 @@ pub(crate) fn class_of(denial: &Denial) -> Class {
         | Denial::ForeignSession
         | Denial::TooManyInFlight
         | Denial::LogUnavailable
+        | Denial::NotRecorded
         | Denial::Internal => Class { name: None, vouched: true },
     }
 }

@@ -1,10 +1,11 @@
 //! A first frame through the real listener: a WebSocket client, the gateway, a daemon of the hello dialect behind it,
 //! both by another implementation. Knows nothing of what is expected.
 
-use crate::wire::event_of;
+use crate::wire::{event_of, log};
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
 use hallpass_core::{Event, ServerName, Snapshot};
-use hallpass_gateway::{Gateway, GatewayConfig, LegacyToken, Limits, Random, Upstream};
+use hallpass_gateway::{Gateway, GatewayConfig, LegacyToken, Limits, LogState, Random, Upstream};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +26,7 @@ const DAEMONS: &str = "the daemon's own";
 pub(crate) struct SocketWire {
     gateway: Gateway,
     daemon: Daemon,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::UnboundedReceiver<Event>,
 }
 
 /// What became of one first frame.
@@ -59,10 +60,12 @@ impl SocketWire {
             // Masks and session ids that anybody can guess protect nobody, and nobody is here to be protected.
             random: Random::new(move |bytes| bytes.fill(counter.fetch_add(1, Ordering::Relaxed))),
             session_key: SessionKey::new(&[7; 32]),
+            log: LogState::default(),
+            arguments: Keeping::default(),
             request_prefix: "corpus-ws".into(),
             limits: Limits::default(),
         };
-        let (sender, events) = mpsc::channel(64);
+        let (sender, events) = log();
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let clock = Arc::new(move || now.saturating_mul(1000));
         let gateway = Gateway::start(listener, config, Arc::new(snapshot), clock, sender)?;

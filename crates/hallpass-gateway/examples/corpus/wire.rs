@@ -1,9 +1,10 @@
 //! A case through the real listener, over a raw socket. Knows nothing of what is expected.
 
 use crate::upstream::{Upstream, find, header, length_of};
+use hallpass_core::arguments::Keeping;
 use hallpass_core::session::SessionKey;
 use hallpass_core::{Event, ServerName, Snapshot};
-use hallpass_gateway::{Gateway, GatewayConfig, Limits, Random};
+use hallpass_gateway::{Entry, Gateway, GatewayConfig, Limits, LogState, Random};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Wire {
     gateway: Gateway,
     upstream: Upstream,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::UnboundedReceiver<Event>,
 }
 
 /// What became of one request.
@@ -82,10 +83,12 @@ impl Wire {
             // It is for WebSockets, and here are none.
             random: Random::new(|bytes| bytes.fill(7)),
             session_key: SessionKey::new(&[7; 32]),
+            log: LogState::default(),
+            arguments: Keeping::default(),
             request_prefix: "corpus".into(),
             limits: Limits::default(),
         };
-        let (sender, events) = mpsc::channel(64);
+        let (sender, events) = log();
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let clock = Arc::new(move || now.saturating_mul(1000));
         let gateway = Gateway::start(listener, config, Arc::new(snapshot), clock, sender)?;
@@ -122,8 +125,20 @@ impl Wire {
     }
 }
 
+/// A log that takes each record at once.
+pub(crate) fn log() -> (mpsc::Sender<Entry>, mpsc::UnboundedReceiver<Event>) {
+    let (sender, mut entries) = mpsc::channel::<Entry>(64);
+    let (taken, events) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(entry) = entries.recv().await {
+            let _ = taken.send(entry.written());
+        }
+    });
+    (sender, events)
+}
+
 /// The record of one request, whatever else is recorded.
-pub(crate) async fn event_of(events: &mut mpsc::Receiver<Event>, request_id: &str) -> Event {
+pub(crate) async fn event_of(events: &mut mpsc::UnboundedReceiver<Event>, request_id: &str) -> Event {
     loop {
         match events.recv().await {
             Some(event) if event.request_id.as_deref() == Some(request_id) => return event,

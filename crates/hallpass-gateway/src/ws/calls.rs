@@ -3,9 +3,12 @@
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::line::{Asked, Cut};
+use crate::log_state::LogState;
+use crate::record::Receipt;
 use crate::tally::Tally;
 use hallpass_core::{Denial, Outcome};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -22,7 +25,19 @@ pub(crate) struct Waiting {
 #[derive(Default)]
 pub(crate) struct Calls {
     waiting: Mutex<HashMap<Box<str>, VecDeque<Waiting>>>,
+    /// Answers that are here and not passed on yet.
+    passing: AtomicUsize,
     changed: Notify,
+}
+
+/// An answer that is here, until it is passed on or given up.
+pub(crate) struct Passing<'a>(&'a Calls);
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.0.passing.fetch_sub(1, Ordering::Relaxed);
+        self.0.changed.notify_waiters();
+    }
 }
 
 impl Calls {
@@ -34,11 +49,11 @@ impl Calls {
         self.lock().is_empty()
     }
 
-    /// Waits until no call waits.
+    /// Waits until no call waits, and every answer is passed on.
     pub(crate) async fn all_answered(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.is_empty() {
+            if self.is_empty() && self.passing.load(Ordering::Relaxed) == 0 {
                 return;
             }
             changed.await;
@@ -57,13 +72,21 @@ impl Calls {
         self.lock().get(&key(id)).and_then(VecDeque::front).is_some_and(|call| call.caches)
     }
 
-    /// The call with this id has its answer, which was `bytes` long and has been passed on.
-    pub(crate) fn answered(&self, id: &str, outcome: Outcome, bytes: usize) {
-        let Some(mut call) = self.take(id) else { return };
-        call.flight.sent(bytes as u64);
-        call.flight.ended(outcome, None);
-        drop(call);
-        self.changed.notify_waiters();
+    /// The call with this id has its answer, of `bytes` as it will be passed on once its record is written.
+    pub(crate) fn answered(
+        &self,
+        id: &str,
+        outcome: Outcome,
+        bytes: usize,
+        log: &LogState,
+    ) -> Option<(Passing<'_>, Option<Receipt>)> {
+        let Waiting { _tally: tally, mut flight, .. } = self.take(id)?;
+        self.passing.fetch_add(1, Ordering::Relaxed);
+        flight.sent(bytes as u64);
+        flight.ended(outcome, None);
+        // Taken off the client's count before its record can be read.
+        drop(tally);
+        Some((Passing(self), flight.send(log)))
     }
 
     /// The call with this id got an answer that its caller may no longer have.

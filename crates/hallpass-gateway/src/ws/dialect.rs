@@ -4,8 +4,9 @@ use crate::config::{MessageLimits, SocketLimits};
 use crate::line::Asked;
 use crate::outcome;
 use crate::wants::counts;
+use hallpass_core::arguments::{Keeping, Kept};
 use hallpass_core::tool_sieve::Form;
-use hallpass_core::{Ask, Denial, Envelope, OpFrame, Outcome};
+use hallpass_core::{Ask, Denial, Envelope, OpFrame, Outcome, ServerName};
 
 /// An id longer than this belongs to no answer.
 const ID_MOST: usize = 256;
@@ -33,6 +34,23 @@ pub(crate) struct Message {
     pub(crate) caches: bool,
     /// What the program says of itself.
     pub(crate) client_info: Option<String>,
+    /// What is kept of a call's arguments.
+    pub(crate) arguments: Kept,
+}
+
+/// What is kept of arguments, on a connection to this server.
+pub(crate) struct Keeps<'a> {
+    pub(crate) keeping: &'a Keeping,
+    pub(crate) server: &'a ServerName,
+}
+
+impl Keeps<'_> {
+    fn of(&self, ask: Ask<'_>, arguments: Option<&str>) -> Kept {
+        match ask {
+            Ask::Tool(tool) => self.keeping.of(self.server, tool, arguments),
+            Ask::Protocol | Ask::Other => Kept::Nothing,
+        }
+    }
 }
 
 impl Message {
@@ -46,6 +64,7 @@ impl Message {
             waits: false,
             caches: false,
             client_info: None,
+            arguments: Kept::Nothing,
         }
     }
 }
@@ -76,10 +95,10 @@ impl Dialect {
     }
 
     /// Reads what a client sent. What two programs could read differently is refused.
-    pub(crate) fn read(self, text: &[u8]) -> Result<Message, Denial> {
+    pub(crate) fn read(self, text: &[u8], keeps: &Keeps<'_>) -> Result<Message, Denial> {
         match self {
-            Self::Hello => read_op(text),
-            Self::Mcp => read_message(text),
+            Self::Hello => read_op(text, keeps),
+            Self::Mcp => read_message(text, keeps),
         }
     }
 
@@ -115,7 +134,7 @@ impl Dialect {
     }
 }
 
-fn read_op(text: &[u8]) -> Result<Message, Denial> {
+fn read_op(text: &[u8], keeps: &Keeps<'_>) -> Result<Message, Denial> {
     let frame = OpFrame::parse(text).map_err(Denial::Envelope)?;
     // It would show the server a session and credentials that are not the gateway's.
     if frame.op.eq_ignore_ascii_case("hello") {
@@ -134,15 +153,18 @@ fn read_op(text: &[u8]) -> Result<Message, Denial> {
         weight: if is_light { Weight::Light } else { Weight::Counted },
         caches: false,
         client_info: None,
+        arguments: keeps.of(frame.ask(), frame.arguments),
         method: Some(frame.op.into_owned()),
     })
 }
 
-fn read_message(text: &[u8]) -> Result<Message, Denial> {
+fn read_message(text: &[u8], keeps: &Keeps<'_>) -> Result<Message, Denial> {
     let envelope = Envelope::parse(text).map_err(Denial::Envelope)?;
     let method = envelope.method.as_deref();
+    let ask = Ask::of(method, envelope.target.as_deref());
     Ok(Message {
-        asked: Asked::of(Ask::of(method, envelope.target.as_deref())),
+        asked: Asked::of(ask),
+        arguments: keeps.of(ask, envelope.arguments),
         id: if envelope.is_request() { short(envelope.id)? } else { None },
         waits: envelope.is_request(),
         weight: match method {

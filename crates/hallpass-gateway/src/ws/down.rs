@@ -2,7 +2,9 @@
 //! only some. Looked at only to know which call they answer.
 
 use crate::failure::Failure;
-use crate::line::Cut;
+use crate::line::{Asked, Cut};
+use crate::record::Unwritten;
+use crate::ws::calls::Passing;
 use crate::ws::dial::FromServer;
 use crate::ws::dialect::Answer;
 use crate::ws::ending::Ending;
@@ -37,23 +39,70 @@ impl Tunnel {
     }
 
     async fn pass(&self, text: BytesMut) -> Result<(), Ending> {
+        let edition = self.line.shared().gate.edition();
         let verified = self.still_good(&self.about.verified).map_err(refused)?;
         // Where nobody waits, nothing is looked for.
         let answer = if self.calls.is_empty() { None } else { self.dialect.answer(&text) };
         let denied = answer.as_ref().and_then(|answer| self.denied_now(&verified, answer));
-        let text = match &denied {
-            Some((_, refusal)) => BytesMut::from(refusal.as_bytes()),
-            None => self.narrowed(&verified, text, answer.as_ref())?,
+        if let (Some(answer), Some((denial, refusal))) = (&answer, denied) {
+            self.tell(BytesMut::from(refusal.as_bytes())).await?;
+            self.calls.refused(&answer.id, &denial);
+            return Ok(());
+        }
+        let text = self.narrowed(&verified, text, answer.as_ref())?;
+        let passing = match answer {
+            Some(answer) => self.recorded(answer, text.len(), &verified, edition).await?,
+            None => None,
         };
-        let bytes = text.len();
+        self.tell(text).await?;
+        drop(passing);
+        Ok(())
+    }
+
+    /// An answer is sent once its record is written. If what is in force changed meanwhile, it is judged once more.
+    async fn recorded(
+        &self,
+        answer: Answer,
+        bytes: usize,
+        then: &Verified,
+        edition: u64,
+    ) -> Result<Option<Passing<'_>>, Ending> {
+        let shared = self.line.shared();
+        let asked = self.calls.asked(&answer.id).map(|(asked, _)| asked);
+        let passing = self.calls.answered(&answer.id, answer.outcome, bytes, &shared.log);
+        let (Some(asked), Some((passing, receipt))) = (asked, passing) else { return Ok(None) };
+        if let Some(receipt) = receipt {
+            let written = receipt.written(shared).await;
+            written.map_err(|Unwritten| refused(Denial::NotRecorded))?;
+        }
+        if shared.gate.edition() != edition {
+            self.judge_again(then, &asked).map_err(refused)?;
+        }
+        Ok(Some(passing))
+    }
+
+    fn judge_again(&self, then: &Verified, asked: &Asked) -> Result<(), Denial> {
+        let now = self.still_good(&self.about.verified)?;
+        authorize(&now, &self.about.call(asked.as_ask()))?;
+        let shown = |verified| narrowing(verified, &self.about.server);
+        let shows_more = match (shown(then), shown(&now)) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(then), Some(now)) => !then.shows_same_tools_as(now),
+        };
+        match asked {
+            Asked::Protocol if shows_more => {
+                Err(Denial::PolicyChanged { client: now.client().map(|client| client.name.clone()) })
+            }
+            Asked::Protocol | Asked::Tool(_) | Asked::Other => Ok(()),
+        }
+    }
+
+    async fn tell(&self, text: BytesMut) -> Result<(), Ending> {
+        let bytes = text.len() as u64;
         let sent = self.to_client.lock().await.text(text).await;
         sent.map_err(|_| Ending::ClientFault(Fault::Gone))?;
-        self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
-        match (answer, denied) {
-            (Some(answer), Some((denial, _))) => self.calls.refused(&answer.id, &denial),
-            (Some(answer), None) => self.calls.answered(&answer.id, answer.outcome, bytes),
-            (None, _) => {}
-        }
+        self.bytes_out.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 

@@ -70,7 +70,7 @@ impl Tunnel {
     /// Opens the record of a call.
     pub(super) async fn record(
         &self,
-        message: &Message,
+        message: &mut Message,
         verified: &Verified,
         bytes: usize,
     ) -> Result<Flight, Denial> {
@@ -81,6 +81,7 @@ impl Tunnel {
         if let Ask::Tool(tool) = message.asked.as_ask() {
             flight.tool(tool);
         }
+        flight.arguments(std::mem::take(&mut message.arguments));
         flight.received(bytes);
         Ok(flight)
     }

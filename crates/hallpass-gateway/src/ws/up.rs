@@ -8,7 +8,7 @@ use crate::serve;
 use crate::tally::Tally;
 use crate::worker::{Phase, next_phase};
 use crate::ws::calls::Waiting;
-use crate::ws::dialect::{Message, Weight};
+use crate::ws::dialect::{Keeps, Message, Weight};
 use crate::ws::ending::Ending;
 use crate::ws::receive::{Fault, Item, Receiver};
 use crate::ws::tunnel::Tunnel;
@@ -82,18 +82,19 @@ impl Tunnel {
 
     async fn message(&self, verified: &mut Verified, text: BytesMut) -> Result<(), Ending> {
         self.bytes_in.fetch_add(text.len() as u64, Ordering::Relaxed);
-        let message = match self.dialect.read(&text) {
+        let keeps = Keeps { keeping: &self.line.shared().arguments, server: &self.about.server };
+        let mut message = match self.dialect.read(&text, &keeps) {
             Ok(message) => message,
             Err(denial) => {
-                let unread = Message::unread(self.dialect.id_of(&text));
-                return self.refuse(&unread, None, verified, text.len(), denial).await;
+                let mut unread = Message::unread(self.dialect.id_of(&text));
+                return self.refuse(&mut unread, None, verified, text.len(), denial).await;
             }
         };
         self.about.learn(message.client_info.as_deref());
         let mut flight = None;
         if message.weight != Weight::Light {
             // A place in the log first: a call that could not be recorded is not made.
-            match self.record(&message, verified, text.len()).await {
+            match self.record(&mut message, verified, text.len()).await {
                 Ok(place) => flight = Some(place),
                 Err(denial) => return self.answer(&message, &denial, "").await,
             }
@@ -101,7 +102,7 @@ impl Tunnel {
         match self.permit(verified, &message, flight.as_mut()) {
             Ok((permit, tally)) => self.send(&message, flight, permit, tally, text).await,
             Err(Refusal::Message(denial)) => {
-                self.refuse(&message, flight, verified, text.len(), denial).await
+                self.refuse(&mut message, flight, verified, text.len(), denial).await
             }
             Err(Refusal::Caller(denial)) => {
                 if let Some(flight) = &mut flight {
@@ -168,7 +169,7 @@ impl Tunnel {
     /// Records and answers a message that is not sent.
     async fn refuse(
         &self,
-        message: &Message,
+        message: &mut Message,
         flight: Option<Flight>,
         verified: &Verified,
         bytes: usize,

@@ -67,9 +67,11 @@ fn class(denial: &Denial) -> Class {
         Denial::SeveralCredentials
         | Denial::MalformedCredential
         | Denial::FirstFrame(FirstFrameFault::WrongType(_)) => Class::Credential,
-        Denial::TooManyInFlight | Denial::TooFast { .. } | Denial::LogUnavailable | Denial::Stale => {
-            Class::Later
-        }
+        Denial::TooManyInFlight
+        | Denial::TooFast { .. }
+        | Denial::LogUnavailable
+        | Denial::NotRecorded
+        | Denial::Stale => Class::Later,
         Denial::PolicyDenied { .. } => Class::Policy,
         Denial::Internal => Class::OurFault,
         _ => match denial.answer() {

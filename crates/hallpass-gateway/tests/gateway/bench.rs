@@ -2,14 +2,15 @@
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use hallpass_core::arguments::Keeping;
 use hallpass_core::claims::Draft;
 use hallpass_core::encoding::base64url;
 use hallpass_core::keys::{Algorithm, KeyId, KeySet, VerifyingKey};
 use hallpass_core::name::{Audience, Issuer};
 use hallpass_core::session::SessionKey;
 use hallpass_core::snapshot::{Authority, Client, TokenRecord, TokenState, TokenType};
-use hallpass_core::{ClientName, Event, ServerName, Snapshot, Subject, TokenDigest, UnixTime};
-use hallpass_gateway::{Clock, Entrance, Gateway, GatewayConfig, Limits, Random, Upstream};
+use hallpass_core::{ClientName, Event, Outcome, ServerName, Snapshot, Subject, TokenDigest, UnixTime};
+use hallpass_gateway::{Clock, Entrance, Entry, Gateway, GatewayConfig, Limits, LogState, Random, Upstream};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -111,9 +112,18 @@ pub(crate) struct Bench {
     pub(crate) mint: Mint,
     pub(crate) ann: Token,
     pub(crate) bob: Token,
-    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) events: mpsc::UnboundedReceiver<Event>,
+    entries: Entries,
     pub(crate) server: Server,
     now_ms: Arc<AtomicI64>,
+}
+
+/// Who tells that records are written.
+enum Entries {
+    /// A log that takes each at once.
+    Taken(mpsc::WeakSender<Entry>),
+    /// The test.
+    ByHand(mpsc::Receiver<Entry>),
 }
 
 /// What can be different about a bench.
@@ -125,6 +135,10 @@ pub(crate) struct Plan {
     pub(crate) origins: Vec<String>,
     pub(crate) credential: Option<&'static str>,
     pub(crate) event_places: usize,
+    /// The test takes the records itself, and tells that they are written.
+    pub(crate) records_by_hand: bool,
+    pub(crate) log: LogState,
+    pub(crate) arguments: Keeping,
     /// More servers, and listeners of their own.
     pub(crate) more: Vec<(&'static str, Upstream)>,
     pub(crate) entrances: Vec<(&'static str, std::net::TcpListener)>,
@@ -140,6 +154,9 @@ impl Default for Plan {
             origins: Vec::new(),
             credential: None,
             event_places: 1000,
+            records_by_hand: false,
+            log: LogState::default(),
+            arguments: Keeping::default(),
             more: Vec::new(),
             entrances: Vec::new(),
         }
@@ -174,6 +191,8 @@ impl Bench {
                 .collect(),
             random: Random::new(|bytes| SystemRandom::new().fill(bytes).unwrap()),
             session_key: SessionKey::new(&[9; 32]),
+            log: plan.log,
+            arguments: plan.arguments,
             request_prefix: "run1".into(),
             limits: plan.limits,
         };
@@ -189,10 +208,17 @@ impl Bench {
                 now => now,
             })
         };
-        let (sender, events) = mpsc::channel(plan.event_places);
+        let (sender, entries) = mpsc::channel(plan.event_places);
+        let (taken, events) = mpsc::unbounded_channel();
+        let entries = if plan.records_by_hand {
+            Entries::ByHand(entries)
+        } else {
+            tokio::spawn(take_all(entries, taken));
+            Entries::Taken(sender.downgrade())
+        };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let gateway = Gateway::start(listener, config, Arc::new(snapshot), clock, sender).unwrap();
-        Self { gateway, mint, ann, bob, events, server: raw_server, now_ms }
+        Self { gateway, mint, ann, bob, events, entries, server: raw_server, now_ms }
     }
 
     pub(crate) fn publish(&self, clients: impl IntoIterator<Item = Client>, tokens: Vec<Record>) {
@@ -213,7 +239,32 @@ impl Bench {
     }
 
     pub(crate) async fn event(&mut self) -> Event {
-        soon(self.events.recv()).await.expect("an event")
+        match &mut self.entries {
+            Entries::Taken(_) => soon(self.events.recv()).await.expect("an event"),
+            Entries::ByHand(entries) => soon(entries.recv()).await.expect("an entry").written(),
+        }
+    }
+
+    /// The next record, which nobody has told to be written.
+    pub(crate) async fn entry(&mut self) -> Entry {
+        match &mut self.entries {
+            Entries::Taken(_) => panic!("this bench has a log"),
+            Entries::ByHand(entries) => soon(entries.recv()).await.expect("an entry"),
+        }
+    }
+
+    /// Everything that was recorded until now.
+    pub(crate) async fn events_so_far(&mut self) -> Vec<Event> {
+        let Entries::Taken(sender) = &self.entries else { panic!("this bench has no log") };
+        let mark = Entry { event: Event::new(0, "mark", Outcome::Done), written: None };
+        sender.upgrade().expect("a gateway").send(mark).await.expect("a log");
+        let mut events = Vec::new();
+        loop {
+            match soon(self.events.recv()).await.expect("an event") {
+                mark if mark.kind == "mark" => return events,
+                event => events.push(event),
+            }
+        }
     }
 
     pub(crate) fn host(&self) -> String {
@@ -242,6 +293,17 @@ impl Bench {
             self.host(),
             token.text
         )
+    }
+}
+
+/// A log that takes each record at once.
+async fn take_all(mut entries: mpsc::Receiver<Entry>, taken: mpsc::UnboundedSender<Event>) {
+    while let Some(Entry { event, written }) = entries.recv().await {
+        // First: who has the whole answer may look at the log.
+        let _ = taken.send(event);
+        if let Some(written) = written {
+            written.now();
+        }
     }
 }
 
@@ -432,6 +494,12 @@ impl Wire {
     /// Whether the other side hung up without another byte.
     pub(crate) async fn is_over(&mut self) -> bool {
         soon(self.rest()).await.is_empty()
+    }
+
+    /// Everything that comes within this time.
+    pub(crate) async fn within(&mut self, time: Duration) -> String {
+        let _ = tokio::time::timeout(time, async { while self.more().await {} }).await;
+        String::from_utf8(std::mem::take(&mut self.seen)).unwrap()
     }
 
     async fn head(&mut self) -> Option<String> {

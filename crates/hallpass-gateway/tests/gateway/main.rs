@@ -3,7 +3,10 @@
 mod bench;
 mod budgets;
 mod cut;
+mod flooded;
+mod held;
 mod introduced;
+mod kept;
 mod legacy;
 mod limits;
 mod listed;
@@ -17,3 +20,4 @@ mod smuggled;
 mod stale;
 mod streamed;
 mod ws;
+mod zz_cost;

@@ -1,10 +1,10 @@
 //! Calls that a policy allows and denies, of clients and of those who share the shared secret.
 
 use crate::bench::{ANSWER, Bench, CALL, NOW, Plan, Reply, Token, active, client, snapshot, soon};
+use hallpass_core::UnixTime;
 use hallpass_core::grace::{Grace, GraceTerms, TagKey};
 use hallpass_core::policy::{Policy, PolicySettings};
 use hallpass_core::snapshot::{Client, ServerScope};
-use hallpass_core::{Event, UnixTime};
 use std::sync::Arc;
 
 /// A policy from what would stand in hallpass.toml, as JSON.
@@ -89,7 +89,7 @@ async fn only_what_the_first_matching_line_allows_reaches_the_server() {
         assert_eq!(bench.ask(&bob, &body).await.status, 200, "another client is under no policy");
     }
     assert!(bench.server.saw_nothing_more());
-    let events: Vec<Event> = std::iter::from_fn(|| bench.events.try_recv().ok()).collect();
+    let events = bench.events_so_far().await;
     let refused: Vec<_> = events.iter().filter(|event| event.outcome.as_str() == "refused").collect();
     assert_eq!(refused.len(), 4);
     for event in refused {

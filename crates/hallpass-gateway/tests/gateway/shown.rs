@@ -117,7 +117,7 @@ async fn check(bench: &mut Bench, case: Case) {
         }
     }
     assert_eq!(shown.unwrap_or_default(), callable, "{case:?}");
-    while bench.events.try_recv().is_ok() {}
+    bench.events_so_far().await;
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl World {
                 store.end_grace(period, at, &nobody).await?;
             }
             Step::Event => {
-                store.add_events(&[nobody]).await?;
+                crate::scene::log(&store, &[nobody]).await?;
             }
             Step::Activate(_) | Step::DropPending(_) | Step::RevokeToken(_) | Step::FirstUse(_) => {
                 self.change_token(step).await?;

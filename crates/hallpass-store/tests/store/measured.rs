@@ -3,7 +3,8 @@
 use crate::scene::{NOW, Scene, act, call, client, mint};
 use hallpass_core::Outcome;
 use hallpass_core::claims::LIFETIME_MOST;
-use hallpass_store::EventFilter;
+use hallpass_core::usage::{Call, Grouping, Usage};
+use hallpass_store::{EventFilter, Kinds};
 use std::time::{Duration, Instant};
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch, on a measurement's own account")]
@@ -23,12 +24,12 @@ async fn groups_of_events() {
         .map(|n| call(if n % 3 == 0 { "ann" } else { "bob" }, NOW.seconds() * 1000 + n, Outcome::Ok))
         .collect();
     for _ in 0..5 {
-        timed("1000 events", scene.store.add_events(&group)).await.unwrap();
+        timed("1000 events", crate::scene::log(&scene.store, &group)).await.unwrap();
     }
-    timed("1 event", scene.store.add_events(&group[..1])).await.unwrap();
+    timed("1 event", crate::scene::log(&scene.store, &group[..1])).await.unwrap();
     timed("200 groups of 1000", async {
         for _ in 0..200 {
-            scene.store.add_events(&group).await.unwrap();
+            crate::scene::log(&scene.store, &group).await.unwrap();
         }
     })
     .await;
@@ -52,6 +53,79 @@ async fn groups_of_events() {
         ask(EventFilter { since_ms: Some(NOW.seconds() * 1000 + 1000), ..EventFilter::default() }),
     )
     .await;
+}
+
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn a_million_events() {
+    let (scene, _) = Scene::with_clients(&[]).await;
+    let start_ms = NOW.seconds() * 1000;
+    timed("1 M events in groups of 1000", async {
+        for group in 0..1000 {
+            let events: Vec<_> = (group * 1000..(group + 1) * 1000).map(|n| a_call(n, start_ms)).collect();
+            crate::scene::log(&scene.store, &events).await.unwrap();
+        }
+    })
+    .await;
+    let ask = |filter: EventFilter| {
+        let store = scene.store.clone();
+        async move { store.events(&EventFilter { last: Some(100), ..filter }).await.unwrap().len() }
+    };
+    let all = EventFilter::default;
+    for (what, filter) in [
+        ("last 100", all()),
+        ("of a client", EventFilter { client: Some("client-7".into()), ..all() }),
+        ("of a client without calls", EventFilter { client: Some("eve".into()), ..all() }),
+        ("refused", EventFilter { outcome: Some(Outcome::Refused), ..all() }),
+        ("cut, there is none", EventFilter { outcome: Some(Outcome::Cut), ..all() }),
+        ("acts, there is none", EventFilter { kinds: Kinds::Acts, ..all() }),
+        ("of a tool", EventFilter { tool: Some("tool-3".into()), ..all() }),
+        ("of a tool that nobody called", EventFilter { tool: Some("none".into()), ..all() }),
+        ("of a server that nobody called", EventFilter { server: Some("none".into()), ..all() }),
+        ("until the first hour's end", EventFilter { until_ms: Some(start_ms + 3_600_000), ..all() }),
+        ("since the last hour", EventFilter { since_ms: Some(start_ms + 96_400_000), ..all() }),
+    ] {
+        timed(&format!("1 M, {what}"), ask(filter)).await;
+    }
+    for (what, filter) in [
+        ("usage of all", all()),
+        ("usage of an hour", EventFilter { since_ms: Some(start_ms + 96_400_000), ..all() }),
+        ("usage of a client", EventFilter { client: Some("client-7".into()), ..all() }),
+    ] {
+        let by = Grouping { client: true, server: true, ..Grouping::default() };
+        let usage = timed(&format!("1 M, {what}"), counted(&scene, filter, by)).await;
+        let percentiles: Vec<_> = usage.rows().map(|(_, numbers)| numbers.percentiles_us([50, 95])).collect();
+        println!("{} rows, {:?}", percentiles.len(), percentiles[0]);
+    }
+}
+
+fn a_call(n: i64, start_ms: i64) -> hallpass_core::Event {
+    hallpass_core::Event {
+        client: Some(format!("client-{}", n * 7919 % 20)),
+        server: Some(format!("server-{}", n % 5)),
+        method: Some("tools/call".into()),
+        tool: Some(format!("tool-{}", n % 50)),
+        jti: Some(format!("01a2147d-36cc-7018-9324-{n:012}")),
+        duration_us: Some(u64::try_from(n * 7919 % 50_000).unwrap()),
+        bytes_in: Some(80),
+        bytes_out: Some(400),
+        status: Some(200),
+        address: Some("127.0.0.1:53048".into()),
+        request_id: Some(format!("74172873bf02-0-{n}")),
+        ..call("x", start_ms + n * 100, if n % 50 == 0 { Outcome::Refused } else { Outcome::Ok })
+    }
+}
+
+async fn counted(scene: &Scene, filter: EventFilter, by: Grouping) -> Usage {
+    let mut usage = Usage::by(by);
+    let filter = EventFilter { kinds: Kinds::Only("call".into()), ..filter };
+    let mut pages = scene.store.records(&filter).await.unwrap();
+    while let Some(page) = pages.next().await.unwrap() {
+        for (_, record) in page.records() {
+            usage.count(&serde_json::from_str::<Call<'_>>(record).unwrap());
+        }
+    }
+    usage
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use hallpass_core::{
     judge,
 };
 use hallpass_store::{
-    ClientRow, EventFilter, KeyState, NewKey, NewToken, Overlap, PlacementRow, SealKey, SigningKey, Store,
-    TokenRead,
+    Added, ClientRow, KeyState, NewKey, NewToken, Overlap, PlacementRow, SealKey, SigningKey, Store,
+    StoreFault, TokenRead,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,8 +120,19 @@ impl Scene {
 
     /// The kinds of the acts on record, oldest first.
     pub(crate) async fn acts(&self) -> Vec<String> {
-        let events = self.store.events(&EventFilter::default()).await.unwrap();
-        events.into_iter().map(|(_, event)| event.kind.into_owned()).collect()
+        let acts = self.store.waiting_acts(0, u32::MAX).await.unwrap();
+        acts.into_iter().map(|(_, event)| event.kind.into_owned()).collect()
+    }
+}
+
+/// Adds records to the view as if the log had them, and returns the row number of the last.
+pub(crate) async fn log(store: &Store, events: &[Event]) -> Result<i64, StoreFault> {
+    if store.next_logged().await? == 0 {
+        store.add_logged(0, &[Event::new(0, "log", Outcome::Done)], None).await?;
+    }
+    match store.add_logged(store.next_logged().await?, events, None).await? {
+        Added::Until(last) => Ok(last),
+        Added::Missing { from } => panic!("rows from {from} on are missing"),
     }
 }
 

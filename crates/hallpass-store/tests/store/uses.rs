@@ -166,7 +166,7 @@ async fn events_are_read_on_from_where_they_were_counted() {
     let (scene, _) = Scene::with_clients(&["ann"]).await;
     let before = scene.store.newest_event().await.unwrap();
     let calls: Vec<_> = (0..120).map(|n| call("ann", n, Outcome::Ok)).collect();
-    let last = scene.store.add_events(&calls).await.unwrap();
+    let last = crate::scene::log(&scene.store, &calls).await.unwrap();
     assert_eq!((last, scene.store.newest_event().await.unwrap()), (before + 120, last));
     let page = scene.store.events_after(before, 100).await.unwrap();
     assert_eq!((page.len(), page[0].0, &page[99].1), (100, before + 1, &calls[99]));

@@ -54,7 +54,7 @@ async fn another_connections_revoke_is_seen_and_its_events_are_not() {
     let other = scene.another().await;
     let mut looking = Looking::at(scene).await;
     for store in [looking.scene.store.clone(), other.clone()] {
-        store.add_events(&[call("ann", 0, Outcome::Ok)]).await.unwrap();
+        crate::scene::log(&store, &[call("ann", 0, Outcome::Ok)]).await.unwrap();
         store.put_placement(&placement("ann")).await.unwrap();
         assert!(!looking.sees_news().await);
     }
@@ -130,7 +130,7 @@ async fn a_copy_of_the_database_itself_takes_its_place() {
     for token in &tokens {
         assert!(matches!(snapshot.token(token.jti()).unwrap().state, TokenState::Revoked { .. }));
     }
-    looking.scene.store.add_events(&[call("ann", 0, Outcome::Ok)]).await.unwrap();
+    crate::scene::log(&looking.scene.store, &[call("ann", 0, Outcome::Ok)]).await.unwrap();
 }
 
 #[tokio::test]

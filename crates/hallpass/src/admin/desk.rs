@@ -3,8 +3,7 @@
 use crate::clock;
 use crate::installation::Installation;
 use crate::metrics::{self, Counts, Gauges};
-use hallpass_core::Event;
-use hallpass_gateway::View;
+use hallpass_gateway::{Entry, View};
 use hallpass_store::{Store, StoreFault};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::WeakSender;
@@ -15,7 +14,7 @@ pub struct Desk {
     view: View,
     counts: Arc<Mutex<Counts>>,
     /// Weak: it must not keep the log open when the gateway ends.
-    queue: WeakSender<Event>,
+    queue: WeakSender<Entry>,
 }
 
 impl Desk {
@@ -24,7 +23,7 @@ impl Desk {
         installation: &Installation,
         view: View,
         counts: Arc<Mutex<Counts>>,
-        queue: WeakSender<Event>,
+        queue: WeakSender<Entry>,
     ) -> Self {
         Self { store: installation.store.clone(), view, counts, queue }
     }

@@ -24,7 +24,7 @@ pub struct UsageOf {
     /// Only from then on: a day, an instant, or so long ago (`7d`)
     #[arg(long, value_name = "DATE")]
     pub since: Option<String>,
-    /// Only until then
+    /// Only before then
     #[arg(long, value_name = "DATE")]
     pub until: Option<String>,
     /// Only this client
@@ -33,6 +33,9 @@ pub struct UsageOf {
     /// Only this server
     #[arg(long)]
     pub server: Option<String>,
+    /// Only calls of this tool
+    #[arg(long)]
+    pub tool: Option<String>,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,

@@ -3,6 +3,7 @@
 mod add;
 mod adopt;
 mod apply;
+mod audit;
 mod changes;
 mod connect;
 mod doctor;
@@ -14,9 +15,11 @@ mod keys;
 mod list;
 mod log;
 mod manual;
+mod period;
 mod policies;
 mod policy;
 mod remove;
+mod report;
 mod revoke;
 mod roster;
 mod rotate;
@@ -33,6 +36,7 @@ mod usage;
 mod verify;
 mod wait;
 
+use crate::audit::Audit;
 use crate::cli::{Cli, Command};
 use crate::fault::Result;
 use crate::home::Home;
@@ -48,6 +52,12 @@ use std::time::Duration;
 /// How long work that a command leaves behind may hold a connection.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What has to be looked after at the end.
+struct Opened {
+    store: Store,
+    audit: Arc<Audit>,
+}
+
 /// What every command starts from.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -55,8 +65,8 @@ pub(crate) struct Context {
     pub(crate) home: Home,
     /// `--config`, wherever it was typed.
     config: Option<PathBuf>,
-    /// Stores that were opened on the way.
-    opened: Arc<Mutex<Vec<Store>>>,
+    /// What was opened on the way.
+    opened: Arc<Mutex<Vec<Opened>>>,
 }
 
 impl Context {
@@ -81,21 +91,27 @@ impl Context {
     }
 
     fn opened(&self, installation: Installation) -> Installation {
-        self.stores().push(installation.store.clone());
+        let (store, audit) = (installation.store.clone(), Arc::clone(&installation.audit));
+        self.all().push(Opened { store, audit });
         installation
     }
 
-    fn stores(&self) -> MutexGuard<'_, Vec<Store>> {
+    fn all(&self) -> MutexGuard<'_, Vec<Opened>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whoever closes a database last takes back what lies beside it. Left there, it would be taken for that of the file
     /// which somebody puts in its place later.
-    async fn close(self) {
-        let stores = std::mem::take(&mut *self.stores());
-        for store in stores {
+    ///
+    /// An error if what was done is not in the log yet.
+    async fn close(self) -> Result<()> {
+        let all = std::mem::take(&mut *self.all());
+        let mut trouble = None;
+        for Opened { store, audit } in all {
+            trouble = trouble.or_else(|| audit.trouble());
             let _ = tokio::time::timeout(PATIENCE, store.close()).await;
         }
+        trouble.map_or(Ok(()), Err)
     }
 }
 
@@ -116,8 +132,8 @@ pub async fn run(cli: Cli) -> Result<()> {
     let home = Home::locate(cli.global.home.as_deref())?;
     let context = Context { output, home, config: cli.config, opened: Arc::default() };
     let ended = dispatch(&context, cli.command).await;
-    context.close().await;
-    ended
+    let closed = context.close().await;
+    ended.and(closed)
 }
 
 async fn dispatch(context: &Context, command: Command) -> Result<()> {
@@ -164,6 +180,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Verify { file, offline } => verify::run(context, &file, &offline).await,
         Command::Scan { paths, history } => scan::run(context, &paths, history).await,
         Command::Usage(asked) => usage::run(context, &asked).await,
+        Command::Audit { command } => audit::run(context, &command).await,
+        Command::Report(asked) => report::run(context, &asked).await,
         Command::Log(log) => log::run(context, &log).await,
         Command::Serve { listen, roster } => serve::run(context, &listen, roster.config.as_deref()).await,
         Command::Headers { client, bare } => headers::run(context, &client, bare),

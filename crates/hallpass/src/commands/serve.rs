@@ -3,6 +3,7 @@
 use super::Context;
 use crate::admin::{Admin, Desk};
 use crate::atomic_file::{Original, replace};
+use crate::audit::bring_up;
 use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
@@ -18,8 +19,10 @@ use crate::randomness;
 use crate::recorder;
 use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
+use hallpass_core::arguments::Keeping;
+use hallpass_core::audit_settings::{Arguments, AuditSettings, Durability};
 use hallpass_core::roster::ServerSettings;
-use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, Random, Upstream};
+use hallpass_gateway::{Entrance, Gateway, GatewayConfig, LegacyToken, Limits, LogState, Random, Upstream};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,9 +58,12 @@ pub(super) async fn serve(
     let mut stop = Stop::new()?;
     {
         let Some(_lock) = lock_unless_stopped(&installation.home, &mut stop).await? else { return Ok(()) };
+        open_log(&installation, listen.new_log).await?;
         installation.mend().await?;
     }
+    installation.audit.serves();
     let config = gateway_config(&installation, settings)?;
+    let state = config.log.clone();
     let address = listen.listen.unwrap_or_else(|| settings.listen());
     warn_of(address);
     let listener = bind(address, "gateway.listen")?;
@@ -82,7 +88,9 @@ pub(super) async fn serve(
     );
     let log = settings.roster.log;
     let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
-    let recorder = recorder::start(waiting, installation.store.clone(), lines, lookout);
+    let rules = recorder::Rules { each: settings.roster.audit.durability == Durability::Each };
+    let (audit, store) = (Arc::clone(&installation.audit), installation.store.clone());
+    let recorder = recorder::start(waiting, audit, state, store, rules, lines, lookout)?;
     let _admin = admin
         .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
         .transpose()?;
@@ -109,6 +117,20 @@ pub(super) async fn serve(
     }
 }
 
+/// The log, ready for records, and its view up to date. One that is damaged stops the start, unless a new one is asked for.
+async fn open_log(installation: &Installation, new_log: bool) -> Result<()> {
+    let audit = &installation.audit;
+    if new_log && audit.is_damaged() {
+        let closed = audit.begin_new().await?;
+        note(&format!("a new log was begun; the old one is in `{}` as it was", closed.display()));
+    } else if new_log {
+        note("note: the log is whole, so `--new-log` changes nothing");
+    }
+    audit.check()?;
+    audit.take_acts().await?;
+    bring_up(audit, None).await
+}
+
 /// The home's lock. Another command may hold it while a person thinks about a question, and whoever stops the gateway
 /// meanwhile is heard: then there is none.
 async fn lock_unless_stopped(home: &Home, stop: &mut Stop) -> Result<Option<Lock>> {
@@ -133,6 +155,7 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
             entrances.push(Entrance { listener, server: name.clone() });
         }
     }
+    let audit = &settings.roster.audit;
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(GatewayConfig {
         workers,
@@ -142,9 +165,20 @@ fn gateway_config(installation: &Installation, settings: &Settings) -> Result<Ga
         entrances,
         random: Random::new(randomness::fill),
         session_key: installation.session_key(),
+        log: LogState::new(audit.on_failure),
+        arguments: keeping(installation, audit),
         request_prefix: uuid::Uuid::now_v7().simple().to_string().split_off(20),
         limits: limits(settings),
     })
+}
+
+/// What records say of calls' arguments.
+fn keeping(installation: &Installation, audit: &AuditSettings) -> Keeping {
+    let hashes = match audit.arguments {
+        Arguments::Off => None,
+        Arguments::Hash => Some(installation.argument_key()),
+    };
+    Keeping::new(hashes, audit.arguments_in_full.clone())
 }
 
 fn limits(settings: &Settings) -> Limits {

@@ -1,46 +1,37 @@
 //! `hallpass usage`
 
 use super::Context;
+use super::period::Period;
 use crate::cli::{UsageBy, UsageOf};
 use crate::clock;
-use crate::fault::{Doing, Fault, Result};
+use crate::fault::{Doing, Result};
 use crate::installation::Installation;
 use crate::output::{counted, print_line, table};
 use hallpass_core::UnixTime;
-use hallpass_core::roster::parse_duration;
-use hallpass_core::usage::{Group, Grouping, Numbers, Usage};
+use hallpass_core::usage::{Call, Group, Grouping, Numbers, Usage};
+use hallpass_store::{EventFilter, Kinds, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// How many events are read at once.
-const PAGE: u32 = 10_000;
 /// Eight heights of a bar.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Counts the calls in the log.
 pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
+    let period = Period::read(asked.since.as_deref(), asked.until.as_deref(), clock::now())?;
     let installation = context.installation().await?;
-    let now = clock::now();
-    let since = asked.since.as_deref().map(|text| instant(text, now, "--since")).transpose()?;
-    let until = asked.until.as_deref().map(|text| instant(text, now, "--until")).transpose()?;
+    let filter = EventFilter {
+        client: asked.client.clone(),
+        server: asked.server.clone(),
+        tool: asked.tool.clone(),
+        kinds: Kinds::Only("call".into()),
+        since_ms: period.since_ms(),
+        until_ms: period.until_ms(),
+        ..EventFilter::default()
+    };
     let grouping = grouping(&asked.by);
-    let mut usage = Usage::by(grouping);
-    let mut id = 0;
-    loop {
-        let page = installation.store.events_after(id, PAGE).await.doing("the log")?;
-        let Some((last, _)) = page.last() else { break };
-        id = *last;
-        let is_meant =
-            |at: UnixTime| since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until);
-        for (_, event) in &page {
-            let is_its = asked.client.as_ref().is_none_or(|client| event.client.as_ref() == Some(client))
-                && asked.server.as_ref().is_none_or(|server| event.server.as_ref() == Some(server));
-            if is_its && is_meant(UnixTime::from_seconds(event.at_ms.div_euclid(1000))) {
-                usage.add(event);
-            }
-        }
-    }
-    let never = never_used(&installation, &usage, grouping).await?;
+    let usage = count(&installation.store, &filter, grouping).await?;
+    let never = never_used(&installation, &usage, asked, grouping).await?;
     if asked.csv {
         csv(&usage);
     } else {
@@ -54,16 +45,16 @@ pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
     Ok(())
 }
 
-/// A day (from its beginning), an instant, or so long ago.
-fn instant(text: &str, now: UnixTime, option: &str) -> Result<UnixTime> {
-    parse_duration(text)
-        .map(|seconds| now.plus(-seconds))
-        .or_else(|| UnixTime::from_date(text))
-        .or_else(|| UnixTime::from_rfc3339(text))
-        .ok_or_else(|| {
-            Fault::usage(format!("`{option} {}` is no date", text.escape_debug()))
-                .hint("a day like `2026-12-24`, an instant like `2026-12-24T18:00:00Z`, or so long ago: `7d`, `12h`")
-        })
+async fn count(store: &Store, filter: &EventFilter, grouping: Grouping) -> Result<Usage> {
+    let mut usage = Usage::by(grouping);
+    let mut pages = store.records(filter).await.doing("the log")?;
+    while let Some(page) = pages.next().await.doing("the log")? {
+        for (_, record) in page.records() {
+            let call: Call<'_> = serde_json::from_str(record).doing("a record of the log")?;
+            usage.count(&call);
+        }
+    }
+    Ok(usage)
 }
 
 fn grouping(by: &[UsageBy]) -> Grouping {
@@ -75,29 +66,36 @@ fn grouping(by: &[UsageBy]) -> Grouping {
     }
 }
 
-/// The clients that are registered and made no call.
-async fn never_used(installation: &Installation, usage: &Usage, grouping: Grouping) -> Result<Vec<String>> {
+/// The clients that are registered and made no call of those that were asked for.
+async fn never_used(
+    installation: &Installation,
+    usage: &Usage,
+    asked: &UsageOf,
+    grouping: Grouping,
+) -> Result<Vec<String>> {
     if !grouping.client {
         return Ok(Vec::new());
     }
+    let is_asked = |name: &str| asked.client.as_ref().is_none_or(|client| client == name);
     let clients = installation.store.clients().await.doing("the clients")?;
     let called = |name: &str| usage.rows().any(|(group, _)| group.client.as_deref() == Some(name));
     let names = clients.into_iter().filter(|client| !client.removed).map(|client| client.name.to_string());
-    Ok(names.filter(|name| !called(name)).collect())
+    Ok(names.filter(|name| is_asked(name) && !called(name)).collect())
 }
 
 fn show(context: &Context, usage: &Usage, grouping: Grouping) {
     let rows: Vec<Vec<String>> = usage
         .rows()
         .map(|(group, numbers)| {
+            let [p50, p95] = numbers.percentiles_us([50, 95]);
             let mut row = cells(group, grouping);
             row.extend([
                 numbers.calls.to_string(),
                 (numbers.errors + numbers.failed).to_string(),
                 numbers.refused.to_string(),
                 numbers.cut.to_string(),
-                milliseconds(numbers.percentile_us(50)),
-                milliseconds(numbers.percentile_us(95)),
+                milliseconds(p50),
+                milliseconds(p95),
                 (numbers.bytes_in + numbers.bytes_out).to_string(),
                 seconds(numbers.first_ms),
                 seconds(numbers.last_ms),
@@ -166,11 +164,12 @@ fn seconds(at_ms: i64) -> String {
 }
 
 fn document(group: &Group, numbers: &Numbers) -> Value {
+    let [p50, p95] = numbers.percentiles_us([50, 95]);
     json!({
         "client": group.client, "server": group.server, "tool": group.tool, "day": group.day,
         "calls": numbers.calls, "errors": numbers.errors, "failed": numbers.failed,
         "refused": numbers.refused, "cut": numbers.cut,
-        "p50_us": numbers.percentile_us(50), "p95_us": numbers.percentile_us(95),
+        "p50_us": p50, "p95_us": p95,
         "bytes_in": numbers.bytes_in, "bytes_out": numbers.bytes_out,
         "first_ms": numbers.first_ms, "last_ms": numbers.last_ms,
     })

@@ -17,11 +17,12 @@
 //! - `setup`: what is found on a machine, what it gets, and `undo`. `ways`: each way in which a token gets to a client.
 //! - `contended`: others who change the same file meanwhile, and links that are put in its place.
 //! - `doctor`: what is wrong with a set-up, and that what is printed for it mends it.
-//! - `usage`: calls counted.
+//! - `usage`: calls counted. `logged`: what of the log is shown. `reported`: the report for auditors, over a `busy_month`.
 //! - `words`: dry runs, JSON, colours, closed pipes, help.
 
 mod asked;
 mod bridge;
+mod busy_month;
 mod contended;
 mod doctor;
 mod example;
@@ -31,12 +32,14 @@ mod faketime;
 mod given;
 mod grace;
 mod killed;
+mod logged;
 mod places;
 mod policies;
 #[expect(dead_code, reason = "it is shared with the end-to-end tests, which use more of it")]
 #[path = "../e2e/program.rs"]
 mod program;
 mod refused;
+mod reported;
 mod rotated;
 mod scan;
 mod setup;

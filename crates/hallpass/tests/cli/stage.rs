@@ -2,6 +2,9 @@
 //! but that two pictures are the same.
 
 use crate::program::{Hallpass, Outcome};
+use hallpass::home::Home;
+use hallpass::installation::Installation;
+use hallpass_core::Event;
 use hallpass_store::{Store, StoreFault};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -129,6 +132,17 @@ impl Stage {
     }
 
     /// Names of files that are temporary by their look.
+    /// Writes records into the log, as the gateway does, and into its view.
+    pub(crate) async fn log(&self, events: &[Event]) {
+        let home = Home::locate(Some(&self.hallpass.home())).expect("a home");
+        let installation = Installation::open(&home).await.expect("the home");
+        installation.audit.take_acts().await.expect("acts in the log");
+        let records: Vec<String> = events.iter().map(Event::json_line).collect();
+        installation.audit.append(&records, true).expect("records");
+        hallpass::audit::bring_up(&installation.audit, None).await.expect("the view");
+        installation.store.close().await;
+    }
+
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         self.look().into_keys().filter(|path| path.extension().is_some_and(|end| end == "tmp")).collect()
     }

@@ -42,9 +42,7 @@ fn events() -> Vec<Event> {
 
 async fn stage() -> Stage {
     let stage = Stage::founded().await;
-    let store = stage.store().await.expect("the store");
-    store.add_events(&events()).await.expect("events");
-    store.close().await;
+    stage.log(&events()).await;
     stage
 }
 

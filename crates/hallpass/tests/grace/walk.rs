@@ -5,12 +5,13 @@ use crate::callers::{CALL, Caller};
 use crate::house::House;
 use hallpass::grace_keeper::GraceKeeper;
 use hallpass::randomness;
+use hallpass_core::arguments::Keeping;
 use hallpass_core::claims::LIFETIME_MOST;
 use hallpass_core::grace::TagKey;
 use hallpass_core::session::SessionKey;
 use hallpass_core::snapshot::ServerScope;
 use hallpass_core::{Event, Outcome, UnixTime};
-use hallpass_gateway::{Clock, Gateway, GatewayConfig, Limits, Random, Upstream};
+use hallpass_gateway::{Clock, Entry, Gateway, GatewayConfig, Limits, LogState, Random, Upstream};
 use hallpass_store::{EventFilter, GraceRow, SHARED_SECRETS, SealKey, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -93,12 +94,20 @@ impl Machine {
             entrances: Vec::new(),
             random: Random::new(randomness::fill),
             session_key: SessionKey::new(&[9; 32]),
+            log: LogState::default(),
+            arguments: Keeping::default(),
             request_prefix: "walk".into(),
             // Nobody but this test looks at the clock.
             limits: Limits { watch_every: Duration::from_hours(1), ..Limits::default() },
         };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-        let (sender, events) = mpsc::channel(100);
+        let (sender, mut entries) = mpsc::channel::<Entry>(100);
+        let (taken, events) = mpsc::channel(100);
+        tokio::spawn(async move {
+            while let Some(entry) = entries.recv().await {
+                let _ = taken.send(entry.written()).await;
+            }
+        });
         let revision = snapshot.revision();
         let gateway = Gateway::start(listener, config, Arc::new(snapshot), clock, sender).expect("a gateway");
         let keeper = GraceKeeper::new(store.clone());

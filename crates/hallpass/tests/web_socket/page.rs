@@ -3,7 +3,7 @@
 
 use crate::origin::{Origin, SdkClient};
 use crate::program::{Hallpass, Serving};
-use crate::python::{Daemon, SHARED, Talker, until};
+use crate::python::{Daemon, SHARED, Talker, until, until_or};
 use serde_json::json;
 use std::time::Duration;
 
@@ -146,7 +146,12 @@ impl Reader {
                     .scan(0, |start, end| Some((std::mem::replace(start, end), end)));
                 ends.find(|(start, end)| *start >= self.read && self.plain(&printed[*start..*end]) == wanted)
             };
-            let (_, end) = until(found).await;
+            let said = || {
+                let printed = gateway.stdout();
+                let (before, after) = printed.split_at(self.read);
+                format!("no line like\n{line}\nafter\n{before}---- but\n{after}")
+            };
+            let (_, end) = until_or(found, said).await;
             self.read = end;
         }
     }

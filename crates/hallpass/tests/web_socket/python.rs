@@ -113,6 +113,11 @@ impl Talker {
 
 /// Waits until there is what is looked for.
 pub(crate) async fn until<T>(look: impl Fn() -> Option<T>) -> T {
+    until_or(look, || "what is looked for is there in time".into()).await
+}
+
+/// The same; `said`: what to say if it does not come.
+pub(crate) async fn until_or<T>(look: impl Fn() -> Option<T>, said: impl Fn() -> String) -> T {
     let found = async {
         loop {
             match look() {
@@ -121,5 +126,5 @@ pub(crate) async fn until<T>(look: impl Fn() -> Option<T>) -> T {
             }
         }
     };
-    timeout(PATIENCE, found).await.expect("it is there in time")
+    timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{}", said()))
 }

@@ -228,7 +228,7 @@ async fn calls_and_connections_of_one_client_are_counted_together() {
 
 #[tokio::test]
 async fn a_call_that_the_log_cannot_take_is_not_made() {
-    let mut plan = Plan { event_places: 2, ..Plan::default() };
+    let mut plan = Plan { event_places: 2, records_by_hand: true, ..Plan::default() };
     plan.limits.log_patience = Duration::from_millis(50);
     let mut stage = Stage::with(plan).await;
     let ann = stage.bench.ann.clone();
@@ -244,7 +244,7 @@ async fn a_call_that_the_log_cannot_take_is_not_made() {
 
 #[tokio::test]
 async fn who_opens_connections_and_says_nothing_takes_no_place_in_the_log() {
-    let mut plan = Plan { event_places: 2, ..Plan::default() };
+    let mut plan = Plan { event_places: 2, records_by_hand: true, ..Plan::default() };
     plan.limits.log_patience = Duration::from_millis(50);
     let mut stage = Stage::with(plan).await;
     let ann = stage.bench.ann.clone();

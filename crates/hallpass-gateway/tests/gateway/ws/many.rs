@@ -86,7 +86,7 @@ async fn the_end_of_the_grace_period_closes_exactly_the_legacy_half_of_a_thousan
     }
     assert_eq!(open.load(Ordering::SeqCst), CONNECTIONS / 2, "the others are undisturbed");
     let mut closed = 0;
-    while let Ok(event) = stage.bench.events.try_recv() {
+    for event in stage.bench.events_so_far().await {
         if event.kind == "close" {
             assert_eq!((event.legacy, event.reason.as_deref()), (true, Some("grace_over")));
             closed += 1;

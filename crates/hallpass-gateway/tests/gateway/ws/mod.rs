@@ -1,6 +1,7 @@
 //! WebSocket connections through the gateway: a raw client, a raw server, every frame by hand.
 
 mod cut;
+mod held;
 mod hello;
 mod legacy;
 mod limits;
@@ -10,5 +11,5 @@ mod policy;
 mod python;
 mod relayed;
 mod socket;
-mod stage;
+pub(crate) mod stage;
 mod upgrade;

@@ -14,7 +14,6 @@ use crate::cli::{Consent, GraceCommand, Wait};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
-use crate::operator;
 use crate::output::distance;
 pub(super) use take_over::{Known, known, take_over};
 
@@ -88,11 +87,7 @@ fn check_reason(reason: Option<&str>) -> Result<()> {
 /// What was done, by whom and why, for the log.
 fn act(kind: &'static str, what: &str, reason: Option<&str>) -> Event {
     let reason = reason.map_or_else(|| what.to_owned(), |why| format!("{what}: {why}"));
-    Event {
-        reason: Some(reason),
-        by: Some(operator::who()),
-        ..Event::new(clock::now_ms(), kind, Outcome::Done)
-    }
+    Event { reason: Some(reason), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
 }
 
 /// `every server`, or their names.

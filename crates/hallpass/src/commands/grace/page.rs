@@ -2,6 +2,7 @@
 //! text and nothing else.
 
 use super::text::{ago, called, callers, period_in_a_line};
+use crate::markup::{escape, rich, sentence};
 use hallpass_core::UnixTime;
 use hallpass_core::migration::{CallerLine, ClientLine, Report, Standing, Usage, Verdict, on_one_line};
 use std::fmt::Write as _;
@@ -196,41 +197,4 @@ const fn class(standing: Standing) -> &'static str {
         Standing::Moved => "moved",
         Standing::Disabled => "disabled",
     }
-}
-
-/// Words of ours with a capital at the start.
-fn sentence(text: &str) -> String {
-    let mut rest = text.chars();
-    let first = rest.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    rich(&(first + rest.as_str()))
-}
-
-/// Words of ours: what stands between backticks is a name or a command.
-fn rich(text: &str) -> String {
-    let mut html = String::with_capacity(text.len() + 64);
-    for (position, part) in text.split('`').enumerate() {
-        let part = escape(part);
-        if position % 2 == 1 {
-            let _ = write!(html, "<code>{part}</code>");
-        } else {
-            html += &part;
-        }
-    }
-    html
-}
-
-/// Nothing in it is markup any more, in an element and in a quoted attribute.
-fn escape(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => html += "&amp;",
-            '<' => html += "&lt;",
-            '>' => html += "&gt;",
-            '"' => html += "&quot;",
-            '\'' => html += "&#39;",
-            c => html.push(c),
-        }
-    }
-    html
 }

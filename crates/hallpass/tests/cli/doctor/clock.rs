@@ -29,9 +29,7 @@ async fn what_is_noted_next_says_that_the_clock_is_right() {
     let stage = placed().await;
     stage.hallpass.must(&["disable", "ann", "--reason", "away"]).await;
     let ahead = crate::grace::now() + 3 * DAY;
-    let store = stage.store().await.expect("the store");
-    store.add_events(&[Event::new(ahead * 1000, "register", Outcome::Done)]).await.expect("an event");
-    store.close().await;
+    stage.log(&[Event::new(ahead * 1000, "register", Outcome::Done)]).await;
     let said = doctor(&stage).await;
     assert_eq!(said.short(), ["clock_behind error - -"]);
     assert!(said.says().contains(&UnixTime::from_seconds(ahead).to_string()), "{said:#?}");

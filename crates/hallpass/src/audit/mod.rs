@@ -1,0 +1,192 @@
+//! The home's audit log as this process writes it: opened when first needed, shared by all who append. What is in a
+//! record is decided elsewhere; the format is `hallpass-audit`'s.
+
+mod clockwork;
+mod key;
+mod own;
+mod taking;
+mod view;
+
+pub use key::{log_key, origin};
+pub use view::{bring_up, compare, event_of, rebuild};
+
+use crate::clock;
+use crate::fault::{Doing, Fault, Result};
+use crate::operator;
+use clockwork::Clockwork;
+use hallpass_audit::{Fault as LogFault, Log, LogKey, Opening, VerifierKey, Writing};
+use hallpass_core::Event;
+use hallpass_store::Store;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Who writes. One gateway serves a home.
+const NODE: &str = "main";
+/// How long another process may hold the log.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The log of one home. Cheap until something is appended.
+pub struct Audit {
+    folder: PathBuf,
+    store: Store,
+    key: LogKey,
+    /// The newest checkpoint that the database had seen when the home was opened.
+    signed: Option<String>,
+    /// The row number in the view of this log's first record.
+    base: AtomicI64,
+    /// Whether what happens is done by the gateway, and not by a person at a terminal.
+    serves: AtomicBool,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    log: Option<Log>,
+    clockwork: Clockwork,
+    /// Why acts could not be taken into the log; none once they were.
+    trouble: Option<String>,
+}
+
+/// What is known of a log once something was appended to it.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The number of the first record of those that were asked for.
+    pub first: u64,
+}
+
+impl Audit {
+    /// The log in `folder`. Opens nothing yet.
+    pub async fn of(folder: PathBuf, store: &Store, key: LogKey) -> Result<Self> {
+        let signed = store.signed_checkpoint().await.map_err(|fault| unreadable(&fault))?;
+        let base = AtomicI64::new(view::base(store).await?);
+        let (serves, open) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { folder, store: store.clone(), key, signed, base, serves, open })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The row in the view of a record of this log.
+    pub fn row(&self, seq: u64) -> i64 {
+        self.base.load(Ordering::Relaxed).saturating_add_unsigned(seq)
+    }
+
+    /// The record of a row in the view; none for one of a log that is closed.
+    fn seq(&self, row: i64) -> u64 {
+        u64::try_from(row - self.row(0)).unwrap_or(0)
+    }
+
+    /// What verifies its checkpoints.
+    pub fn verifier(&self) -> VerifierKey {
+        self.key.verifier()
+    }
+
+    /// Who acts, for the log.
+    pub fn actor(&self) -> String {
+        if self.serves.load(Ordering::Relaxed) { "gateway".into() } else { operator::who() }
+    }
+
+    /// From now on it is the gateway that acts.
+    pub fn serves(&self) {
+        self.serves.store(true, Ordering::Relaxed);
+    }
+
+    /// The first record of each segment, oldest first.
+    pub fn segments(&self) -> Result<Vec<u64>, LogFault> {
+        self.write(|writing| writing.segments())
+    }
+
+    /// Whether records can be written now: opens the log, mends what a crash left, and says what is wrong if it cannot.
+    pub fn check(&self) -> Result<()> {
+        self.write(|_| Ok(())).map_err(|fault| self.fault(&fault))
+    }
+
+    /// Whether the log is not as it was written, so that only a new one helps.
+    pub fn is_damaged(&self) -> bool {
+        self.write(|_| Ok(())).is_err_and(|fault| own::is_damage(&fault))
+    }
+
+    /// Appends and, if `sync`, does not return before it is on the disk.
+    pub fn append(&self, records: &[String], sync: bool) -> Result<Appended, LogFault> {
+        self.write(|writing| {
+            let appended = writing.append(records)?;
+            if sync {
+                writing.sync()?;
+            }
+            Ok(Appended { first: appended.start })
+        })
+    }
+
+    /// Does not return before everything that was appended is on the disk.
+    pub fn sync(&self) -> Result<(), LogFault> {
+        self.write(|writing| writing.sync())
+    }
+
+    /// Signs what there is, and returns the checkpoint. `keep`: for good, beside the newest.
+    pub fn checkpoint(&self, keep: bool) -> Result<String, LogFault> {
+        self.write(|writing| {
+            let signed = if keep { writing.keep_checkpoint()? } else { writing.checkpoint()? };
+            Ok(signed.to_owned())
+        })
+    }
+
+    /// Does something with the log while nobody else writes. Records first what has to be said of the log itself.
+    pub fn write<T>(&self, act: impl FnOnce(&mut Writing<'_>) -> Result<T, LogFault>) -> Result<T, LogFault> {
+        let mut open = self.open();
+        let Open { log, clockwork, .. } = &mut *open;
+        let now_ms = clock::now_ms();
+        let mut said = Vec::new();
+        let log = match log {
+            Some(log) => log,
+            None => {
+                said.extend(clockwork::put_back(&self.folder, now_ms));
+                let (opened, recoveries) = Log::open(&self.folder, self.key.clone(), self.opening(now_ms))?;
+                said.extend(recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)));
+                log.insert(opened)
+            }
+        };
+        let mut writing = log.begin(now_ms, PATIENCE)?;
+        said.extend(clockwork.jumped(now_ms));
+        said.extend(writing.take_recoveries().iter().map(|recovery| own::recovered(recovery, now_ms)));
+        if !said.is_empty() {
+            writing.append(&said.iter().map(Event::json_line).collect::<Vec<_>>())?;
+        }
+        act(&mut writing)
+    }
+
+    /// Closes the log that is there, which takes no records, and begins another that names it. Returns where it is now.
+    pub async fn begin_new(&self) -> Result<PathBuf> {
+        let base = view::rebase(&self.store).await?;
+        let (log, closed) = {
+            let now_ms = clock::now_ms();
+            let begun = Log::begin_new(&self.folder, self.key.clone(), self.opening(now_ms));
+            let (log, _, closed) = begun.map_err(|fault| self.fault(&fault))?;
+            (log, closed)
+        };
+        self.base.store(base, Ordering::Relaxed);
+        self.store.put_signed(log.last_signed()).await.doing("the new log's checkpoint")?;
+        self.open().log = Some(log);
+        Ok(closed)
+    }
+
+    fn opening(&self, now_ms: i64) -> Opening<'_> {
+        Opening { node: NODE, now_ms, last_signed: self.signed.as_deref(), patience: PATIENCE }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a person is told.
+    pub fn fault(&self, fault: &LogFault) -> Fault {
+        own::fault(&self.folder, fault)
+    }
+}
+
+fn unreadable(fault: &hallpass_store::StoreFault) -> Fault {
+    Fault::new(format!("what the database knows of the log: {fault}"))
+}

@@ -1,0 +1,67 @@
+//! Takes the gateway's events: into the log first, then printed, looked at, and added to the view. Off the calls' path.
+//!
+//! Two hands. The `scribe` writes the log, and whoever waits for a record waits for it alone. The `keeper` does what the
+//! database is needed for, when it can: what it misses it reads from the log later.
+
+mod keeper;
+mod printer;
+mod scribe;
+
+pub use printer::Lines;
+pub use scribe::Rules;
+
+use crate::audit::Audit;
+use crate::fault::{Doing, Result};
+use crate::lookout::Lookout;
+use hallpass_core::Event;
+use hallpass_gateway::{Entry, LogState};
+use hallpass_store::Store;
+use keeper::Keeper;
+use scribe::Scribe;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// How many events may wait. When the log takes none, calls are refused once this many wait.
+const WAITING_MOST: usize = 4096;
+/// How many groups may wait for the keeper.
+const GROUPS_MOST: usize = 256;
+
+/// A group that is in the log.
+struct Logged {
+    /// The row in the view of the first.
+    first: i64,
+    events: Vec<Event>,
+    /// Refusals that the log has only as a number.
+    counted: Vec<Event>,
+}
+
+/// Where the gateway's events go, and where the recorder takes them from.
+pub fn channel() -> (mpsc::Sender<Entry>, mpsc::Receiver<Entry>) {
+    mpsc::channel(WAITING_MOST)
+}
+
+/// Starts the recorder. It ends when every sender is dropped and all that waited is written.
+pub fn start(
+    entries: mpsc::Receiver<Entry>,
+    audit: Arc<Audit>,
+    state: LogState,
+    store: Store,
+    rules: Rules,
+    lines: Lines,
+    lookout: Lookout,
+) -> Result<JoinHandle<()>> {
+    let (groups, logged) = mpsc::channel(GROUPS_MOST);
+    let scribe = Scribe::new(Arc::clone(&audit), state, rules, groups).start(entries)?;
+    let keeper = Keeper::new(audit, store, lines, lookout);
+    Ok(tokio::spawn(async move {
+        keeper.run(logged).await;
+        // It ended before the keeper did: that is how the keeper knows.
+        let _ = scribe.join();
+    }))
+}
+
+/// A thread of its own with a reactor of its own: what is written to a disk must not hold up anything else.
+fn reactor() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().doing("cannot start the recorder")
+}

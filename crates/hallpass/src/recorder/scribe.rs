@@ -1,0 +1,244 @@
+//! Writes the log, on a thread of its own: each group is one write; synced a moment later, or before anybody is told that
+//! it is written; signed every second. Knows no database.
+
+use super::{Logged, reactor};
+use crate::audit::Audit;
+use crate::clock;
+use crate::fault::{Doing, Result};
+use crate::lookout::is_said_for_nothing;
+use crate::output::{note, without_tokens};
+use hallpass_audit::Fault as LogFault;
+use hallpass_core::refusal_flood::RefusalFlood;
+use hallpass_core::{Event, Outcome};
+use hallpass_gateway::{Entry, LogState, Missed, OnFailure, Written};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How many events are written together.
+const GROUP_MOST: usize = 2000;
+/// How long a record may be written and not synced.
+const SYNC_AFTER: Duration = Duration::from_millis(50);
+/// How long one may be synced and not signed.
+const SIGN_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait before a group that could not be written is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long the last group is tried.
+const LAST_TRIES: u32 = 10;
+
+/// What the configuration says of writing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// An answer waits until its record is on the disk, not only written.
+    pub each: bool,
+}
+
+pub(super) struct Scribe {
+    audit: Arc<Audit>,
+    state: LogState,
+    rules: Rules,
+    keeper: mpsc::Sender<Logged>,
+    /// Since when the log takes nothing, in milliseconds since the epoch.
+    failing_since: Option<i64>,
+    sync_at: Option<Instant>,
+    sign_at: Option<Instant>,
+    flood: RefusalFlood,
+    /// From which the flood's time is counted.
+    started: Instant,
+    said: String,
+}
+
+impl Scribe {
+    pub(super) fn new(
+        audit: Arc<Audit>,
+        state: LogState,
+        rules: Rules,
+        keeper: mpsc::Sender<Logged>,
+    ) -> Self {
+        let (failing_since, sync_at, sign_at) = (None, None, None);
+        let (flood, started, said) = (RefusalFlood::default(), Instant::now(), String::new());
+        Self { audit, state, rules, keeper, failing_since, sync_at, sign_at, flood, started, said }
+    }
+
+    pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
+        let reactor = reactor()?;
+        let thread = std::thread::Builder::new().name("scribe".into());
+        thread.spawn(move || reactor.block_on(self.run(entries))).doing("cannot start the recorder")
+    }
+
+    async fn run(mut self, mut entries: mpsc::Receiver<Entry>) {
+        let mut taken = Vec::with_capacity(GROUP_MOST);
+        loop {
+            match timeout_at(self.due(), entries.recv_many(&mut taken, GROUP_MOST)).await {
+                Ok(0) => break,
+                Ok(_) => self.take(taken.drain(..), entries.is_closed()).await,
+                Err(_) => self.take([].into_iter(), false).await,
+            }
+            self.finish_what_is_due();
+        }
+        let rest = self.flood.rest();
+        self.log(rest, Vec::new(), Vec::new(), true).await;
+        if let Err(fault) = self.audit.checkpoint(true) {
+            note(&format!("the log's last records are not signed yet: {fault}"));
+        }
+    }
+
+    fn due(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let told_ms = self.flood.due_ms().and_then(|due_ms| u64::try_from(due_ms).ok());
+        let tell_at = told_ms.map(|due_ms| self.started + Duration::from_millis(due_ms));
+        [self.sync_at, self.sign_at, tell_at].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Takes what came, without what is too many of it.
+    async fn take(&mut self, entries: impl Iterator<Item = Entry>, is_last: bool) {
+        let (mut events, waiting): (Vec<Event>, Vec<Option<Written>>) =
+            entries.map(|Entry { event, written }| (event, written)).unzip();
+        let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let counted = self.flood.thin(&mut events, now_ms);
+        self.log(events, counted, waiting, is_last).await;
+    }
+
+    /// Writes a group, says so to those who wait for it, and hands it on.
+    async fn log(
+        &mut self,
+        mut events: Vec<Event>,
+        counted: Vec<Event>,
+        waiting: Vec<Option<Written>>,
+        is_last: bool,
+    ) {
+        if events.is_empty() {
+            if !counted.is_empty() {
+                let _ = self.keeper.try_send(Logged { first: 0, events, counted });
+            }
+            return;
+        }
+        events.iter_mut().for_each(hide_tokens);
+        let records: Vec<String> = events.iter_mut().map(record_of).collect();
+        let Some(first) = self.write(&records, is_last).await else { return };
+        waiting.into_iter().flatten().for_each(Written::now);
+        let now = Instant::now();
+        if !self.rules.each {
+            self.sync_at.get_or_insert(now + SYNC_AFTER);
+        }
+        self.sign_at.get_or_insert(now + SIGN_AFTER);
+        self.hand_on(first, events, counted);
+        self.is_over();
+    }
+
+    fn hand_on(&self, first: u64, events: Vec<Event>, counted: Vec<Event>) {
+        // If the keeper has fallen behind, it reads them from the log.
+        let _ = self.keeper.try_send(Logged { first: self.audit.row(first), events, counted });
+    }
+
+    /// Tries until they are written: meanwhile events wait, and calls are refused or counted.
+    async fn write(&mut self, records: &[String], is_last: bool) -> Option<u64> {
+        let mut tries = 0;
+        loop {
+            match self.audit.append(records, self.rules.each) {
+                Ok(appended) => return Some(appended.first),
+                Err(fault) => self.fails(&fault),
+            }
+            tries += 1;
+            if is_last && tries > LAST_TRIES {
+                note(&format!("{} records were never written: the log takes none", records.len()));
+                return None;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn fails(&mut self, fault: &LogFault) {
+        self.failing_since.get_or_insert_with(clock::now_ms);
+        self.state.fails();
+        self.say(fault);
+    }
+
+    /// The log takes records again: what it has missed is the first thing that it is told.
+    fn is_over(&mut self) {
+        let Some(since_ms) = self.failing_since.take() else { return };
+        self.said.clear();
+        self.state.works();
+        note("the log can be written again");
+        let gap = gap(self.state.take_missed(), since_ms, clock::now_ms());
+        match self.audit.append(&[gap.json_line()], true) {
+            Ok(appended) => self.hand_on(appended.first, vec![gap], Vec::new()),
+            Err(fault) => self.fails(&fault),
+        }
+    }
+
+    fn finish_what_is_due(&mut self) {
+        let now = Instant::now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let done = if is_due(self.sign_at) {
+            self.audit.checkpoint(false).map(drop)
+        } else if is_due(self.sync_at) {
+            self.audit.sync()
+        } else {
+            return;
+        };
+        match done {
+            Ok(()) => {
+                self.is_over();
+                self.sync_at = None;
+                if is_due(self.sign_at) {
+                    self.sign_at = None;
+                }
+            }
+            Err(fault) => {
+                self.fails(&fault);
+                let later = Some(now + PAUSE);
+                self.sync_at = self.sync_at.and(later);
+                self.sign_at = self.sign_at.and(later);
+            }
+        }
+    }
+
+    fn say(&mut self, fault: &LogFault) {
+        let meanwhile = match self.state.on_failure() {
+            OnFailure::Refuse => "calls are refused",
+            OnFailure::Count => "calls are made without a record, and counted",
+        };
+        let text = format!("the log cannot be written, {meanwhile}: {fault}");
+        if self.said != text {
+            note(&text);
+            self.said = text;
+        }
+    }
+}
+
+/// The record of a time in which the log took nothing.
+fn gap(missed: Missed, since_ms: i64, now_ms: i64) -> Event {
+    let seconds = (now_ms - since_ms).max(0) / 1000;
+    let Missed { unrecorded, refused } = missed;
+    let reason = format!(
+        "the log took no records for {seconds} s: {unrecorded} without a record, {refused} calls refused"
+    );
+    Event { reason: Some(reason), ..Event::new(now_ms, "gap", Outcome::Done) }
+}
+
+/// The record of an event. What a caller says of itself is looked at afterwards, and kept only where it may be asked for.
+fn record_of(event: &mut Event) -> String {
+    if !is_said_for_nothing(event) {
+        return event.json_line();
+    }
+    let said = (event.user_agent.take(), event.client_info.take());
+    let record = event.json_line();
+    (event.user_agent, event.client_info) = said;
+    record
+}
+
+/// What a caller says may be a token, pasted into the wrong place.
+fn hide_tokens(event: &mut Event) {
+    let Event { user_agent, client_info, session, tool, method, arguments, .. } = event;
+    let said = [user_agent, client_info, session, tool, method, arguments];
+    for text in said.into_iter().flatten().filter(|text| text.contains("eyJ")) {
+        *text = without_tokens(text);
+    }
+    if let Some(hashes) = &mut event.arguments_hash {
+        // A token as an argument's name is hashed with the others, and has no hash by which it would be named.
+        hashes.values.retain(|name, _| !name.contains("eyJ"));
+    }
+}
