@@ -1,7 +1,7 @@
 //! The audit log: one JSON record a line, each a leaf of an RFC 6962 tree, its roots signed as C2SP checkpoints.
 //! Stands alone, so that whoever audits a log builds this crate and nothing else: no database, no network, no clock.
 //!
-//! The format is described in `docs/audit-log.md`. A second verifier, `verify.py`, was written from that page.
+//! The format is described in `docs/audit-log.md`. A second verifier, `verify.py`, shares no code with this one.
 
 mod checkpoint;
 mod fault;

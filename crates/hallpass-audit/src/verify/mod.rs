@@ -34,8 +34,9 @@ pub fn verify(dir: &Path, key: &VerifierKey, pins: &[impl AsRef<str>]) -> Result
         let pin = Checkpoint::open(pin.as_ref(), key);
         pinned.push(pin.map_err(|fault| VerifyFault::Pin { index, fault })?);
     }
-    let firsts = segments::list(dir).map_err(VerifyFault::Io)?;
+    // What was signed before the records: a log that is being written to only gets longer meanwhile.
     let signed = Signed::read(dir, key).map_err(VerifyFault::Io)?;
+    let firsts = segments::list(dir).map_err(VerifyFault::Io)?;
     if firsts.is_empty() && signed.is_absent {
         return Err(VerifyFault::NoLog);
     }

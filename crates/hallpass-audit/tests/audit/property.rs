@@ -11,12 +11,12 @@ const NOW: i64 = 1_795_651_200_000;
 
 /// The files of a small log, and what was written to it.
 pub(crate) struct Sample {
-    key: VerifierKey,
+    pub(crate) key: VerifierKey,
     files: Vec<(&'static str, Vec<u8>)>,
     lines: Vec<Vec<u8>>,
     /// At each of these sizes a checkpoint was signed.
     signed: [u64; 3],
-    pin: String,
+    pub(crate) pin: String,
 }
 
 const FILES: [&str; 5] = [
@@ -50,22 +50,30 @@ impl Sample {
     }
 }
 
-/// Does to a copy in `dir` what the bytes say, five at a time, and holds the verdict against what was written.
-pub(crate) fn tampered(sample: &Sample, dir: &Path, script: &[u8]) {
-    let mut files = sample.files.clone();
-    for edit in script.chunks_exact(5).take(12) {
-        let at = usize::from(edit[2]) << 8 | usize::from(edit[3]);
-        apply(&mut files, edit[0], usize::from(edit[1]) % FILES.len(), at, edit[4]);
-    }
-    for (name, bytes) in &files {
-        let path = dir.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        if bytes.is_empty() {
-            let _ = fs::remove_file(path);
-        } else {
-            fs::write(path, bytes).unwrap();
+impl Sample {
+    /// Does to a copy in `dir` what the bytes say, five at a time, and returns what the files hold then.
+    pub(crate) fn tampered(&self, dir: &Path, script: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+        let mut files = self.files.clone();
+        for edit in script.chunks_exact(5).take(12) {
+            let at = usize::from(edit[2]) << 8 | usize::from(edit[3]);
+            apply(&mut files, edit[0], usize::from(edit[1]) % FILES.len(), at, edit[4]);
         }
+        for (name, bytes) in &files {
+            let path = dir.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if bytes.is_empty() {
+                let _ = fs::remove_file(path);
+            } else {
+                fs::write(path, bytes).unwrap();
+            }
+        }
+        files
     }
+}
+
+/// Tampers with a copy in `dir` and holds the verdict against what was written.
+pub(crate) fn tampered(sample: &Sample, dir: &Path, script: &[u8]) {
+    let files = sample.tampered(dir, script);
     let left = [&files[0].1[..], &files[1].1].concat();
     let left: Vec<_> = left.split_inclusive(|byte| *byte == b'\n').collect();
     for pins in [&[][..], std::slice::from_ref(&sample.pin)] {

@@ -3,6 +3,7 @@
 mod case;
 mod matrix;
 
+use crate::property::Sample;
 use crate::python;
 use crate::stage::{ORIGIN, copy_folder, vkey};
 use case::{Case, Template, template};
@@ -119,4 +120,30 @@ fn the_second_verifier_ends_as_the_first_would() {
         "whole: 700 records, signed up to 650, anchored up to 400, 50 not signed yet"
     );
     assert_eq!([None, Some(400), Some(401)].map(|asked| report.exit_code(asked)), [0, 0, 2]);
+}
+
+#[test]
+fn both_verifiers_agree_after_any_edits() {
+    let temp = tempfile::tempdir().unwrap();
+    let sample = Sample::new(&temp.path().join("sample"));
+    let mut state = 20_261_126_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    let (mut logs, mut scripts) = (Vec::new(), Vec::new());
+    for number in 0..250 {
+        let script: Vec<_> = (0..5 * (1 + number % 4)).map(|_| byte()).collect();
+        let dir = temp.path().join(number.to_string());
+        sample.tampered(&dir, &script);
+        let pins = if number % 3 == 0 { vec![sample.pin.clone()] } else { vec![] };
+        logs.push((dir, sample.key.clone(), pins));
+        scripts.push(script);
+    }
+    for ((log, second), script) in logs.iter().zip(python::verdicts(&logs)).zip(scripts) {
+        let (say, words) = said(&log.0, &log.1, &log.2);
+        let count = words.as_array().unwrap().len();
+        let second = second.as_array().unwrap()[..count].to_vec();
+        assert_eq!(words.as_array().unwrap(), &second, "{say:?} {script:?}");
+    }
 }
