@@ -1,7 +1,8 @@
 //! The report as one page for a browser and for paper: nothing is fetched, nothing runs, and what callers and operators wrote
 //! is text and nothing else.
 
-use super::sections::{Cell, Column, Table, tables};
+use super::sections::tables;
+use super::table::{Cell, Column, Table};
 use super::{MADE_BY, charts, words};
 use crate::markup::{escape, outside, rich, sentence};
 use hallpass_core::report::{Integrity, Report, grouped};
