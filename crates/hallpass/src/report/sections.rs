@@ -225,7 +225,14 @@ fn acts(report: &Report, section: Section) -> Table {
             text("When"),
             text("What"),
             text("Client, token"),
-            text("Why"),
+            text(match section {
+                Section::Credentials | Section::Revocations => "Why",
+                Section::Grace
+                | Section::Policies
+                | Section::Keys
+                | Section::Warnings
+                | Section::Configuration => "What exactly, why",
+            }),
             text("By whom"),
         ],
         rows: report.acts_of(section).map(act).collect(),
