@@ -62,7 +62,6 @@ pub(super) async fn serve(
         open_log(&installation, listen.new_log).await?;
         installation.mend().await?;
     }
-    installation.audit.serves();
     let config = gateway_config(&installation, settings)?;
     let state = config.log.clone();
     let address = listen.listen.unwrap_or_else(|| settings.listen());

@@ -72,23 +72,6 @@ impl Wire {
         }
     }
 
-    /// The same; `None` when the peer goes away inside it.
-    pub(crate) async fn whole_body(&mut self, head: &Head) -> Option<Vec<u8>> {
-        if head.is_chunked() {
-            let mut body = Vec::new();
-            while let Some(chunk) = self.chunk_or_cut().await.ok()? {
-                body.extend(chunk);
-            }
-            return Some(body);
-        }
-        self.exactly(head.value("content-length")?.parse().ok()?).await
-    }
-
-    /// Waits until the peer closes, whatever it sends before.
-    pub(crate) async fn ended(&mut self) {
-        self.rest().await;
-    }
-
     /// The next chunk of a chunked body as soon as it is there; `None` after the last.
     ///
     /// Panics when the peer goes away inside the body: use [`Self::chunk_or_cut`] where that is the point.
@@ -129,7 +112,8 @@ impl Wire {
         }
     }
 
-    async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+    /// So many bytes; `None` when the peer goes away before.
+    pub(crate) async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.unread.len() < length {
             if !self.more().await {
                 return None;
