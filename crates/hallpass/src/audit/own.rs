@@ -31,6 +31,7 @@ pub(super) fn is_damage(fault: &LogFault) -> bool {
         | LogFault::Locked { .. }
         | LogFault::Moved
         | LogFault::Stale
+        | LogFault::Unsaid { .. }
         | LogFault::Record(_)
         | LogFault::Unsaid { .. }
         | LogFault::Lost { .. } => false,
