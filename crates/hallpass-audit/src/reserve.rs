@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const MOST: u64 = 8 << 20;
 /// So little is soon gone.
-const LITTLE: u64 = 512 << 10;
+const LITTLE: u64 = 128 << 10;
 
 /// Space of a disk that is kept for what must still be written when the disk is full.
 #[derive(Debug)]
@@ -31,14 +31,15 @@ impl Reserve {
         files::open_to_write(&self.path)?.set_len(0)
     }
 
+    /// Whether hardly anything is left on its disk. A disk that cannot be asked is not full.
+    pub fn is_disk_full(&self) -> bool {
+        let disk = rustix::fs::statvfs(self.path.parent().unwrap_or(&self.path));
+        disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < LITTLE)
+    }
+
     /// Gives the space up if hardly any is left beside it.
     pub fn release_if_full(&self) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(self.path.parent().unwrap_or(&self.path))?;
-        if self.is_held() && disk.f_bavail.saturating_mul(disk.f_frsize) < LITTLE {
-            self.release()
-        } else {
-            Ok(())
-        }
+        if self.is_held() && self.is_disk_full() { self.release() } else { Ok(()) }
     }
 
     /// Takes the space if it is not held and as much again stays free.

@@ -91,6 +91,18 @@ impl Audit {
         self.write(|_| Ok(())).map_err(|fault| self.fault(&fault))
     }
 
+    /// The same, and whether there is space for what is to come.
+    pub fn check_space(&self) -> Result<()> {
+        self.check()?;
+        if Reserve::of(&self.folder).is_disk_full() {
+            return Err(Fault::new(format!(
+                "there is hardly any space left for `{}`",
+                self.folder.display()
+            )));
+        }
+        Ok(())
+    }
+
     /// Whether the log is not as it was written, so that only a new one helps.
     pub fn is_damaged(&self) -> bool {
         self.write(|_| Ok(())).is_err_and(|fault| own::is_damage(&fault))
@@ -139,10 +151,13 @@ impl Audit {
         let mut writing = log.begin(now_ms, PATIENCE)?;
         said.extend(clockwork.jumped(now_ms));
         said.extend(writing.take_recoveries().iter().map(|recovery| own::recovered(recovery, now_ms)));
-        if !said.is_empty() {
-            writing.append(&said.iter().map(Event::json_line).collect::<Vec<_>>())?;
-        }
-        act(&mut writing)
+        say(&mut writing, &said)?;
+        let done = act(&mut writing);
+        // The disk may have failed just now, and what was done about it is done.
+        let recoveries = writing.take_recoveries();
+        let said: Vec<Event> = recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)).collect();
+        let _ = say(&mut writing, &said);
+        done
     }
 
     /// Closes the log that is there, which takes no records, and begins another that names it. Returns where it is now.
@@ -179,6 +194,14 @@ impl Audit {
     pub fn fault(&self, fault: &LogFault) -> Fault {
         own::fault(&self.folder, fault)
     }
+}
+
+/// Records what the log says of itself.
+fn say(writing: &mut Writing<'_>, events: &[Event]) -> Result<(), LogFault> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    writing.append(&events.iter().map(Event::json_line).collect::<Vec<_>>()).map(drop)
 }
 
 fn unreadable(fault: &hallpass_store::StoreFault) -> Fault {

@@ -33,7 +33,6 @@ pub(super) fn is_damage(fault: &LogFault) -> bool {
         | LogFault::Stale
         | LogFault::Unsaid { .. }
         | LogFault::Record(_)
-        | LogFault::Unsaid { .. }
         | LogFault::Lost { .. } => false,
     }
 }

@@ -28,7 +28,7 @@ impl ActLog for Taking {
         let audit = self.0.upgrade();
         Box::pin(async move {
             let Some(audit) = audit else { return Ok(()) };
-            let checked = tokio::task::spawn_blocking(move || audit.check()).await;
+            let checked = tokio::task::spawn_blocking(move || audit.check_space()).await;
             match checked {
                 Ok(checked) => checked.map_err(|fault| fault.to_string()),
                 Err(_) => Err("the log could not be looked at".into()),

@@ -12,7 +12,8 @@ const CALLS_EACH: usize = 5000;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Counted {
     calls: u64,
-    ok: u64,
+    errors: u64,
+    cut: u64,
     refused: u64,
     bytes_out: u64,
 }
@@ -68,7 +69,8 @@ async fn usage_is_what_a_count_over_the_export_gives() {
         let row = counted.entry(record["client"].as_str().unwrap_or_default().to_owned()).or_default();
         let times = record["count"].as_u64().unwrap_or(1);
         row.calls += times;
-        row.ok += if record["outcome"] == "ok" { times } else { 0 };
+        row.errors += if record["outcome"] == "error" { times } else { 0 };
+        row.cut += if record["outcome"] == "cut" { times } else { 0 };
         row.refused += if record["outcome"] == "refused" { times } else { 0 };
         row.bytes_out += record["bytes_out"].as_u64().unwrap_or(0);
     }
@@ -82,7 +84,8 @@ async fn usage_is_what_a_count_over_the_export_gives() {
         .map(|row| {
             let counted = Counted {
                 calls: number(row, "calls"),
-                ok: number(row, "ok"),
+                errors: number(row, "errors"),
+                cut: number(row, "cut"),
                 refused: number(row, "refused"),
                 bytes_out: number(row, "bytes_out"),
             };

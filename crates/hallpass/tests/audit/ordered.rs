@@ -42,8 +42,7 @@ async fn a_revocation_is_on_the_disk_before_anybody_is_told() {
     let traced: Vec<&str> = traced.lines().collect();
     let said = traced.iter().position(|line| line.contains("c0: cut off")).expect("it is said");
     assert!(synced(&traced, r#"\"kind\":\"revoke\""#) < said);
-    let database =
-        traced.iter().position(|line| line.contains("fdatasync(") && line.contains("hallpass.db-wal"));
+    let database = traced.iter().position(|line| line.contains("sync(") && line.contains("hallpass.db-wal"));
     assert!(database.expect("the database is synced") < said);
     let signed = traced.iter().position(|line| line.contains("/audit/") && line.contains("hallpass.local/"));
     assert!(signed.expect("a checkpoint is written") < said);
