@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Verifies a Hallpass audit log offline: verify.py DIR [--vkey KEY] [--pin FILE]... [--require-anchor [SIZE]]
 
-Written from docs/audit-log.md alone, with Python's standard library alone: a second opinion to `hallpass audit verify`.
+A second opinion to `hallpass audit verify`: shares no code with it and needs Python 3.9 and nothing else.
+The format is described in docs/audit-log.md.
 Ends with 0 whole, 1 tampered, 2 whole and not anchored as asked, 64 when nothing can be said.
 """
 import argparse, base64, hashlib, json, os, re, sys
@@ -11,15 +12,12 @@ HEAD = re.compile(rb'\{"v":1,"seq":(0|[1-9][0-9]*),"prev":"([A-Za-z0-9+/]{43}=)"
 sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 leaf = lambda line: sha(b"\0", line)
 
-
 class Bad(Exception):
     """Something is not what it has to be; says what."""
-
 
 # --- Ed25519, RFC 8032: verifying only, nothing in it is secret ---
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
-
 
 def add(p, q):
     a, b = (p[1] - p[0]) * (q[1] - q[0]), (p[1] + p[0]) * (q[1] + q[0])
@@ -27,13 +25,11 @@ def add(p, q):
     e, f, g, h = b - a, d - c, d + c, b + a
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
-
 def times(n, p):
     q = (0, 1, 1, 0)
     while n:
         q, p, n = (add(q, p) if n & 1 else q), add(p, p), n >> 1
     return q
-
 
 def point(raw):
     y, sign = int.from_bytes(raw, "little") & (2**255 - 1), raw[31] >> 7
@@ -46,9 +42,7 @@ def point(raw):
     x = P - x if x & 1 != sign else x
     return (x, y, 1, x * y % P)
 
-
 BASE = point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
-
 
 def is_signed(public, message, signature):
     try:
@@ -60,7 +54,6 @@ def is_signed(public, message, signature):
     p, q = times(s, BASE), add(r, times(h, a))
     return s < L and (p[0] * q[2] - q[0] * p[2]) % P == 0 and (p[1] * q[2] - q[1] * p[2]) % P == 0
 
-
 # --- signed notes and checkpoints ---
 def plain64(text):
     try:
@@ -70,7 +63,6 @@ def plain64(text):
     if base64.b64encode(raw).decode() != text:
         raise Bad("is not a signed note")
     return raw
-
 
 def read_key(text):
     name, _, rest = text.strip("\n").partition("+")
@@ -82,7 +74,6 @@ def read_key(text):
     if len(kind_and_key) != 33 or kind_and_key[0] != 1 or rest.partition("+")[0] != known.hex() or not name:
         raise Bad("is not a verifier key `NAME+HASH+KEY`")
     return name, known, kind_and_key[1:]
-
 
 def read_checkpoint(note, key):
     name, known, public = key
@@ -108,7 +99,6 @@ def read_checkpoint(note, key):
         raise Bad("is not a checkpoint")
     return int(lines[1]), plain64(lines[2])
 
-
 # --- the tree ---
 class Tree:
     def __init__(self):
@@ -128,7 +118,6 @@ class Tree:
         for left in self.peaks[-2::-1]:
             node = sha(b"\1", left, node)
         return node
-
 
 class Claims:
     """What was signed: `by_size[size]` is a list of [root, is a pin, whether it holds (None: not reached)]."""
@@ -150,7 +139,6 @@ class Claims:
     def broken(self):
         return min(((size, claim[1]) for size, claims in self.by_size.items() for claim in claims if claim[2] is False), default=None)
 
-
 # --- files ---
 def leaves(log, index, count):
     """The first `count` hashes of a tile of leaves, or None."""
@@ -166,7 +154,6 @@ def leaves(log, index, count):
                 return [file.read(32) for _ in range(count)]
     return None
 
-
 def read(log, firsts):
     """What is in the segments: ("segment", first) and ("line", line, is whole, bytes)."""
     for first in firsts:
@@ -178,10 +165,8 @@ def read(log, firsts):
                     length += len(part)
                 yield "line", line.removesuffix(b"\n"), part.endswith(b"\n"), length
 
-
 def refuse(constant):
     raise ValueError(constant)
-
 
 def record(line):
     """(seq, prev, node, members) of a line, or what it is not."""
@@ -199,17 +184,16 @@ def record(line):
         raise Bad("the line names a member of its head twice")
     return int(head[1]), base64.b64decode(head[2]), head[3], dict(members)
 
-
 # --- the verdict ---
 def verify(log, key, pins):
-    folder = os.path.join(log, "segments")
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    firsts = sorted(int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.jsonl", name))
-    texts = {}
+    texts = {}  # read first: a log that is being written to only gets longer meanwhile
     for name in "checkpoints", "checkpoint":
         if os.path.exists(os.path.join(log, name)):
             with open(os.path.join(log, name), "rb") as file:
                 texts[name] = file.read().decode(errors="replace")
+    folder = os.path.join(log, "segments")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    firsts = sorted(int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.jsonl", name))
     if not firsts and not texts:
         raise Bad("there is no audit log")
     kept = re.findall(f"(?:(?!{DASH})[^\n]*\n)*(?:{DASH}[^\n]*\n)+|(?s:.+)", texts.get("checkpoints", ""))
@@ -288,7 +272,6 @@ def verify(log, key, pins):
         return 1, *min(faults, key=lambda fault: fault[0])
     return 0, claims.held(pins_only=True), f"{size} records, signed up to {held}", size - held, torn
 
-
 def locate(log, firsts, claims, broken, size):
     """The first record that is not as it was: told by tiles that give a signed root, else by the chain."""
     fresh, tree, differs = Claims(claims.signed), Tree(), None
@@ -299,11 +282,9 @@ def locate(log, firsts, claims, broken, size):
         most = min(WIDTH, claims.largest - tree.size)
         told = next(filter(None, (leaves(log, tree.size // WIDTH, count) for count in range(most, 0, -1))), None)
         for one in told or ():
-            if differs is None and tree.size >= firsts[0] if firsts else False:
+            if differs is None and tree.size >= (firsts or [0])[0]:
                 line = next(lines, None)
                 differs = None if line and line[2] and leaf(line[1]) == one else tree.size
-            elif not firsts and differs is None:
-                differs = tree.size
             tree.append(one)
             fresh.reach(tree)
         if not told:
@@ -319,7 +300,6 @@ def locate(log, firsts, claims, broken, size):
         until, is_pin = claims.broken()
         found.append((claims.held(is_pin, until) or 0, f"from here to {until} is not what {'a pin' if is_pin else 'a checkpoint'} signs"))
     return min(found + ([] if broken else [(size, missing)]), key=lambda fault: fault[0])
-
 
 def main():
     parser = argparse.ArgumentParser(description="verifies a Hallpass audit log offline")
@@ -338,7 +318,6 @@ def main():
     tail = f", {rest[0]} not signed yet" if rest[0] else ""
     print(f"whole: {what}, " + ("not anchored" if at is None else f"anchored up to {at}") + tail)
     return 2 if asked.require_anchor is not None and (at is None or at < asked.require_anchor) else 0
-
 
 if __name__ == "__main__":
     try:

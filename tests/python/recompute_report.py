@@ -67,8 +67,8 @@ def grouped(calls, *keys):
 def lines(usage, *names):
     found = {}
     for line in usage:
-        line = dict(line)
-        found[tuple(line.pop(name) for name in names)] = {k: v for k, v in line.items() if k not in ("client", "server", "tool")}
+        left_out = {*names, "client", "server", "tool"}
+        found[tuple(line[name] for name in names)] = {k: v for k, v in line.items() if k not in left_out}
     return found
 
 

@@ -20,7 +20,7 @@ struct Rule {
     words: &'static [&'static str],
 }
 
-const RULES: [Rule; 2] = [CORE, GATEWAY];
+const RULES: [Rule; 3] = [CORE, GATEWAY, AUDIT];
 
 /// Decides: no runtime, no SQL, no files, no network, no clock, no randomness, no signing.
 const CORE: Rule = Rule {
@@ -87,6 +87,35 @@ const GATEWAY: Rule = Rule {
         "hallpass-clients",
     ],
     words: &["EcdsaKeyPair", "Ed25519KeyPair", "RsaKeyPair", "SystemRandom", "SystemTime::now", "std::fs"],
+};
+
+/// Stands alone: an auditor builds it without the rest. No database, no network, no clock, no randomness.
+const AUDIT: Rule = Rule {
+    package: "hallpass-audit",
+    dependencies: &[
+        "tokio*",
+        "mio",
+        "socket2",
+        "async-*",
+        "hyper*",
+        "reqwest",
+        "rustls*",
+        "aws-lc*",
+        "sqlx*",
+        "rusqlite",
+        "libsqlite3-sys",
+        "rand",
+        "getrandom",
+        "fastrand",
+        "uuid",
+        "chrono",
+        "time",
+        "jiff",
+        "cc",
+        "cmake",
+        "hallpass*",
+    ],
+    words: &["SystemTime::now", "Instant::now", "std::net", "std::env", "std::process::Command", "OsRng"],
 };
 
 pub(crate) fn check() -> Result<(), Failure> {

@@ -21,7 +21,11 @@ pub(crate) struct Step {
 
 pub(crate) const STEPS: [Step; 14] = [
     Step { name: "fmt", about: "the code is formatted", run: fmt },
-    Step { name: "design", about: "the core does no I/O, the gateway has no store and no key", run: design },
+    Step {
+        name: "design",
+        about: "the core does no I/O, the gateway has no store and no key, the audit log stands alone",
+        run: design,
+    },
     Step { name: "policy", about: "licences and bans of `deny.toml`", run: policy },
     Step { name: "clippy", about: "no lint is broken", run: clippy },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },

@@ -43,6 +43,11 @@ pub enum Fault {
     },
     /// Something failed before and only [`crate::Log::begin`] can mend it.
     Stale,
+    /// No record says that what should be taken away may be: those before this one.
+    Unsaid {
+        /// The first that would stay.
+        before: u64,
+    },
     /// What should be appended is no record. Nothing was appended.
     Record(RecordFault),
     /// Syncing failed and so did writing to a new file: nobody may count on these records.
@@ -68,6 +73,7 @@ impl Fault {
             Self::Locked { .. }
             | Self::Moved
             | Self::Stale
+            | Self::Unsaid { .. }
             | Self::Damaged { .. }
             | Self::Checkpoint(_)
             | Self::Conflict { .. }
@@ -84,6 +90,9 @@ impl fmt::Display for Fault {
             Self::Locked { holder: None } => f.write_str("the audit log is in use by another process"),
             Self::Moved => f.write_str("the audit log was closed by another command"),
             Self::Stale => f.write_str("the audit log has to be read again after a failure"),
+            Self::Unsaid { before } => {
+                write!(f, "no record says that the records before {before} were pruned")
+            }
             Self::Damaged { seq, why } => write!(f, "the audit log is damaged at record {seq}: {why}"),
             Self::Checkpoint(fault) => write!(f, "the audit log's newest checkpoint {fault}"),
             Self::Conflict { size, records } if size > records => {

@@ -148,7 +148,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The notes of a file that holds one after the other: each ends with its last line of a signature.
-pub(crate) fn notes_of(file: &str) -> Vec<&str> {
+pub fn notes_of(file: &str) -> Vec<&str> {
     let mut notes = Vec::new();
     let (mut from, mut at, mut signed) = (0, 0, false);
     for line in file.split_inclusive('\n') {
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(text.parse(), Ok(key("example.org/log", 1).verifier()));
         for wrong in [
             text.replace("log", "lag"),
-            text.replacen("+", "+0", 1),
+            text.replacen('+', "+0", 1),
             text[..text.len() - 1].to_owned(),
             "a+b".into(),
         ] {

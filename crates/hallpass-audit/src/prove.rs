@@ -71,6 +71,17 @@ pub struct Proven {
 
 /// Makes a proof of record `seq`, against the newest checkpoint of the log in `dir`.
 pub fn prove(dir: &Path, key: &VerifierKey, seq: u64) -> Result<String, ProofFault> {
+    // Between reading the checkpoint and the hashes somebody may have signed a newer one, whose tiles are others.
+    for _ in 0..2 {
+        match prove_once(dir, key, seq) {
+            Err(ProofFault::Tiles) => (),
+            proof => return proof,
+        }
+    }
+    prove_once(dir, key, seq)
+}
+
+fn prove_once(dir: &Path, key: &VerifierKey, seq: u64) -> Result<String, ProofFault> {
     let note = files::read_text(&dir.join("checkpoint"), MOST_IN_CHECKPOINT).map_err(ProofFault::Io)?;
     let note = note.unwrap_or_default();
     let checkpoint = Checkpoint::open(&note, key).map_err(ProofFault::Checkpoint)?;

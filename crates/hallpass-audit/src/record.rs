@@ -113,7 +113,8 @@ pub fn is_plain(node: &str) -> bool {
 
 /// Reads the whole line as JSON, and what is of interest in it.
 pub fn members_of(line: &[u8]) -> Result<Members, RecordFault> {
-    if line.iter().any(|byte| *byte < b' ') {
+    // The least of all, not `any`: so it takes many bytes at once.
+    if line.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' ' {
         return Err(RecordFault::Control);
     }
     // Here once, since what is passed over below is not looked at for it.

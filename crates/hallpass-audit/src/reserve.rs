@@ -6,15 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const MOST: u64 = 8 << 20;
+/// So little is soon gone.
+const LITTLE: u64 = 512 << 10;
 
+/// Space of a disk that is kept for what must still be written when the disk is full.
 #[derive(Debug)]
-pub(crate) struct Reserve {
+pub struct Reserve {
     path: PathBuf,
 }
 
 impl Reserve {
-    pub(crate) fn of(log: &Path) -> Self {
-        Self { path: log.join("reserve") }
+    /// The file `reserve` in that folder.
+    pub fn of(folder: &Path) -> Self {
+        Self { path: folder.join("reserve") }
     }
 
     /// Whether the space is there.
@@ -23,12 +27,22 @@ impl Reserve {
     }
 
     /// Gives the space up.
-    pub(crate) fn release(&self) -> io::Result<()> {
+    pub fn release(&self) -> io::Result<()> {
         files::open_to_write(&self.path)?.set_len(0)
     }
 
+    /// Gives the space up if hardly any is left beside it.
+    pub fn release_if_full(&self) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(self.path.parent().unwrap_or(&self.path))?;
+        if self.is_held() && disk.f_bavail.saturating_mul(disk.f_frsize) < LITTLE {
+            self.release()
+        } else {
+            Ok(())
+        }
+    }
+
     /// Takes the space if it is not held and as much again stays free.
-    pub(crate) fn take(&self) -> io::Result<()> {
+    pub fn take(&self) -> io::Result<()> {
         if self.is_held() {
             return Ok(());
         }

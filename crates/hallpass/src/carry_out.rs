@@ -7,6 +7,7 @@ use crate::edits::{self, Earlier, Placed};
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
 use crate::mint::{Authority, Token, mint};
+use crate::operator;
 use crate::plan::{ClientPlan, Known, Registration, TokenStep, Turn, is_same_file};
 use crate::target::{Ours, Shape, Target, TokenFile, own_program, utf8};
 use hallpass_clients::{KeyPath, Undo};
@@ -67,7 +68,11 @@ impl Issue {
 
 /// An act of an operator, for the log.
 pub fn act(kind: &'static str, client: &ClientName) -> Event {
-    Event { client: Some(client.to_string()), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
+    Event {
+        client: Some(client.to_string()),
+        by: Some(operator::who()),
+        ..Event::new(clock::now_ms(), kind, Outcome::Done)
+    }
 }
 
 impl Installation {

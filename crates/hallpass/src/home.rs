@@ -3,6 +3,7 @@
 use crate::environment;
 use crate::fault::{Doing, Fault, Result};
 use etcetera::BaseStrategy;
+use hallpass_audit::Reserve;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -76,6 +77,11 @@ impl Home {
     /// `audit/`: the log.
     pub fn audit(&self) -> PathBuf {
         self.folder.join("audit")
+    }
+
+    /// `reserve`: space that is given up so that a client can be cut off on a full disk.
+    pub fn reserve(&self) -> Reserve {
+        Reserve::of(&self.folder)
     }
 
     /// `endpoint`: where the gateway was last told to listen, for bridges.

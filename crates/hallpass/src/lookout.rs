@@ -3,6 +3,7 @@
 
 use crate::clock;
 use crate::metrics::Counts;
+use crate::operator;
 use crate::output::note;
 use hallpass_core::sightings::{FirstSighting, Noticed, Sightings};
 use hallpass_core::uses::WarningKind;
@@ -301,6 +302,7 @@ impl Lookout {
                 client: Some(client.as_str().to_owned()),
                 jti: Some(odd.jti.clone()),
                 reason: Some(reason.clone()),
+                by: Some(operator::who()),
                 ..Event::new(odd.at_ms, "disable", Outcome::Done)
             };
             match self.store.disable_client(client.as_str(), at, &reason, &act).await {

@@ -1,7 +1,7 @@
 //! What other processes appended since this one last looked. Reads only what is new.
 
 use super::load::{Collected, MOST_IN_CHECKPOINT};
-use super::{Log, Signed, Writing};
+use super::{Log, Pending, Signed, Writing};
 use crate::checkpoint::Checkpoint;
 use crate::fault::Fault;
 use crate::files;
@@ -9,21 +9,17 @@ use crate::segments::{Lines, Place};
 use crate::verify::claims::{Claims, Source};
 use crate::verify::walk::{Walked, walk};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 impl Writing<'_> {
     /// Makes what is in memory what is on the disk, after whatever happened since.
     pub(super) fn catch_up(&mut self) -> Result<(), Fault> {
         self.mend()?;
-        if self.log.trouble.stale {
-            let known = self.log.signed.text.clone();
-            let recoveries = self.log.load(Some(&known), self.now_ms)?;
-            self.recoveries.extend(recoveries);
-            self.log.trouble.stale = false;
-            return Ok(());
+        if self.log.trouble.stale || self.log.is_replaced()? {
+            return self.read_again();
         }
         let signed = self.log.newly_signed()?;
-        let before = self.log.size();
+        let (before, from) = (self.log.size(), self.log.place());
         if self.log.has_grown()? {
             // While what it is part of is still at hand.
             self.sync()?;
@@ -33,12 +29,51 @@ impl Writing<'_> {
         self.log.trouble.stale = read.is_err();
         read?;
         if self.log.size() != before {
-            self.log.sync_what_others_wrote()?;
+            self.sync_what_others_wrote(before, from)?;
         }
         if let Some(signed) = signed {
             self.log.signed = signed;
         }
         Ok(())
+    }
+
+    fn read_again(&mut self) -> Result<(), Fault> {
+        self.log.trouble.stale = true;
+        let (known, synced) = (self.log.signed.text.clone(), self.log.synced);
+        let recoveries = self.log.load(Some(&known), self.now_ms)?;
+        self.recoveries.extend(recoveries);
+        if self.log.size() < synced {
+            self.log.synced = synced;
+            let why = format!("{synced} records were written and {} are there", self.log.size());
+            return Err(Fault::Damaged { seq: self.log.size(), why });
+        }
+        self.log.trouble.stale = false;
+        Ok(())
+    }
+
+    /// What others left unsynced is synced before anything is built on it. If that fails it is written again to a new
+    /// file, as one's own would be. `seq` and `from`: where it begins.
+    fn sync_what_others_wrote(&mut self, seq: u64, from: Option<Place>) -> Result<(), Fault> {
+        let Some(segment) = &self.log.segment else { return Ok(()) };
+        let Err(error) = self.log.medium.sync(&segment.file) else {
+            self.log.synced = self.log.size();
+            return Ok(());
+        };
+        let from = from.filter(|place| place.segment == segment.first);
+        let (seq, offset) = from.map_or((segment.first, 0), |place| (seq, place.offset));
+        let mut bytes = vec![0; usize::try_from(segment.length - offset).unwrap_or_default()];
+        if let Err(error) = segment.file.read_exact_at(&mut bytes, offset) {
+            let path = self.log.segment_path(segment.first);
+            (self.log.trouble.stale, self.log.trouble.spent) = (true, true);
+            return Err(Fault::Io { doing: "read", path, error });
+        }
+        let path = self.log.segment_path(segment.first);
+        // What cannot be moved stays where it is: its writer may have been told that it is there.
+        let moved = self.move_to_new(&Pending { seq, offset, bytes }, &error);
+        if moved.is_err() {
+            self.log.trouble.cut = None;
+        }
+        moved.map_err(|_| Fault::Io { doing: "sync", path, error })
     }
 
     fn read_on(&mut self, signed: Option<&Signed>) -> Result<(), Fault> {
@@ -103,33 +138,29 @@ impl Log {
     }
 
     /// Whether another process appended.
-    fn has_grown(&mut self) -> Result<bool, Fault> {
+    fn has_grown(&self) -> Result<bool, Fault> {
         Ok(self.grown()?.is_some() || self.segment_path(self.size()).exists())
     }
 
-    /// Where to read on in the segment, if it got longer.
-    fn grown(&mut self) -> Result<Option<Place>, Fault> {
-        let Some(segment) = &self.segment else { return Ok(None) };
-        let path = crate::segments::path(&self.dir, segment.first);
+    /// Whether the end of the segment is not the one that this process wrote or read: another one could not sync it, cut
+    /// it off and wrote it to a new file. What was synced has to be there still.
+    fn is_replaced(&self) -> Result<bool, Fault> {
+        let Some(segment) = &self.segment else { return Ok(false) };
+        let path = self.segment_path(segment.first);
         let meta = fs::metadata(&path).map_err(Fault::io("look at", &path))?;
-        let place = Place { segment: segment.first, offset: segment.length };
-        if meta.ino() != segment.inode && segment.length == 0 {
-            // Another process found that it could not be synced and put a new one in its place.
-            self.segment = Some(self.open_segment(place)?);
-        } else if meta.ino() != segment.inode || meta.len() < segment.length {
-            return Err(self.judged(Some(self.signed.checkpoint)));
-        }
-        Ok(Some(place).filter(|place| meta.len() > place.offset))
+        let is_cut = meta.ino() != segment.inode || meta.len() < segment.length;
+        Ok(is_cut || self.half_rescued(self.size()).is_some())
     }
 
-    fn sync_what_others_wrote(&mut self) -> Result<(), Fault> {
-        let Some(segment) = &self.segment else { return Ok(()) };
-        let first = segment.first;
-        let synced = self.medium.sync(&segment.file).map_err(self.unsynced(first));
-        if synced.is_err() {
-            self.trouble.stale = true;
-            self.trouble.spent = true;
-        }
-        synced
+    fn place(&self) -> Option<Place> {
+        self.segment.as_ref().map(|segment| Place { segment: segment.first, offset: segment.length })
+    }
+
+    /// Where to read on in the segment, if it got longer.
+    fn grown(&self) -> Result<Option<Place>, Fault> {
+        let Some(place) = self.place() else { return Ok(None) };
+        let path = self.segment_path(place.segment);
+        let meta = fs::metadata(&path).map_err(Fault::io("look at", &path))?;
+        Ok(Some(place).filter(|place| meta.len() > place.offset))
     }
 }

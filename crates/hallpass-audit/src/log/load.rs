@@ -13,7 +13,7 @@ use crate::tree::FullTile;
 use crate::verify::claims::{Claims, Source};
 use crate::verify::walk::{State, Walked, Watch, walk};
 use crate::verify::{Outcome, verify};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
@@ -37,6 +37,13 @@ impl Log {
             Some(walked) => walked,
             None => self.thorough(&firsts, claims, known)?,
         };
+        let size = walked.state.tree.size();
+        if let Some(rescued) = self.half_rescued(size) {
+            let path = self.segment_path(size);
+            let named = fs::rename(rescued, &path).and_then(|()| files::sync_folder_of(&path));
+            named.map_err(Fault::io("put rescued records into", &path))?;
+            return self.load(last_signed, now_ms);
+        }
         self.adopt(walked, now_ms)
     }
 
@@ -136,6 +143,7 @@ impl Log {
             if !self.trouble.spent {
                 // Others may have died between writing and syncing.
                 self.medium.sync(&segment.file).map_err(self.unsynced(place.segment))?;
+                self.synced = self.state.tree.size();
             }
             self.segment = Some(segment);
         }

@@ -80,6 +80,8 @@ pub struct Log {
     state: State,
     segment: Option<Segment>,
     pending: Pending,
+    /// Up to which record this process knows that the disk has them.
+    synced: u64,
     signed: Signed,
     trouble: Trouble,
 }
@@ -173,6 +175,7 @@ impl Log {
             state: State::default(),
             segment: None,
             pending: Pending::default(),
+            synced: 0,
             signed: Signed { text: String::new(), checkpoint },
             trouble: Trouble::default(),
         }

@@ -3,13 +3,15 @@
 use super::Writing;
 use crate::fault::Fault;
 use crate::files;
+use crate::reader::Reader;
+use crate::record;
 use std::fs;
 
 impl Writing<'_> {
     /// Takes away the segments of which every record is before `before_seq`, and says which record is the first now.
     ///
-    /// The verifier wants a signed record of kind `prune` with a member `before_seq` that covers them, so that one
-    /// has to be appended first; this signs it before anything is taken away.
+    /// A record of kind `prune` with a member `before_seq` that covers them has to be appended first, or nothing is
+    /// taken away: the verifier asks for it. It is signed before anything goes.
     pub fn prune(&mut self, before_seq: u64) -> Result<u64, Fault> {
         self.checkpoint()?;
         let firsts = self.log.segments()?;
@@ -17,6 +19,7 @@ impl Writing<'_> {
         let Some(stays) = firsts.get(due).copied().filter(|_| due > 0) else {
             return Ok(firsts.first().copied().unwrap_or(0));
         };
+        self.check_said(stays)?;
         self.check_tiles()?;
         let folder = self.log.path("tile");
         self.log.tiles.sync_leaves(self.log.size()).map_err(Fault::io("sync", &folder))?;
@@ -27,6 +30,18 @@ impl Writing<'_> {
         let segments = self.log.segment_path(stays);
         files::sync_folder_of(&segments).map_err(Fault::io("sync", &segments))?;
         Ok(stays)
+    }
+
+    fn check_said(&self, stays: u64) -> Result<(), Fault> {
+        let folder = self.log.path("segments");
+        let mut reader = Reader::lines_from(&self.log.dir, stays).map_err(Fault::io("read", &folder))?;
+        while let Some((_, line)) = reader.next_line().map_err(Fault::io("read", &folder))? {
+            let members = record::members_of(line.as_bytes()).unwrap_or_default();
+            if members.pruned_before.is_some_and(|before| before >= stays) {
+                return Ok(());
+            }
+        }
+        Err(Fault::Unsaid { before: stays })
     }
 
     /// The tiles alone have to give the signed root before what they stand for goes.

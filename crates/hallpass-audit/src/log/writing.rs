@@ -153,6 +153,7 @@ impl<'a> Writing<'a> {
         match medium.sync(&segment.file) {
             Ok(()) => {
                 self.log.pending = Pending::default();
+                self.log.synced = self.log.size();
                 Ok(())
             }
             Err(error) => self.rescue(error),

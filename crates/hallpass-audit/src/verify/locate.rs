@@ -3,6 +3,7 @@
 
 use super::claims::{Claims, Source};
 use super::leaf;
+use super::report::Found;
 use super::walk::Broken;
 use crate::frontier::Frontier;
 use crate::segments::{Lines, Next};
@@ -26,22 +27,19 @@ struct Compared {
 }
 
 impl Search<'_> {
-    pub(super) fn locate(
-        &self,
-        claims: &Claims,
-        broken: Option<Broken>,
-        size: u64,
-    ) -> io::Result<(u64, String)> {
+    pub(super) fn locate(&self, claims: &Claims, broken: Option<Broken>, size: u64) -> io::Result<Found> {
         let compared = self.compare(claims)?;
+        let vouched = compared.signed.min(compared.differs.unwrap_or(u64::MAX));
         if let Some(seq) = compared.differs.filter(|seq| *seq < compared.signed) {
             let why = match broken.filter(|broken| broken.at == seq) {
                 Some(broken) => broken.why.to_string(),
                 None if seq >= size && broken.is_none() => missing(size, claims),
                 None => "the record is not the one that was signed".into(),
             };
-            return Ok((seq, why));
+            return Ok(Found { seq, why, vouched });
         }
-        Ok(by_chain(claims, broken, size, compared.signed))
+        let (seq, why) = by_chain(claims, broken, size, compared.signed);
+        Ok(Found { seq, why, vouched })
     }
 
     /// The lines beside the leaves in the tiles, as far as those go.

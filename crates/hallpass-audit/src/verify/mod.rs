@@ -18,6 +18,7 @@ use crate::tiles::Tiles;
 use crate::tree::{FullTile, WIDTH};
 use claims::{Claims, Source};
 use locate::Search;
+use report::Found;
 use signed::Signed;
 use std::io;
 use std::path::Path;
@@ -33,8 +34,9 @@ pub fn verify(dir: &Path, key: &VerifierKey, pins: &[impl AsRef<str>]) -> Result
         let pin = Checkpoint::open(pin.as_ref(), key);
         pinned.push(pin.map_err(|fault| VerifyFault::Pin { index, fault })?);
     }
-    let firsts = segments::list(dir).map_err(VerifyFault::Io)?;
+    // What was signed before the records: a log that is being written to only gets longer meanwhile.
     let signed = Signed::read(dir, key).map_err(VerifyFault::Io)?;
+    let firsts = segments::list(dir).map_err(VerifyFault::Io)?;
     if firsts.is_empty() && signed.is_absent {
         return Err(VerifyFault::NoLog);
     }
@@ -83,8 +85,9 @@ impl Search<'_> {
         claims: &Claims,
         walked: &Walked,
         seen: &Seen<'_>,
-    ) -> io::Result<Vec<(u64, String)>> {
+    ) -> io::Result<Vec<Found>> {
         let mut faults = Vec::new();
+        let found = |seq, why| Found { seq, why, vouched: 0 };
         let size = walked.state.tree.size();
         let held = claims.held(|_| true).unwrap_or(0);
         let is_torn = walked.broken.is_some_and(|broken| broken.is_last && broken.at >= claims.largest());
@@ -92,19 +95,16 @@ impl Search<'_> {
         if is_broken || claims.first_broken().is_some() || size < claims.largest() {
             faults.push(self.locate(claims, walked.broken.filter(|_| is_broken), size)?);
         }
-        faults.extend(signed.fault.iter().map(|why| (held, why.clone())));
-        faults.extend(
-            signed
-                .replayed
-                .map(|size| (size, "the newest checkpoint is older than one that was kept".into())),
-        );
+        faults.extend(signed.fault.iter().map(|why| found(held, why.clone())));
+        let replayed = "the newest checkpoint is older than one that was kept";
+        faults.extend(signed.replayed.map(|size| found(size, replayed.to_owned())));
         let is_covered = seen.first == 0 || seen.covered.is_some_and(|seq| seq < held);
         if !is_covered {
+            let first = seen.first;
             let why = format!(
-                "the records before {} are missing, and no signed record says that they were pruned",
-                seen.first
+                "the records before {first} are missing, and no signed record says that they were pruned"
             );
-            faults.push((0, why));
+            faults.push(found(0, why));
         }
         Ok(faults)
     }

@@ -82,6 +82,8 @@ pub struct Report {
     pub records: u64,
     /// Whether a pin says otherwise than the log while its own checkpoints do not.
     pub pin_is_why: bool,
+    /// Up to which record a signature vouches for what is there, whatever else is wrong. Never more than the first bad one.
+    pub vouched_until: u64,
     /// What to know besides.
     pub notes: Vec<Note>,
 }
@@ -143,16 +145,34 @@ impl fmt::Display for VerifyFault {
 
 impl std::error::Error for VerifyFault {}
 
+/// One thing that is wrong.
+pub(super) struct Found {
+    /// The first record that it concerns.
+    pub(super) seq: u64,
+    pub(super) why: String,
+    /// Up to which record the tiles show the lines to be those that were signed.
+    pub(super) vouched: u64,
+}
+
 pub(super) fn tampered(seq: u64, why: String, records: u64) -> Report {
-    Report { outcome: Outcome::Tampered { seq, why }, records, pin_is_why: false, notes: Vec::new() }
+    Report {
+        outcome: Outcome::Tampered { seq, why },
+        records,
+        pin_is_why: false,
+        vouched_until: 0,
+        notes: Vec::new(),
+    }
 }
 
 /// Of all that is wrong, what concerns the earliest record.
-pub(super) fn of(faults: Vec<(u64, String)>, claims: &Claims, walked: &Walked, notes: Vec<Note>) -> Report {
+pub(super) fn of(faults: Vec<Found>, claims: &Claims, walked: &Walked, notes: Vec<Note>) -> Report {
     let size = walked.state.tree.size();
     let signed_until = claims.held(|_| true).unwrap_or(0);
-    let outcome = match faults.into_iter().min_by_key(|(seq, _)| *seq) {
-        Some((seq, why)) => Outcome::Tampered { seq, why },
+    let first = faults.into_iter().min_by_key(|found| found.seq);
+    let vouched_until =
+        first.as_ref().map_or(signed_until, |found| found.vouched.max(signed_until).min(found.seq));
+    let outcome = match first {
+        Some(Found { seq, why, .. }) => Outcome::Tampered { seq, why },
         None => Outcome::Whole {
             size,
             signed_until,
@@ -160,5 +180,5 @@ pub(super) fn of(faults: Vec<(u64, String)>, claims: &Claims, walked: &Walked, n
             unsigned: size - signed_until,
         },
     };
-    Report { outcome, records: size, pin_is_why: claims.only_pins_are_broken(), notes }
+    Report { outcome, records: size, pin_is_why: claims.only_pins_are_broken(), vouched_until, notes }
 }

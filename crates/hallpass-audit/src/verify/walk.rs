@@ -168,11 +168,9 @@ fn look_behind(lines: &mut Lines, state: &State, before: Hash, why: Break) -> io
     let mut is_last = was_last_segment && !matches!(why, Break::Segment(_) | Break::Seq(_) | Break::Node);
     let mut blame = at;
     let next = if matches!(why, Break::Segment(_)) { Next::End } else { lines.next()? };
-    if let Next::Line { whole: true } = next {
-        if is_record(lines.line()) {
-            is_last = false;
-            blame = blamed(at, state, before, &this, lines.line(), why);
-        }
+    if next == (Next::Line { whole: true }) && is_record(lines.line()) {
+        is_last = false;
+        blame = blamed(at, state, before, &this, lines.line(), why);
     }
     while is_last {
         match lines.next()? {

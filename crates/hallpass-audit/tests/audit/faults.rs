@@ -207,7 +207,7 @@ fn what_another_appended_behind_a_failure_stays() {
     append(&mut log, 5);
     let mut writing = log.begin(NOW, PATIENCE).unwrap();
     writing.append(&calls(3)).unwrap();
-    failing.set(|wrong| (wrong.syncs, wrong.cuts) = (1, 1));
+    failing.set(|wrong| (wrong.syncs, wrong.cuts) = (1, 2));
     assert!(writing.sync().is_err());
     drop(writing);
     append(&mut other, 4);
@@ -228,4 +228,87 @@ fn kept_space_is_given_up_and_taken_again() {
     writing.checkpoint().unwrap();
     drop(writing);
     assert!(log.has_reserve());
+}
+
+#[test]
+fn what_one_left_unsynced_the_next_syncs_or_writes_again() {
+    let leave = |log: &mut Log, count| drop(log.begin(NOW, PATIENCE).unwrap().append(&calls(count)));
+    let stage = Stage::new();
+    let (failing, mut log) = opened(&stage);
+    let (others, mut other) = opened(&stage);
+    append(&mut log, 2);
+    leave(&mut log, 3);
+    others.set(|wrong| wrong.syncs = 1);
+    let mut writing = other.begin(NOW, PATIENCE).unwrap();
+    assert!(matches!(writing.take_recoveries()[..], [Recovery::SyncFailed { seq: 1, .. }]));
+    writing.append(&calls(2)).unwrap();
+    writing.sync().unwrap();
+    drop(writing);
+    holds(&stage, 8);
+    leave(&mut log, 1);
+    failing.set(|wrong| wrong.syncs = 1);
+    let mut writing = log.begin(NOW, PATIENCE).unwrap();
+    writing.sync().unwrap();
+    assert!(matches!(writing.take_recoveries()[..], [Recovery::SyncFailed { seq: 8, .. }]));
+    drop(writing);
+    leave(&mut other, 1);
+    assert_eq!(crate::stage::sign(&mut log).lines().nth(1), Some("10"));
+    holds(&stage, 10);
+}
+
+#[test]
+fn what_others_build_on_is_not_cut_off_when_its_writer_cannot_sync_it() {
+    for signs in [false, true] {
+        let stage = Stage::new();
+        let (failing, mut log) = opened(&stage);
+        let mut other = stage.opened();
+        drop(log.begin(NOW, PATIENCE).unwrap().append(&calls(3)));
+        let mut writing = other.begin(NOW + 86_400_000, PATIENCE).unwrap();
+        writing.append(&calls(2)).unwrap();
+        if signs {
+            writing.checkpoint().unwrap();
+        }
+        drop(writing);
+        failing.set(|wrong| wrong.syncs = 1);
+        let fault = log.begin(NOW, PATIENCE).unwrap_err();
+        assert!(matches!(fault, Fault::Lost { seq: 1, .. }), "{fault}");
+        append(&mut log, 1);
+        holds(&stage, 7);
+    }
+}
+
+#[test]
+fn synced_records_that_are_gone_are_damage() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 3);
+    let text = std::fs::read_to_string(stage.segment()).unwrap();
+    let cut: String = text.split_inclusive('\n').take(2).collect();
+    std::fs::write(stage.segment(), cut).unwrap();
+    let fault = log.begin(NOW, PATIENCE).unwrap_err();
+    assert!(matches!(fault, Fault::Damaged { seq: 2, .. }), "{fault}");
+    assert!(log.begin(NOW, PATIENCE).is_err(), "and stays so");
+}
+
+#[test]
+fn records_that_were_rescued_by_who_died_meanwhile_are_found() {
+    for opens in [false, true] {
+        let stage = Stage::new();
+        let mut log = stage.opened();
+        append(&mut log, 5);
+        let mut other = stage.opened();
+        // As it is after the records 4 and 5 were cut off and before the file with them has its name.
+        let text = std::fs::read_to_string(stage.segment()).unwrap();
+        let lines: Vec<_> = text.split_inclusive('\n').collect();
+        std::fs::write(stage.segment(), lines[..4].concat()).unwrap();
+        let rescued = stage.path("segments/00000000000000000004.jsonl.new");
+        std::fs::write(rescued, lines[4..].concat()).unwrap();
+        if opens {
+            other = stage.opened();
+        }
+        append(&mut other, 1);
+        append(&mut log, 1);
+        assert_eq!(stage.segments().len(), 2);
+        holds(&stage, 8);
+    }
 }

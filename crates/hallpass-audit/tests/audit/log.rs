@@ -91,8 +91,8 @@ fn a_new_day_and_a_full_segment_begin_another() {
     let kept = fs::read_to_string(stage.path("checkpoints")).unwrap();
     assert_eq!(Checkpoint::open(&kept, &vkey()).unwrap().size, 10);
     whole(&stage, 15, 10);
-    let long = format!(r#"{{"kind":"call","text":"{}"}}"#, "x".repeat(16_000));
-    let group = vec![long; 1000];
+    let wide = format!(r#"{{"kind":"call","text":"{}"}}"#, "x".repeat(16_000));
+    let group = vec![wide; 1000];
     for _ in 0..5 {
         other.begin(tomorrow, PATIENCE).unwrap().append(&group).unwrap();
     }

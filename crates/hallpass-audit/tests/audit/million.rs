@@ -18,12 +18,11 @@ fn event(number: u64) -> String {
 
 #[test]
 #[ignore = "a measurement"]
-#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn a_million_records_are_written_verified_and_read() {
     let stage = Stage::new();
     let mut log = stage.opened();
     let per_second = |what: &str, from: Instant| {
-        println!("{what}: {:.0} records a second", 1e6 / from.elapsed().as_secs_f64())
+        println!("{what}: {:.0} records a second", 1e6 / from.elapsed().as_secs_f64());
     };
     let from = Instant::now();
     for group in 0..1000 {

@@ -38,7 +38,9 @@ proptest! {
         let leaves = leaves(size);
         let (seq, old) = (at.index(size), 1 + other.index(size));
         let mut tree = Frontier::default();
-        leaves.iter().for_each(|leaf| tree.append(*leaf));
+        for leaf in &leaves {
+            tree.append(*leaf);
+        }
         let (root, older) = (naive_root(&leaves), naive_root(&leaves[..old]));
         prop_assert_eq!(tree.root(), root);
 
@@ -104,8 +106,8 @@ fn other_libraries_accept_our_checkpoints_tiles_and_proofs() {
 
     let verifier = StandardVerifier::new(&vkey().to_string()).unwrap();
     let opened = Note::from_bytes(note.as_bytes()).unwrap();
-    let (verified, _) = opened.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
-    assert_eq!(verified.len(), 1);
+    let (known, _) = opened.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
+    assert_eq!(known.len(), 1);
     let checkpoint = TheirCheckpoint::from_bytes(opened.text()).unwrap();
     assert_eq!((checkpoint.origin(), checkpoint.size()), ("hallpass.local/test/main", 66_001));
 

@@ -3,7 +3,7 @@
 use crate::python;
 use crate::stage::{NOW, PATIENCE, Stage, append, calls, copy_folder, sign, vkey};
 use hallpass_audit::verify::{Note, Outcome, verify};
-use hallpass_audit::{ProofFault, Writing, check, prove};
+use hallpass_audit::{Fault, ProofFault, Writing, check, prove};
 use serde_json::json;
 use std::fs;
 
@@ -38,23 +38,21 @@ fn both_say(stage: &Stage, expect: &serde_json::Value) {
 #[test]
 fn a_pruned_log_is_whole_opens_and_proves_what_it_has() {
     let stage = pruned();
-    both_say(&stage, &json!([0, null, "999 records, signed up to 999", 0, 0]));
+    both_say(&stage, &json!([0, null, "1000 records, signed up to 1000", 0, 0]));
     let report = verify(&stage.dir, &vkey(), &[""; 0]).unwrap();
     assert!(report.notes.contains(&Note::Pruned { before: 400 }));
     let mut log = stage.opened();
     append(&mut log, 100);
     sign(&mut log);
-    both_say(&stage, &json!([0, null, "1099 records, signed up to 1099", 0, 0]));
+    both_say(&stage, &json!([0, null, "1100 records, signed up to 1100", 0, 0]));
     let proof = prove(&stage.dir, &vkey(), 400).unwrap();
     assert_eq!(check(&proof, None, &vkey()).unwrap().seq, 400);
     assert!(matches!(prove(&stage.dir, &vkey(), 399), Err(ProofFault::NoRecord)));
     let mut writing = log.begin(NOW, PATIENCE).unwrap();
+    writing.append(&[r#"{"kind":"prune","before_seq":9999}"#]).unwrap();
     assert_eq!(writing.prune(9999).unwrap(), 700, "the segment that is written to stays");
     drop(writing);
-    both_say(
-        &stage,
-        &json!([1, 0, "the records before 700 are missing, and no signed record says that they were pruned"]),
-    );
+    both_say(&stage, &json!([0, null, "1101 records, signed up to 1101", 0, 0]));
 }
 
 #[test]
@@ -73,8 +71,9 @@ fn what_is_gone_without_a_signed_record_of_it_is_missing() {
         let mut writing = log.begin(NOW + DAY, PATIENCE).unwrap();
         writing.append(&calls(3)).unwrap();
         writing.append(&record.map_or(vec![], |record| vec![record])).unwrap();
-        writing.prune(400).unwrap();
+        assert!(matches!(writing.prune(400), Err(Fault::Unsaid { before: 400 })));
         drop(writing);
+        fs::remove_file(&stage.segments()[0]).unwrap();
         both_say(&stage, &missing);
     }
 }
@@ -84,7 +83,9 @@ fn a_record_that_nobody_signed_prunes_nothing() {
     let stage = Stage::new();
     let mut log = stage.opened();
     append(&mut log, 399);
-    let append = |mut writing: Writing<'_>, body: &str| drop(writing.append(&[body]).unwrap());
+    let append = |mut writing: Writing<'_>, body: &str| {
+        writing.append(&[body]).unwrap();
+    };
     append(log.begin(NOW + DAY, PATIENCE).unwrap(), r#"{"kind":"call"}"#);
     sign(&mut log);
     append(log.begin(NOW + DAY, PATIENCE).unwrap(), r#"{"kind":"prune","before_seq":400}"#);
@@ -117,8 +118,10 @@ fn nothing_is_pruned_while_the_hashes_are_not_there() {
     let mut log = stage.opened();
     append(&mut log, 399);
     log.begin(NOW + DAY, PATIENCE).unwrap().append(&calls(300)).unwrap();
+    log.begin(NOW + DAY, PATIENCE).unwrap().append(&[r#"{"kind":"prune","before_seq":400}"#]).unwrap();
     sign(&mut log);
     fs::remove_file(stage.path("tile/0/000")).unwrap();
-    assert!(log.begin(NOW + DAY, PATIENCE).unwrap().prune(400).is_err());
+    let fault = log.begin(NOW + DAY, PATIENCE).unwrap().prune(400).unwrap_err();
+    assert!(fault.to_string().ends_with("the tiles do not give the signed root"), "{fault}");
     assert_eq!(stage.segments().len(), 2);
 }

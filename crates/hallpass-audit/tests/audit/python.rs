@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Reads a log, a key and pins from each line and prints what the verifier finds, as `main` in it would.
-const DRIVER: &str = r#"
+const DRIVER: &str = r"
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import verify
@@ -19,7 +19,7 @@ for line in sys.stdin:
         print(json.dumps(list(found)))
     except verify.Bad as bad:
         print(json.dumps([64, str(bad)]))
-"#;
+";
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("verify.py")
@@ -37,7 +37,8 @@ pub(crate) fn verdicts(logs: &[(PathBuf, VerifierKey, Vec<String>)]) -> Vec<Valu
         .unwrap();
     let mut input = String::new();
     for (dir, key, pins) in logs {
-        input += &format!("{}\n", json!([dir, key.to_string(), pins]));
+        input += &json!([dir, key.to_string(), pins]).to_string();
+        input.push('\n');
     }
     let mut stdin = python.stdin.take().unwrap();
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));

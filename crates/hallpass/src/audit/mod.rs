@@ -12,13 +12,12 @@ pub use view::{bring_up, compare, event_of, rebuild};
 
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
-use crate::operator;
 use clockwork::Clockwork;
-use hallpass_audit::{Fault as LogFault, Log, LogKey, Opening, VerifierKey, Writing};
+use hallpass_audit::{Fault as LogFault, Log, LogKey, Opening, Reserve, VerifierKey, Writing};
 use hallpass_core::Event;
 use hallpass_store::Store;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,8 +35,6 @@ pub struct Audit {
     signed: Option<String>,
     /// The row number in the view of this log's first record.
     base: AtomicI64,
-    /// Whether what happens is done by the gateway, and not by a person at a terminal.
-    serves: AtomicBool,
     open: Mutex<Open>,
 }
 
@@ -61,8 +58,7 @@ impl Audit {
     pub async fn of(folder: PathBuf, store: &Store, key: LogKey) -> Result<Self> {
         let signed = store.signed_checkpoint().await.map_err(|fault| unreadable(&fault))?;
         let base = AtomicI64::new(view::base(store).await?);
-        let (serves, open) = (AtomicBool::new(false), Mutex::default());
-        Ok(Self { folder, store: store.clone(), key, signed, base, serves, open })
+        Ok(Self { folder, store: store.clone(), key, signed, base, open: Mutex::default() })
     }
 
     /// Where it is.
@@ -83,16 +79,6 @@ impl Audit {
     /// What verifies its checkpoints.
     pub fn verifier(&self) -> VerifierKey {
         self.key.verifier()
-    }
-
-    /// Who acts, for the log.
-    pub fn actor(&self) -> String {
-        if self.serves.load(Ordering::Relaxed) { "gateway".into() } else { operator::who() }
-    }
-
-    /// From now on it is the gateway that acts.
-    pub fn serves(&self) {
-        self.serves.store(true, Ordering::Relaxed);
     }
 
     /// The first record of each segment, oldest first.
@@ -146,6 +132,7 @@ impl Audit {
                 said.extend(clockwork::put_back(&self.folder, now_ms));
                 let (opened, recoveries) = Log::open(&self.folder, self.key.clone(), self.opening(now_ms))?;
                 said.extend(recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)));
+                self.keep_space();
                 log.insert(opened)
             }
         };
@@ -171,6 +158,13 @@ impl Audit {
         self.store.put_signed(log.last_signed()).await.doing("the new log's checkpoint")?;
         self.open().log = Some(log);
         Ok(closed)
+    }
+
+    /// Space beside the database, for what cuts somebody off when the disk is full. Without it everything else works.
+    pub fn keep_space(&self) {
+        if let Some(home) = self.folder.parent() {
+            let _ = Reserve::of(home).take();
+        }
     }
 
     fn opening(&self, now_ms: i64) -> Opening<'_> {

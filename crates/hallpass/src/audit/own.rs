@@ -32,6 +32,7 @@ pub(super) fn is_damage(fault: &LogFault) -> bool {
         | LogFault::Moved
         | LogFault::Stale
         | LogFault::Record(_)
+        | LogFault::Unsaid { .. }
         | LogFault::Lost { .. } => false,
     }
 }
@@ -52,7 +53,7 @@ pub(super) fn fault(folder: &Path, fault: &LogFault) -> Fault {
         LogFault::Io { .. } | LogFault::Lost { .. } => {
             said.hint(format!("nothing was changed. look at the disk that holds `{shown}`; revoking works meanwhile"))
         }
-        LogFault::Record(_) => said,
+        LogFault::Record(_) | LogFault::Unsaid { .. } => said,
         LogFault::Stale => said.hint("run it again"),
     }
 }

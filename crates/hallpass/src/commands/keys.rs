@@ -7,6 +7,7 @@ use crate::cli::{Consent, KeysCommand};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::{Installation, new_key};
+use crate::operator;
 use crate::output::{distance, table};
 use hallpass_core::keys::Algorithm;
 use hallpass_core::snapshot::TokenState;
@@ -171,7 +172,11 @@ fn next_kid(installation: &Installation, keys: &[KeyRow]) -> String {
 }
 
 fn act(kind: &'static str, reason: &str) -> Event {
-    Event { reason: Some(reason.to_owned()), ..Event::new(clock::now_ms(), kind, Outcome::Done) }
+    Event {
+        reason: Some(reason.to_owned()),
+        by: Some(operator::who()),
+        ..Event::new(clock::now_ms(), kind, Outcome::Done)
+    }
 }
 
 fn agree(context: &Context, consent: Consent) -> Result<()> {

@@ -83,6 +83,13 @@ impl Context {
         Installation::open(&self.home).await.map(|installation| self.opened(installation))
     }
 
+    /// The same for what cuts somebody off: that works on a full disk too.
+    pub(crate) async fn installation_in_need(&self) -> Result<Installation> {
+        // If even that fails, what follows says why.
+        let _ = self.home.reserve().release_if_full();
+        self.installation().await
+    }
+
     /// Makes what is missing of the home, and opens it.
     pub(crate) async fn found(&self, founding: &Founding, settings: &Settings) -> Result<Installation> {
         Installation::found(&self.home, founding, settings)

@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::installation::Installation;
+use crate::operator;
 use crate::plan::ClientPlan;
 use crate::settings::Settings;
 use hallpass_core::policy::PolicySettings;
@@ -136,6 +137,7 @@ impl PolicyPlan {
 fn act(what: &str, names: &[&str]) -> Event {
     Event {
         reason: Some(format!("{what} {}", names.join(", "))),
+        by: Some(operator::who()),
         ..Event::new(clock::now_ms(), "policy", Outcome::Done)
     }
 }

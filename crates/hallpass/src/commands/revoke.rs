@@ -23,7 +23,7 @@ pub(super) async fn run(
 ) -> Result<()> {
     check_reason(reason)?;
     // Not behind the home's lock: another command may hold it while a person thinks about a question.
-    let installation = context.installation().await?;
+    let installation = context.installation_in_need().await?;
     if let Some(jti) = as_jti(&installation, what).await? {
         revoke_token(context, &installation, &jti, reason, consent).await?;
     } else {

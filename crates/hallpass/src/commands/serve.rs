@@ -13,6 +13,7 @@ use crate::grace_keeper::GraceKeeper;
 use crate::home::{Home, Lock};
 use crate::installation::Installation;
 use crate::lookout::Lookout;
+use crate::operator;
 use crate::output::note;
 use crate::presence;
 use crate::randomness;
@@ -61,7 +62,6 @@ pub(super) async fn serve(
         open_log(&installation, listen.new_log).await?;
         installation.mend().await?;
     }
-    installation.audit.serves();
     let config = gateway_config(&installation, settings)?;
     let state = config.log.clone();
     let address = listen.listen.unwrap_or_else(|| settings.listen());
@@ -86,11 +86,9 @@ pub(super) async fn serve(
         settings.roster.warnings.disable.clone(),
         Arc::clone(&counts),
     );
-    let log = settings.roster.log;
-    let lines = recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines };
-    let rules = recorder::Rules { each: settings.roster.audit.durability == Durability::Each };
+    let rules = recording(settings, listen);
     let (audit, store) = (Arc::clone(&installation.audit), installation.store.clone());
-    let recorder = recorder::start(waiting, audit, state, store, rules, lines, lookout)?;
+    let recorder = recorder::start(waiting, audit, state, store, rules, lookout)?;
     let _admin = admin
         .map(|admin| admin.start(Desk::new(&installation, gateway.view(), counts, queue)))
         .transpose()?;
@@ -101,6 +99,7 @@ pub(super) async fn serve(
     for (server, address) in entrances {
         note(&format!("listening on ws://{address} for `{server}`"));
     }
+    operator::becomes_the_gateway();
     let _rotating = SelfRotation::start(Arc::clone(&installation), settings)?;
     let mut grace = GraceKeeper::new(installation.store.clone());
     tokio::select! {
@@ -114,6 +113,17 @@ pub(super) async fn serve(
     tokio::select! {
         () = async { gateway.shutdown(PATIENCE).await; let _ = recorder.await; } => Ok(()),
         () = stop.wait() => Err(Fault::new("stopped at once: what was under way was cut, and its last log lines may be missing")),
+    }
+}
+
+/// What the configuration says of the record.
+fn recording(settings: &Settings, listen: &Listen) -> recorder::Rules {
+    let (log, audit) = (settings.roster.log, &settings.roster.audit);
+    let every = Duration::from_secs(audit.checkpoint_every.unsigned_abs());
+    recorder::Rules {
+        each: audit.durability == Durability::Each,
+        lines: recorder::Lines { json: listen.log_json || log.json, origin: log.origin_lines },
+        anchoring: recorder::Anchoring { every, to: audit.checkpoint_to.clone() },
     }
 }
 

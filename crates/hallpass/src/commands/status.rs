@@ -7,6 +7,7 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::health;
 use crate::installation::Installation;
+use crate::operator;
 use crate::overview::{
     self, GatewayStanding, Health, Need, Overview, Rows, Surroundings, WARNINGS_SHOWN, needs,
 };
@@ -49,7 +50,7 @@ async fn acknowledge(context: &Context, installation: &Installation) -> Result<(
     let seen = store.warnings_seen_until().await.doing("the warnings")?;
     let new = store.warnings(seen.saturating_add(1)).await.doing("the warnings")?.len();
     if new > 0 {
-        let act = Event::new(now_ms, "acknowledge", Outcome::Done);
+        let act = Event { by: Some(operator::who()), ..Event::new(now_ms, "acknowledge", Outcome::Done) };
         store.see_warnings(now_ms, &act).await.doing("the warnings")?;
     }
     context.output.line(match new {

@@ -21,7 +21,7 @@ pub(super) async fn disable(
 ) -> Result<()> {
     check_reason(reason)?;
     // Not behind the home's lock: another command may hold it while a person thinks about a question.
-    let installation = context.installation().await?;
+    let installation = context.installation_in_need().await?;
     let client = find_client(&installation, name).await?;
     let event = Event { reason: Some(reason.to_owned()), ..act("disable", &client.name) };
     let changed = if consent.dry_run {

@@ -7,6 +7,7 @@ use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::former::{FORMER_KID, Former, former_kid};
 use crate::installation::Installation;
+use crate::operator;
 use crate::settings::Settings;
 use hallpass_core::{ClientName, Event, Outcome, Signed, Subject, UnixTime};
 use hallpass_store::{ADOPTED_UNTIL, KeyRow, KeyState, NewKey, SigningKey};
@@ -156,6 +157,7 @@ async fn keep_secret(installation: &Installation, former: &Former, now: UnixTime
     installation.store.put_setting(ADOPTED_UNTIL, &cut_off).await.doing("cannot keep the cut-off")?;
     let imported = Event {
         reason: Some("the secret of the former set-up".into()),
+        by: Some(operator::who()),
         ..Event::new(clock::now_ms(), "import-key", Outcome::Done)
     };
     installation.store.add_key(&row, Some(&imported)).await.doing("cannot keep the former secret")

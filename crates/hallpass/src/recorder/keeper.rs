@@ -1,6 +1,7 @@
 //! What follows once records are in the log: they are printed, looked at, added to the view. Nobody waits for it.
 
 use super::Logged;
+use super::anchor::{Anchor, Anchoring};
 use super::printer::{Lines, Printer};
 use crate::audit::{Audit, bring_up};
 use crate::lookout::Lookout;
@@ -27,6 +28,7 @@ pub(super) struct Keeper {
     lines: Lines,
     lookout: Lookout,
     printer: Printer,
+    anchor: Anchor,
     /// The row that is expected next.
     next: Option<i64>,
     /// Acts wait in the database that the log did not take when they were done.
@@ -35,15 +37,22 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(audit: Arc<Audit>, store: Store, lines: Lines, lookout: Lookout) -> Self {
+    pub(super) fn new(
+        audit: Arc<Audit>,
+        store: Store,
+        lines: Lines,
+        anchoring: Anchoring,
+        lookout: Lookout,
+    ) -> Self {
+        let anchor = Anchor::new(Arc::clone(&audit), anchoring);
         let (printer, acts_at) = (Printer::start(), Instant::now() + PAUSE);
-        Self { audit, store, lines, lookout, printer, next: None, acts_at, said: String::new() }
+        Self { audit, store, lines, lookout, printer, anchor, next: None, acts_at, said: String::new() }
     }
 
     /// Until the scribe ends.
     pub(super) async fn run(mut self, mut logged: mpsc::Receiver<Logged>) {
         loop {
-            let due = self.lookout.due().min(self.acts_at);
+            let due = self.lookout.due().min(self.acts_at).min(self.anchor.due());
             match tokio::time::timeout_at(due, logged.recv()).await {
                 Ok(None) => break,
                 Ok(Some(group)) => {
@@ -58,11 +67,13 @@ impl Keeper {
             }
             self.tell().await;
             self.take_acts().await;
+            self.anchor.drop_if_due().await;
         }
         self.lookout.last_look();
         self.tell().await;
         self.acts_at = Instant::now();
         self.take_acts().await;
+        self.anchor.drop().await;
         self.lookout.end().await;
         self.printer.end().await;
     }
@@ -137,6 +148,7 @@ impl Keeper {
             return;
         }
         self.acts_at = Instant::now() + PAUSE;
+        self.audit.keep_space();
         match self.audit.take_acts().await {
             Ok(()) => self.said.clear(),
             Err(fault) => self.say(format!("acts wait for the log: {fault}")),

@@ -3,12 +3,13 @@
 //! Two hands. The `scribe` writes the log, and whoever waits for a record waits for it alone. The `keeper` does what the
 //! database is needed for, when it can: what it misses it reads from the log later.
 
+mod anchor;
 mod keeper;
 mod printer;
 mod scribe;
 
+pub use anchor::Anchoring;
 pub use printer::Lines;
-pub use scribe::Rules;
 
 use crate::audit::Audit;
 use crate::fault::{Doing, Result};
@@ -41,6 +42,17 @@ pub fn channel() -> (mpsc::Sender<Entry>, mpsc::Receiver<Entry>) {
     mpsc::channel(WAITING_MOST)
 }
 
+/// What the configuration says of the record.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// An answer waits until its record is on the disk, not only written.
+    pub each: bool,
+    /// How events are printed.
+    pub lines: Lines,
+    /// When checkpoints are kept, and where.
+    pub anchoring: Anchoring,
+}
+
 /// Starts the recorder. It ends when every sender is dropped and all that waited is written.
 pub fn start(
     entries: mpsc::Receiver<Entry>,
@@ -48,12 +60,11 @@ pub fn start(
     state: LogState,
     store: Store,
     rules: Rules,
-    lines: Lines,
     lookout: Lookout,
 ) -> Result<JoinHandle<()>> {
     let (groups, logged) = mpsc::channel(GROUPS_MOST);
-    let scribe = Scribe::new(Arc::clone(&audit), state, rules, groups).start(entries)?;
-    let keeper = Keeper::new(audit, store, lines, lookout);
+    let scribe = Scribe::new(Arc::clone(&audit), state, rules.each, groups).start(entries)?;
+    let keeper = Keeper::new(audit, store, rules.lines, rules.anchoring, lookout);
     Ok(tokio::spawn(async move {
         keeper.run(logged).await;
         // It ended before the keeper did: that is how the keeper knows.

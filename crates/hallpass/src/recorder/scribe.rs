@@ -30,17 +30,11 @@ const COUNTED_MOST: usize = 10_000;
 /// How long the last group is tried.
 const LAST_TRIES: u32 = 10;
 
-/// What the configuration says of writing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rules {
-    /// An answer waits until its record is on the disk, not only written.
-    pub each: bool,
-}
-
 pub(super) struct Scribe {
     audit: Arc<Audit>,
     state: LogState,
-    rules: Rules,
+    /// An answer waits until its record is on the disk, not only written.
+    each: bool,
     keeper: mpsc::Sender<Logged>,
     /// Since when the log takes nothing, in milliseconds since the epoch.
     failing_since: Option<i64>,
@@ -55,16 +49,11 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    pub(super) fn new(
-        audit: Arc<Audit>,
-        state: LogState,
-        rules: Rules,
-        keeper: mpsc::Sender<Logged>,
-    ) -> Self {
+    pub(super) fn new(audit: Arc<Audit>, state: LogState, each: bool, keeper: mpsc::Sender<Logged>) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
         let (flood, counted) = (RefusalFlood::default(), Vec::new());
         let (started, said) = (Instant::now(), String::new());
-        Self { audit, state, rules, keeper, failing_since, sync_at, sign_at, flood, counted, started, said }
+        Self { audit, state, each, keeper, failing_since, sync_at, sign_at, flood, counted, started, said }
     }
 
     pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
@@ -122,7 +111,7 @@ impl Scribe {
         let Some(first) = self.write(&records, is_last).await else { return };
         waiting.into_iter().flatten().for_each(Written::now);
         let now = Instant::now();
-        if !self.rules.each {
+        if !self.each {
             self.sync_at.get_or_insert(now + SYNC_AFTER);
         }
         self.sign_at.get_or_insert(now + SIGN_AFTER);
@@ -141,7 +130,7 @@ impl Scribe {
     async fn write(&mut self, records: &[String], is_last: bool) -> Option<u64> {
         let mut tries = 0;
         loop {
-            match self.audit.append(records, self.rules.each) {
+            match self.audit.append(records, self.each) {
                 Ok(appended) => return Some(appended.first),
                 Err(fault) => self.fails(&fault),
             }
@@ -220,7 +209,7 @@ fn gap(missed: Missed, since_ms: i64, now_ms: i64) -> Event {
     let reason = format!(
         "the log took no records for {seconds} s: {unrecorded} without a record, {refused} calls refused"
     );
-    Event { reason: Some(reason), ..Event::new(now_ms, "gap", Outcome::Done) }
+    Event { reason: Some(reason), count: Some(unrecorded), ..Event::new(now_ms, "gap", Outcome::Done) }
 }
 
 /// The record of an event. What a caller says of itself is looked at afterwards, and kept only where it may be asked for.

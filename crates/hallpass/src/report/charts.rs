@@ -2,7 +2,7 @@
 //! stays readable on a phone and on paper.
 
 use super::words;
-use crate::markup::outside;
+use crate::markup::{escape, outside};
 use hallpass_core::report::{Counts, DayLine, Report, UsageLine, grouped};
 use hallpass_core::{UnixTime, usage::day_of};
 use std::collections::BTreeMap;
@@ -150,7 +150,8 @@ fn ranking(title: &str, lines: &[UsageLine], name: impl Fn(&UsageLine) -> String
     if !rest.is_empty() {
         let mut ends = Ends::default();
         rest.iter().for_each(|line| ends.add(&line.counts));
-        rows.push((format!("{} others", grouped(rest.len() as u64)), ends));
+        let others = if rest.len() == 1 { "other" } else { "others" };
+        rows.push((format!("{} {others}", grouped(rest.len() as u64)), ends));
     }
     let most = rows.iter().map(|(_, ends)| ends.all()).max().unwrap_or(0);
     let whole: u64 = lines.iter().map(|line| line.counts.calls).sum();
@@ -167,7 +168,7 @@ fn ranked(name: &str, ends: Ends, most: u64, whole: u64) -> String {
         "<li><span class=\"who\">{}</span><span class=\"much\">{} <span class=\"soft\">{}</span></span>",
         outside(name),
         grouped(ends.all()),
-        words::share(ends.all(), whole)
+        escape(&words::share(ends.all(), whole))
     );
     let _ = write!(
         html,

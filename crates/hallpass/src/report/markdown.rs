@@ -1,6 +1,7 @@
 //! The report as Markdown: the tables and figures of the page, in a text for eyes and for a repository.
 
-use super::sections::{Cell, Table, tables};
+use super::sections::tables;
+use super::table::{Cell, Table};
 use super::words;
 use super::{MADE_BY, page};
 use crate::markup::capital;

@@ -6,6 +6,7 @@ mod integrity;
 mod markdown;
 mod page;
 mod sections;
+mod table;
 mod words;
 
 pub use facts::gather;

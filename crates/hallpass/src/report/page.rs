@@ -1,10 +1,12 @@
 //! The report as one page for a browser and for paper: nothing is fetched, nothing runs, and what callers and operators wrote
 //! is text and nothing else.
 
-use super::sections::{Cell, Column, Table, tables};
+use super::sections::tables;
+use super::table::{Cell, Column, Table};
 use super::{MADE_BY, charts, words};
 use crate::markup::{escape, outside, rich, sentence};
 use hallpass_core::report::{Integrity, Report, grouped};
+use hallpass_core::usage::LEGACY;
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
@@ -74,7 +76,8 @@ fn made_of(report: &Report) -> String {
 /// Each figure: what, how much, and what of it.
 pub(super) fn figures(report: &Report) -> Vec<(&'static str, String, String)> {
     let totals = &report.totals;
-    let callers = report.usage.client.iter().filter(|line| line.client.is_some()).count();
+    let is_named = |client: &Option<String>| client.as_ref().is_some_and(|name| name != LEGACY);
+    let callers = report.usage.client.iter().filter(|line| is_named(&line.client)).count();
     let count = |kind: &str| report.acts_by_kind.get(kind).copied().unwrap_or(0);
     let of = |part: u64| words::share(part, totals.calls);
     vec![
@@ -181,7 +184,7 @@ const fn class(column: Column) -> &'static str {
 
 fn cell(cell: &Cell) -> String {
     match cell {
-        Cell::Nothing => "<span class=\"soft\">-</span>".into(),
+        Cell::Nothing => "<span class=\"soft none\">-</span>".into(),
         Cell::Words(words) => escape(words),
         Cell::Name(name) => format!("<code>{}</code>", outside(name)),
         Cell::Outside(said) => format!("<bdi>{}</bdi>", outside(said)),

@@ -57,6 +57,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 /// `12.5 %`; `-` of nothing.
 pub(super) fn share(part: u64, whole: u64) -> String {
     match (u128::from(part) * 1000).checked_div(u128::from(whole)) {
+        Some(0) if part > 0 => "<0.1 %".into(),
         Some(thousandths) => format!("{}.{} %", thousandths / 10, thousandths % 10),
         None => "-".into(),
     }
@@ -86,7 +87,10 @@ mod tests {
             [0, 1023, 1024, 1_600_000, u64::MAX].map(bytes),
             ["0 B", "1023 B", "1.0 KiB", "1.5 MiB", "16,777,215.9 TiB"]
         );
-        assert_eq!((share(1, 8), share(0, 0)), ("12.5 %".into(), "-".into()));
+        assert_eq!(
+            [share(1, 8), share(0, 8), share(1, 9000), share(0, 0)],
+            ["12.5 %", "0.0 %", "<0.1 %", "-"]
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! operators write against the page.
 
 use crate::busy_month::{HOSTILE, busy_month};
+use crate::program::Outcome;
 use crate::stage::{Stage, mode_of, overwrite, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -43,17 +44,46 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The other program's word on a report about a period.
-async fn recomputed(stage: &Stage, report: &str, period: &[&str]) -> String {
+/// What the other program says about a report about a period.
+async fn judged(stage: &Stage, report: &str, period: &[&str]) -> Outcome {
     let log = stage.hallpass.must(&[&["log", "--json"], period].concat()).await;
     let (records, report) =
         (stage.hallpass.write("records.jsonl", &log), stage.hallpass.write("report.json", report));
     let (python, script) =
         (root().join("target/python/bin/python"), root().join("tests/python/recompute_report.py"));
     let paths = [script.as_path(), &records, &report].map(|path| path.to_str().expect("UTF-8"));
-    let ran = stage.hallpass.finish(stage.hallpass.outside(python.to_str().expect("UTF-8"), &paths)).await;
+    stage.hallpass.finish(stage.hallpass.outside(python.to_str().expect("UTF-8"), &paths)).await
+}
+
+/// The same about a report that is right.
+async fn recomputed(stage: &Stage, report: &str, period: &[&str]) -> String {
+    let ran = judged(stage, report, period).await;
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
     ran.stdout
+}
+
+#[tokio::test]
+async fn one_number_that_is_off_by_one_is_found() {
+    let stage = stage(400).await;
+    let json = report(&stage, &["--json"]).await;
+    for (path, said) in [
+        ("/usage/tool/0/p95_us", "usage by tool:"),
+        ("/totals/refused", "totals:"),
+        ("/records/count", "records:"),
+        ("/days/3/cut", "days:"),
+        ("/refusals/0/count", "refusals:"),
+        ("/legacy/0/let_in", "legacy:"),
+        ("/acts/2/seq", "acts:"),
+        ("/credentials/0/calls", "credentials:"),
+    ] {
+        let mut document: Value = serde_json::from_str(&json).expect("JSON");
+        let number = document.pointer_mut(path).expect("a number");
+        *number = (number.as_u64().expect("a number") + 1).into();
+        let ran =
+            judged(&stage, &document.to_string(), &["--since", "2026-10-20", "--until", "2100-01-02"]).await;
+        assert_eq!(ran.code, Some(1), "{path}: {ran:#?}");
+        assert!(ran.stdout.starts_with(said), "{path}: {}", ran.stdout);
+    }
 }
 
 #[tokio::test]

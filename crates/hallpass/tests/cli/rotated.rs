@@ -62,7 +62,7 @@ async fn the_new_token_is_placed_and_both_are_good() {
     let list = stage.hallpass.must(&["list"]).await;
     assert!(list.contains(" days; 1 superseded, ends in 2"), "{list}");
     let log = stage.hallpass.must(&["log", "-n", "1"]).await;
-    assert!(log.contains("act=rotate client=claude done reason=\"asked for\" jti="), "{log}");
+    assert!(log.contains("act=rotate client=claude done reason=\"asked for\" by=\"uid "), "{log}");
     assert!(!log.contains("eyJ"));
     // It is where it should be: nothing is put right.
     assert_eq!(stage.document(&["apply", "--yes"]).await["changed"], false);

@@ -38,7 +38,7 @@ async fn a_disabled_client_is_refused_and_comes_back_with_the_token_that_it_had(
     assert_eq!(verdict(&stage).await, (json!(true), Value::Null));
     let log = stage.hallpass.must(&["log", "-n", "2"]).await;
     assert!(log.contains("act=disable client=claude done reason=\"on leave\""), "{log}");
-    assert!(log.contains("act=enable client=claude done\n"), "{log}");
+    assert!(log.contains("act=enable client=claude done by=\"uid "), "{log}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::stage::{CLAUDE, CLIENTS, Stage, VSCODE2};
 use serde_json::Value;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "tour",
     "adopt",
     "keys",
@@ -26,6 +26,8 @@ const COMMANDS: [&str; 25] = [
     "verify",
     "scan",
     "log",
+    "usage",
+    "report",
     "serve",
     "connect",
     "completions",

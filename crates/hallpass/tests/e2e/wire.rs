@@ -112,7 +112,8 @@ impl Wire {
         }
     }
 
-    async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+    /// So many bytes; `None` when the peer goes away before.
+    pub(crate) async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.unread.len() < length {
             if !self.more().await {
                 return None;

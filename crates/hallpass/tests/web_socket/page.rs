@@ -4,7 +4,7 @@
 use crate::origin::{Origin, SdkClient};
 use crate::program::{Hallpass, Serving};
 use crate::python::{Daemon, SHARED, Talker, until, until_or};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const PAGE: &str = include_str!("../../../../docs/shared-token.md");
@@ -93,7 +93,7 @@ impl Reader {
                 script.sum().await;
             }
             Step::Meanwhile("the script tries again, and vscode1 calls") => {
-                assert_eq!(self.script().await.heard().await["closed"], 4003);
+                self.refused_script().await;
                 let (file, entry) = Origin::ENTRIES[0];
                 self.client(file, entry).await;
             }
@@ -128,10 +128,27 @@ impl Reader {
 
     /// A program that nobody thought of, after its `hello`.
     async fn script(&self) -> Talker {
+        self.script_and_answer().await.0
+    }
+
+    async fn script_and_answer(&self) -> (Talker, Value) {
         let mut script = Talker::dial(&self.address);
         let hello = json!({ "op": "hello", "session_id": "old-script", "token": SHARED });
-        script.ask(&hello).await;
-        script
+        let answer = script.ask(&hello).await;
+        (script, answer)
+    }
+
+    /// The same once its secret is worth nothing. The end of the period is in force a moment after the command: on a busy
+    /// machine the script may be let in once more, and is cut off then.
+    async fn refused_script(&self) {
+        loop {
+            let (mut script, answer) = self.script_and_answer().await;
+            let last = if answer["closed"].is_null() { script.heard().await } else { answer.clone() };
+            assert_eq!(last["closed"], 4003, "{answer}");
+            if answer["ok"] == false {
+                return;
+            }
+        }
     }
 
     async fn printed(&mut self, lines: &str) {

@@ -8,6 +8,7 @@ use crate::commands::Context;
 use crate::commands::revoke::check_reason;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
+use crate::operator;
 use hallpass_audit::Reader;
 use hallpass_core::{Event, Outcome};
 use serde_json::json;
@@ -56,7 +57,7 @@ async fn prune(installation: &Installation, stays: u64, reason: Option<&str>) ->
     let audit = &installation.audit;
     let act = Event {
         reason: reason.map(str::to_owned),
-        by: Some(audit.actor()),
+        by: Some(operator::who()),
         ..Event::new(clock::now_ms(), "prune", Outcome::Done)
     };
     let record = act.json_line();

@@ -4,16 +4,22 @@ use super::{KeyFrom, Named, text_of};
 use crate::cli::AuditVerify;
 use crate::commands::Context;
 use crate::fault::{Fault, Result};
+use hallpass_audit::notes_of;
 use hallpass_audit::verify::{Outcome, Report, VerifyFault, verify};
 use serde_json::json;
+use std::path::Path;
 
 pub(super) async fn run(context: &Context, asked: &AuditVerify) -> Result<()> {
     let named = Named::find(context, asked.dir.as_deref(), asked.vkey.as_deref()).await?;
-    let pins: Vec<String> = asked.pin.iter().map(|file| text_of(file)).collect::<Result<_>>()?;
+    let mut pins = Vec::new();
+    for file in &asked.pin {
+        pins.extend(checkpoints_in(file)?.into_iter().map(|pin| (file, pin)));
+    }
+    let texts: Vec<&str> = pins.iter().map(|(_, pin)| pin.as_str()).collect();
     let shown = named.folder.display();
-    let report = verify(&named.folder, &named.key, &pins).map_err(|fault| match fault {
+    let report = verify(&named.folder, &named.key, &texts).map_err(|fault| match fault {
         VerifyFault::Pin { index, fault } => {
-            Fault::usage(format!("`--pin {}` {fault}", asked.pin[index].display()))
+            Fault::usage(format!("`--pin {}` {fault}", pins[index].0.display()))
                 .hint("`hallpass audit pin --output FILE` writes one; it has to be of this log")
         }
         fault @ (VerifyFault::NoLog | VerifyFault::Io(_)) => Fault::new(format!("`{shown}`: {fault}"))
@@ -24,6 +30,23 @@ pub(super) async fn run(context: &Context, asked: &AuditVerify) -> Result<()> {
         0 => Ok(()),
         code => Err(Fault::ended(code)),
     }
+}
+
+/// The checkpoints in a file: one, or one after the other, or as the gateway prints them (`audit.checkpoint_to`).
+fn checkpoints_in(file: &Path) -> Result<Vec<String>> {
+    let text = text_of(file)?;
+    let printed = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        line["checkpoint"].as_str().map(str::to_owned)
+    };
+    let printed: Vec<String> = text.lines().filter_map(printed).collect();
+    let found =
+        if printed.is_empty() { notes_of(&text).into_iter().map(str::to_owned).collect() } else { printed };
+    if found.is_empty() {
+        return Err(Fault::usage(format!("`--pin {}` holds no checkpoint", file.display()))
+            .hint("`hallpass audit pin --output FILE` writes one"));
+    }
+    Ok(found)
 }
 
 fn say(context: &Context, asked: &AuditVerify, named: &Named, report: &Report) {

@@ -1,0 +1,195 @@
+//! `hallpass audit` as an auditor and an owner meet it.
+
+use crate::scene::{Calling, ECHO, Scene};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+async fn scene() -> Scene {
+    let scene = Scene::new(2, "").await;
+    let gateway = scene.program.serve().await;
+    let mut calling = Calling::new(&gateway, &scene.token("c0")).await;
+    for _ in 0..5 {
+        assert_eq!(calling.call(ECHO).await.expect("an answer").status(), 200);
+    }
+    scene.program.must(&["disable", "c1", "--reason", "on leave"]).await;
+    gateway.terminate().await;
+    scene
+}
+
+fn segment(scene: &Scene) -> PathBuf {
+    scene.log().join("segments/00000000000000000000.jsonl")
+}
+
+#[expect(clippy::disallowed_methods, reason = "an attacker's write needs no atomicity")]
+fn overwrite(file: PathBuf, text: impl AsRef<[u8]>) {
+    fs::write(file, text).expect("a file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_log_is_verified_and_a_changed_one_is_found_out() {
+    let scene = scene().await;
+    let said = scene.program.must(&["audit", "verify"]).await;
+    assert!(said.starts_with("whole: ") && said.contains("not anchored outside"), "{said}");
+    let pin = scene.program.user().join("pin");
+    let pin = pin.to_str().expect("UTF-8");
+    scene.program.must(&["audit", "pin", "--output", pin]).await;
+    let again = scene.program.run(&["audit", "pin", "--output", pin]).await;
+    assert_eq!(again.code, Some(1), "an older checkpoint is not overwritten: {again:#?}");
+    let said = scene.program.must(&["audit", "verify", "--pin", pin, "--require-anchor"]).await;
+    assert!(said.contains("anchored outside: no record can have been taken from the end"), "{said}");
+    let wanting = scene.program.run(&["audit", "verify", "--require-anchor"]).await;
+    assert_eq!(wanting.code, Some(2), "{wanting:#?}");
+    let wanting = scene.program.run(&["audit", "verify", "--pin", pin, "--require-anchor=1000000"]).await;
+    assert_eq!(wanting.code, Some(2), "{wanting:#?}");
+    // From anywhere, with nothing but the folder and the key.
+    let key = fs::read_to_string(scene.log().join("vkey")).expect("the public key");
+    let folder = scene.log().display().to_string();
+    let mut elsewhere = scene.program.command(&["audit", "verify", &folder, "--vkey", key.trim()]);
+    elsewhere.env_remove("HALLPASS_HOME");
+    let elsewhere = scene.program.finish(elsewhere).await;
+    assert_eq!(elsewhere.code, Some(0), "{elsewhere:#?}");
+
+    let text = fs::read_to_string(segment(&scene)).expect("the segment");
+    let call = scene.records().iter().position(|record| record["kind"] == "call").expect("a call");
+    overwrite(segment(&scene), text.replacen("\"tool\":\"echo\"", "\"tool\":\"ecko\"", 1));
+    let found = scene.program.run(&["audit", "verify", "--json"]).await;
+    assert_eq!(found.code, Some(1), "{found:#?}");
+    let found: Value = serde_json::from_str(&found.stdout).expect("a document");
+    assert_eq!(
+        (found["outcome"].as_str(), found["first_bad"].as_u64()),
+        (Some("tampered"), Some(call as u64))
+    );
+    // The end taken away, and the checkpoint with it: only a pin tells.
+    overwrite(segment(&scene), &text);
+    let pinned = scene.program.run(&["audit", "verify", "--pin", pin]).await;
+    assert_eq!(pinned.code, Some(0), "{pinned:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_record_is_proven_without_the_others() {
+    let scene = scene().await;
+    let seq = scene.records().iter().position(|record| record["kind"] == "call").expect("a call").to_string();
+    let proof = scene.program.must(&["audit", "prove", &seq]).await;
+    let file = scene.program.write("proof", &proof);
+    let file = file.to_str().expect("UTF-8");
+    let key = fs::read_to_string(scene.log().join("vkey")).expect("the public key");
+    let said = scene.program.must(&["audit", "check", file, "--vkey", key.trim()]).await;
+    assert!(
+        said.starts_with(&format!("proven: record {seq} ")) && said.contains("\"tool\":\"echo\""),
+        "{said}"
+    );
+    scene.program.write("proof", &proof.replacen("index ", "index 1", 1));
+    let refused = scene.program.run(&["audit", "check", file, "--vkey", key.trim()]).await;
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    let none = scene.program.run(&["audit", "prove", "999999"]).await;
+    assert_eq!(none.code, Some(1));
+    assert!(none.stderr.contains("hint: "), "{none:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_export_is_the_log_line_for_line_and_can_be_narrowed() {
+    let scene = scene().await;
+    let text = fs::read_to_string(segment(&scene)).expect("the segment");
+    assert_eq!(scene.program.must(&["audit", "export"]).await, text);
+    let of_c1 = scene.program.must(&["audit", "export", "--client", "c1"]).await;
+    assert!(!of_c1.is_empty() && of_c1.lines().all(|line| line.contains("\"client\":\"c1\"")), "{of_c1}");
+    assert_eq!(scene.program.must(&["audit", "export", "--until", "1d"]).await, "");
+    let table = scene.program.must(&["audit", "export", "--format", "csv"]).await;
+    assert_eq!(table.lines().count(), text.lines().count() + 1);
+    assert!(table.starts_with("seq,time,kind,outcome,client,"), "{table}");
+    let wrong = scene.program.run(&["audit", "export", "--since", "yesterday"]).await;
+    assert_eq!(wrong.code, Some(64), "{wrong:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acts_say_who_did_them_and_why() {
+    let scene = scene().await;
+    let act = scene.records().into_iter().find(|record| record["kind"] == "disable").expect("the act");
+    assert!(act["by"].as_str().is_some_and(|by| by.contains("uid")), "{act}");
+    assert_eq!((act["client"].as_str(), act["reason"].as_str()), (Some("c1"), Some("on leave")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_differs_is_made_anew_from_the_log() {
+    let scene = scene().await;
+    let before = scene.program.must(&["log", "--json"]).await;
+    let said = scene.program.must(&["audit", "reindex"]).await;
+    assert!(said.starts_with("the view is equal to the log"), "{said}");
+    let database = scene.program.home().join("hallpass.db");
+    let store = hallpass_store::Store::open(&database).await.expect("the store");
+    store.forget_logged(3).await.expect("rows that go");
+    store.close().await;
+    let said = scene.program.must(&["audit", "reindex"]).await;
+    assert!(said.starts_with("the view was made anew"), "{said}");
+    assert_eq!(scene.program.must(&["log", "--json"]).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_log_stops_the_start_and_no_revocation_until_a_new_one_names_it() {
+    let scene = scene().await;
+    let text = fs::read_to_string(segment(&scene)).expect("the segment");
+    overwrite(segment(&scene), text.replacen("\"c1\"", "\"c9\"", 1));
+    let refused = scene.program.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(refused.stderr.contains("damaged") && refused.stderr.contains("--new-log"), "{refused:#?}");
+    let denied = scene.program.run(&["enable", "c1"]).await;
+    assert_eq!(denied.code, Some(1), "{denied:#?}");
+    assert!(denied.stderr.contains("was not done"), "{denied:#?}");
+    // It is done, it says so, and it does not say that all is well.
+    let revoked = scene.program.run(&["revoke", "c0", "--reason", "laptop lost"]).await;
+    assert_eq!(revoked.code, Some(1), "{revoked:#?}");
+    assert!(
+        revoked.stdout.contains("cut off") && revoked.stderr.contains("not in the log yet"),
+        "{revoked:#?}"
+    );
+    let command = scene.program.command(&["serve", "--listen", "127.0.0.1:0", "--new-log"]);
+    let gateway = scene.program.start(command).await;
+    let mut calling = Calling::new(&gateway, &scene.token("c0")).await;
+    assert_eq!(calling.call(ECHO).await.expect("an answer").status(), 401, "it was revoked");
+    gateway.terminate().await;
+    let records = scene.records();
+    assert!(
+        records[0]["former"].as_str().is_some_and(|former| former.contains("hallpass.local/")),
+        "{}",
+        records[0]
+    );
+    assert!(
+        records.iter().any(|record| record["kind"] == "revoke" && record["client"] == "c0"),
+        "it came after all"
+    );
+    scene.assert_whole();
+    let closed = fs::read_dir(scene.program.home()).expect("the home");
+    let closed: Vec<_> = closed.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    assert!(closed.iter().any(|name| name.starts_with("audit-closed-")), "{closed:?}");
+    // What was shown of the old one is shown still, and what comes is behind it.
+    let log = scene.program.must(&["log", "-n", "1000"]).await;
+    assert!(log.contains("act=disable") && log.contains("act=revoke"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_put_back_to_an_older_state_is_noticed() {
+    let scene = scene().await;
+    let (text, checkpoint) = (
+        fs::read(segment(&scene)).expect("a segment"),
+        fs::read(scene.log().join("checkpoint")).expect("a checkpoint"),
+    );
+    scene.program.must(&["enable", "c1"]).await;
+    scene.program.must(&["disable", "c1", "--reason", "again"]).await;
+    overwrite(segment(&scene), text);
+    overwrite(scene.log().join("checkpoint"), checkpoint);
+    let refused = scene.program.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(refused.stderr.contains("were signed"), "{refused:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_nobody_needs_are_let_go_by_whole_segments() {
+    let scene = scene().await;
+    let said = scene.program.must(&["audit", "prune", "--before", "365d", "--yes"]).await;
+    assert_eq!(said, "nothing to prune: no whole segment is that old\n");
+    let wrong = scene.program.run(&["audit", "prune", "--before", "2999-01-01", "--yes"]).await;
+    assert_eq!(wrong.code, Some(64), "{wrong:#?}");
+    let asks = scene.program.run(&["audit", "prune"]).await;
+    assert_eq!(asks.code, Some(64));
+}
