@@ -349,11 +349,14 @@ impl Watched {
 
     /// Whether nothing of it has to come from the server any more, before its head goes out.
     pub(crate) fn is_all_here(&self) -> bool {
-        match (&self.ahead.0, &self.reading) {
-            ([Some(Some(Err(_))), _] | [_, Some(Some(_))], _) => false,
-            ([_, Some(None)], _) => true,
-            ([_, None], Reading::AsItComes) => self.inner.is_end_stream(),
-            ([_, None], Reading::Narrowed(_) | Reading::Whole { .. }) => false,
+        let is_at_end = match self.reading {
+            Reading::AsItComes => self.inner.is_end_stream(),
+            Reading::Narrowed(_) | Reading::Whole { .. } => false,
+        };
+        match &self.ahead.0 {
+            [Some(Some(Err(_))), _] | [_, Some(Some(_))] => false,
+            [Some(None), _] | [_, Some(None)] => true,
+            [_, None] => is_at_end,
         }
     }
 

@@ -25,6 +25,8 @@ const SYNC_AFTER: Duration = Duration::from_millis(50);
 const SIGN_AFTER: Duration = Duration::from_secs(1);
 /// How long to wait before a group that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How many refusals that are only counted may wait for the keeper.
+const COUNTED_MOST: usize = 10_000;
 /// How long the last group is tried.
 const LAST_TRIES: u32 = 10;
 
@@ -39,6 +41,8 @@ pub(super) struct Scribe {
     sync_at: Option<Instant>,
     sign_at: Option<Instant>,
     flood: RefusalFlood,
+    /// Refusals that are only counted, until the keeper has room for them.
+    counted: Vec<Event>,
     /// From which the flood's time is counted.
     started: Instant,
     said: String,
@@ -47,8 +51,9 @@ pub(super) struct Scribe {
 impl Scribe {
     pub(super) fn new(audit: Arc<Audit>, state: LogState, each: bool, keeper: mpsc::Sender<Logged>) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
-        let (flood, started, said) = (RefusalFlood::default(), Instant::now(), String::new());
-        Self { audit, state, each, keeper, failing_since, sync_at, sign_at, flood, started, said }
+        let (flood, counted) = (RefusalFlood::default(), Vec::new());
+        let (started, said) = (Instant::now(), String::new());
+        Self { audit, state, each, keeper, failing_since, sync_at, sign_at, flood, counted, started, said }
     }
 
     pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
@@ -68,7 +73,7 @@ impl Scribe {
             self.finish_what_is_due();
         }
         let rest = self.flood.rest();
-        self.log(rest, Vec::new(), Vec::new(), true).await;
+        self.log(rest, Vec::new(), true).await;
         if let Err(fault) = self.audit.checkpoint(true) {
             note(&format!("the log's last records are not signed yet: {fault}"));
         }
@@ -86,21 +91,18 @@ impl Scribe {
         let (mut events, waiting): (Vec<Event>, Vec<Option<Written>>) =
             entries.map(|Entry { event, written }| (event, written)).unzip();
         let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let counted = self.flood.thin(&mut events, now_ms);
-        self.log(events, counted, waiting, is_last).await;
+        let mut counted = self.flood.thin(&mut events, now_ms);
+        counted.iter_mut().for_each(hide_tokens);
+        self.counted.append(&mut counted);
+        self.counted.truncate(COUNTED_MOST);
+        self.log(events, waiting, is_last).await;
     }
 
     /// Writes a group, says so to those who wait for it, and hands it on.
-    async fn log(
-        &mut self,
-        mut events: Vec<Event>,
-        counted: Vec<Event>,
-        waiting: Vec<Option<Written>>,
-        is_last: bool,
-    ) {
+    async fn log(&mut self, mut events: Vec<Event>, waiting: Vec<Option<Written>>, is_last: bool) {
         if events.is_empty() {
-            if !counted.is_empty() {
-                let _ = self.keeper.try_send(Logged { first: 0, events, counted });
+            if !self.counted.is_empty() {
+                self.hand_on(0, events);
             }
             return;
         }
@@ -113,13 +115,15 @@ impl Scribe {
             self.sync_at.get_or_insert(now + SYNC_AFTER);
         }
         self.sign_at.get_or_insert(now + SIGN_AFTER);
-        self.hand_on(first, events, counted);
+        self.hand_on(self.audit.row(first), events);
         self.is_over();
     }
 
-    fn hand_on(&self, first: u64, events: Vec<Event>, counted: Vec<Event>) {
-        // If the keeper has fallen behind, it reads them from the log.
-        let _ = self.keeper.try_send(Logged { first: self.audit.row(first), events, counted });
+    fn hand_on(&mut self, first: i64, events: Vec<Event>) {
+        // If the keeper has fallen behind, it reads the events from the log. What is only counted is not there, and waits.
+        if let Ok(place) = self.keeper.try_reserve() {
+            place.send(Logged { first, events, counted: std::mem::take(&mut self.counted) });
+        }
     }
 
     /// Tries until they are written: meanwhile events wait, and calls are refused or counted.
@@ -153,7 +157,7 @@ impl Scribe {
         note("the log can be written again");
         let gap = gap(self.state.take_missed(), since_ms, clock::now_ms());
         match self.audit.append(&[gap.json_line()], true) {
-            Ok(appended) => self.hand_on(appended.first, vec![gap], Vec::new()),
+            Ok(appended) => self.hand_on(self.audit.row(appended.first), vec![gap]),
             Err(fault) => self.fails(&fault),
         }
     }

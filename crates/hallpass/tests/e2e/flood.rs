@@ -1,7 +1,6 @@
-//! A flood of bad tokens at the running program: what the log gets of it, and what the metrics say.
+//! A flood of bad tokens at the running program, and what the log gets of it.
 
 use crate::{
-    admin::{ADMIN, Admin, sample},
     caller::Caller,
     uses::{CALL, answering},
 };
@@ -9,10 +8,9 @@ use crate::{
 const BAD: usize = 600;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_leaves_few_records_whose_sum_is_exact_and_the_metrics_count_each() {
-    let installed = answering(ADMIN).await;
+async fn a_flood_leaves_few_records_whose_sum_is_exact() {
+    let installed = answering("").await;
     let gateway = installed.serve().await;
-    let admin = Admin::of(&installed, &gateway);
     let ann = installed.token("ann");
     for number in 0..BAD {
         assert_eq!(Caller::new(&gateway, "no.token.ofours").await.ask(CALL).await.status(), 401);
@@ -22,10 +20,6 @@ async fn a_flood_leaves_few_records_whose_sum_is_exact_and_the_metrics_count_eac
     }
     let is_bad = |event: &serde_json::Value| event["reason"] == "malformed_token";
     installed.logged("the others", |event| is_bad(event) && event["count"].is_number()).await;
-    let reason = "hallpass_refusals_total{reason=\"malformed_token\"} ";
-    while sample(&admin.scrape().await, reason) < 600.0 {
-        tokio::task::yield_now().await;
-    }
     // What is still only counted is told at the end.
     gateway.terminate().await;
     let log = installed.log(&[]).await;
