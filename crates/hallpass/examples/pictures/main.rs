@@ -4,7 +4,6 @@
 //! The report is of a home with three clients and a busy month, in a temporary folder. Each page is taken light and dark, at
 //! the width of a phone and of a desktop, and printed.
 
-#[expect(dead_code, reason = "it is shared with the tests, which use more of it")]
 #[path = "../../tests/cli/busy_month.rs"]
 mod busy_month;
 
