@@ -166,11 +166,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Answered by a server, well or with an error.
-    pub const fn answered(&self) -> u64 {
-        self.calls - self.refused - self.failed - self.cut
-    }
-
     /// Let in by the gateway, however they went on.
     pub const fn let_in(&self) -> u64 {
         self.calls - self.refused

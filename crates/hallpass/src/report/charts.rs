@@ -149,7 +149,9 @@ fn ranking(title: &str, lines: &[UsageLine], name: impl Fn(&UsageLine) -> String
     }
     if !rest.is_empty() {
         let mut ends = Ends::default();
-        rest.iter().for_each(|line| ends.add(&line.counts));
+        for line in rest {
+            ends.add(&line.counts);
+        }
         let others = if rest.len() == 1 { "other" } else { "others" };
         rows.push((format!("{} {others}", grouped(rest.len() as u64)), ends));
     }

@@ -86,18 +86,18 @@ fn plain(said: &str) -> String {
             '>' => text += "&gt;",
             '&' => text += "&amp;",
             '|' => text += "&#124;",
-            // With them every other way to a link or to an emphasis is closed.
-            '\\' | '*' | '_' | '[' | ']' | '!' | '~' | '#' | '(' | ')' => {
+            // Without brackets there is no link and no picture.
+            '\\' | '*' | '_' | '[' | ']' | '~' => {
                 text.push('\\');
                 text.push(c);
             }
-            // No address becomes a link by itself.
-            ':' => text += "&#58;",
+            // No address of a person becomes a link by itself.
             '@' => text += "&#64;",
             c => text.push(c),
         }
     }
-    text
+    // No address of a page, either.
+    text.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
 fn integrity(integrity: Option<&Integrity>) -> String {
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_is_markup() {
-        assert_eq!(plain("<img src=x onerror=a()>|\n"), "&lt;img src=x onerror=a\\(\\)&gt;&#124;\\\\n");
-        assert_eq!(plain("[a](http://b) **c**"), "\\[a\\]\\(http&#58;//b\\) \\*\\*c\\*\\*");
+        assert_eq!(plain("<img src=x onerror=a()>|\n"), "&lt;img src=x onerror=a()&gt;&#124;\\\\n");
+        assert_eq!(plain("[a](http://b) **c**"), "\\[a\\](http&#58;//b) \\*\\*c\\*\\*");
         assert_eq!(plain("tools/call 1.2"), "tools/call 1.2");
     }
 }

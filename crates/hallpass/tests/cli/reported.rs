@@ -64,7 +64,7 @@ async fn recomputed(stage: &Stage, report: &str, period: &[&str]) -> String {
 
 #[tokio::test]
 async fn one_number_that_is_off_by_one_is_found() {
-    let stage = stage(400).await;
+    let stage = stage(2000).await;
     let json = report(&stage, &["--json"]).await;
     for (path, said) in [
         ("/usage/tool/0/p95_us", "usage by tool:"),
@@ -149,7 +149,6 @@ async fn the_page_and_the_markdown_say_the_numbers_of_the_document() {
         |line: &Value| ["calls", "errors", "failed", "refused", "cut"].map(|name| grouped(&line[name]));
     for line in document["usage"]["client"].as_array().expect("lines") {
         let name = line["client"].as_str().unwrap_or("nobody that was verified");
-        let name = name.replace('(', "\\(").replace(')', "\\)");
         let row = format!("| {name} | {} |", cells(line).join(" | "));
         assert!(markdown.contains(&row), "{row}\n{markdown}");
     }
@@ -159,13 +158,14 @@ async fn the_page_and_the_markdown_say_the_numbers_of_the_document() {
     };
     for line in document["usage"]["server"].as_array().expect("lines") {
         let columns = ["Calls", "Errors", "Failed", "Refused", "Cut"];
-        let row: String = columns
+        let row = columns
             .into_iter()
             .zip(cells(line))
             .map(|(column, cell)| {
                 format!("<td class=\"number\" data-label=\"{column}\"><div>{}</div></td>", number(cell))
             })
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         assert!(page.contains(&row), "{row}");
     }
     for line in document["refusals"].as_array().expect("lines") {
