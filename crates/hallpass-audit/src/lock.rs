@@ -50,8 +50,15 @@ impl Lock {
     }
 
     fn held(&self) -> io::Result<Asked> {
-        let (ours, named) = (self.file.metadata()?, std::fs::metadata(&self.path));
-        if !named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+        let named = match std::fs::metadata(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                self.release();
+                return Err(error);
+            }
+            named => named.ok(),
+        };
+        let ours = self.file.metadata()?;
+        if named.is_none_or(|named| (named.dev(), named.ino()) != (ours.dev(), ours.ino())) {
             self.release();
             return Ok(Asked::Moved);
         }

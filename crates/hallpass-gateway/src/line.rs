@@ -235,6 +235,13 @@ impl Hold {
         held.narrowing.clone()
     }
 
+    /// The answer is here, and its head does not go out yet.
+    pub(crate) fn not_begun(&self) {
+        if let Some(held) = self.0.lock().as_mut() {
+            held.answering = false;
+        }
+    }
+
     /// The answer's head goes out. Returns why it must not, if the call was cut, or its policy changed, at the last moment.
     pub(crate) fn begin_answer(&self) -> Result<(), Cut> {
         let mut call = self.0.lock();

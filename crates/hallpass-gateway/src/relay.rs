@@ -5,10 +5,10 @@ use crate::line::Hold;
 use crate::outcome::{Events, Sniff};
 use crate::payload::Payload;
 use crate::tally::Tally;
-use crate::watched::{Ahead, Broken, Progress, Reading, Silence, Watched};
+use crate::watched::{Ahead, Progress, Reading, Silence, Watched, Withheld};
 use crate::{headers, message, narrowed};
 use hallpass_core::session::SessionTag;
-use hallpass_core::{Denial, Envelope, Outcome};
+use hallpass_core::{Envelope, Outcome};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -60,7 +60,7 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Passes the answer on.
-    pub(crate) async fn relay(self, mut flight: Flight) -> Result<Response<Payload>, Denial> {
+    pub(crate) async fn relay(self, mut flight: Flight) -> Result<Response<Payload>, Withheld> {
         let (mut head, inner) = self.answer.into_parts();
         headers::strip_answer(&mut head.headers);
         if self.reading.is_narrowed() {
@@ -88,7 +88,7 @@ impl Ready {
         });
         if watched.is_all_here() {
             // Head and body in one packet, and while no byte is sent there is still an answer that tells why.
-            watched.recorded().await.map_err(|Broken| Denial::NotRecorded)?;
+            watched.recorded().await?;
         }
         let mut response = Response::new(Payload::Relayed(watched));
         *response.status_mut() = head.status;

@@ -12,7 +12,7 @@ use crate::relay::Ready;
 use crate::tally::{Excess, Tally};
 use crate::target::Target;
 use crate::wants::Wants;
-use crate::watched::{Ahead, Reading};
+use crate::watched::{Ahead, Reading, Withheld};
 use crate::{body, framing, headers, message, mirror, respond, session, ws};
 use futures_util::FutureExt as _;
 use hallpass_core::authorize::policy_of;
@@ -74,7 +74,10 @@ async fn recorded(line: &Arc<Line>, head: Parts, body: &mut Incoming, request_id
     match steps(line, &mut flight, head, body).await {
         Ok(ready) => {
             let relayed = ready.relay(flight).await;
-            relayed.unwrap_or_else(|denial| respond::refusal(&denial, request_id, None))
+            relayed.unwrap_or_else(|withheld| match withheld {
+                Withheld::Unwritten => respond::refusal(&Denial::NotRecorded, request_id, None),
+                Withheld::Cut(cut) => respond::cut(&cut, request_id),
+            })
         }
         Err(stop) => stopped(&stop, flight, request_id),
     }

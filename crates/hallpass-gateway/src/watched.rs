@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::flight::Flight;
-use crate::line::Hold;
+use crate::line::{Cut, Hold};
 use crate::narrowed::Narrowed;
 use crate::outcome::Sniff;
 use crate::record::Receipt;
@@ -53,6 +53,14 @@ pub(crate) struct Watched {
     pub(crate) tally: Option<Tally>,
     pub(crate) hold: Hold,
     pub(crate) flight: Flight,
+}
+
+/// Why an answer that is all here does not go out.
+pub(crate) enum Withheld {
+    /// Its record is not written.
+    Unwritten,
+    /// The call was cut while it waited.
+    Cut(Cut),
 }
 
 /// The end of an answer, held until its record is written.
@@ -360,8 +368,9 @@ impl Watched {
         }
     }
 
-    /// Records an answer that is all here. Returns once that is written.
-    pub(crate) async fn recorded(&mut self) -> Result<(), Broken> {
+    /// Records an answer that is all here. Returns once that is written. Until then no byte is sent, and whoever is cut off
+    /// meanwhile is told why.
+    pub(crate) async fn recorded(&mut self) -> Result<(), Withheld> {
         let last = match self.ahead.take() {
             Some(Some(Ok(piece))) => Some(piece),
             Some(Some(Err(_)) | None) | None => None,
@@ -370,7 +379,13 @@ impl Watched {
             self.passes(last);
         }
         self.end(last);
-        poll_fn(|cx| self.poll_written(cx)).await
+        self.hold.not_begun();
+        poll_fn(|cx| match self.hold.reason() {
+            Some(cut) => Poll::Ready(Err(Withheld::Cut(cut))),
+            None => self.poll_written(cx).map_err(|Broken| Withheld::Unwritten),
+        })
+        .await?;
+        self.hold.begin_answer().map_err(Withheld::Cut)
     }
 
     fn note_whole(&mut self) {

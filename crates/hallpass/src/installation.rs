@@ -115,7 +115,7 @@ impl Installation {
         let seal = SealKey::load(&home.seal_key()).map_err(|fault| seal_fault(home, &fault))?;
         let tag = setting(&store, "installation").await?;
         let run = uuid::Uuid::now_v7().simple().to_string();
-        let key = log_key(&store, &seal, &tag).await?;
+        let key = log_key(&store, &seal, &tag).await;
         let audit = Arc::new(Audit::of(home.audit(), &store, key).await?);
         audit.take_acts_of_store();
         Ok(Self { home: home.clone(), store, seal, tag, run, audit })

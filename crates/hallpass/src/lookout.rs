@@ -100,7 +100,6 @@ impl Lookout {
             let known = usize::try_from(until + 1 - first).unwrap_or(0).min(group.len());
             self.notice(&group[known..], until).await;
         }
-        self.count(group);
         group.iter_mut().for_each(forget_what_was_said);
     }
 
@@ -109,7 +108,6 @@ impl Lookout {
         if let (Counted::Until(until), false) = (self.counted, counted.is_empty()) {
             self.notice(counted, until).await;
         }
-        self.count(counted);
     }
 
     async fn notice(&mut self, events: &[Event], until: i64) {
@@ -124,9 +122,9 @@ impl Lookout {
         self.untold.extend(told);
     }
 
-    fn count(&self, events: &[Event]) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        events.iter().filter(|event| event.count.is_none()).for_each(|event| counts.call(event));
+    /// What is counted of warnings, and of calls by whoever sees each.
+    pub fn counts(&self) -> Arc<Mutex<Counts>> {
+        Arc::clone(&self.counts)
     }
 
     /// Records went by that were not shown: they are read from the view.

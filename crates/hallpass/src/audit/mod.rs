@@ -30,7 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Audit {
     folder: PathBuf,
     store: Store,
-    key: LogKey,
+    /// Or why it cannot be opened: only what writes needs it.
+    key: std::result::Result<LogKey, String>,
     /// The newest checkpoint that the database had seen when the home was opened.
     signed: Option<String>,
     /// The row number in the view of this log's first record.
@@ -55,7 +56,8 @@ pub struct Appended {
 
 impl Audit {
     /// The log in `folder`. Opens nothing yet.
-    pub async fn of(folder: PathBuf, store: &Store, key: LogKey) -> Result<Self> {
+    pub async fn of(folder: PathBuf, store: &Store, key: Result<LogKey>) -> Result<Self> {
+        let key = key.map_err(|fault| fault.to_string());
         let signed = store.signed_checkpoint().await.map_err(|fault| unreadable(&fault))?;
         let base = AtomicI64::new(view::base(store).await?);
         Ok(Self { folder, store: store.clone(), key, signed, base, open: Mutex::default() })
@@ -77,8 +79,16 @@ impl Audit {
     }
 
     /// What verifies its checkpoints.
-    pub fn verifier(&self) -> VerifierKey {
-        self.key.verifier()
+    pub fn verifier(&self) -> Result<VerifierKey> {
+        self.key().map(|key| key.verifier()).map_err(|fault| self.fault(&fault))
+    }
+
+    fn key(&self) -> Result<LogKey, LogFault> {
+        self.key.clone().map_err(|why| LogFault::Io {
+            doing: "sign",
+            path: self.folder.clone(),
+            error: std::io::Error::other(why),
+        })
     }
 
     /// The first record of each segment, oldest first.
@@ -142,7 +152,7 @@ impl Audit {
             Some(log) => log,
             None => {
                 said.extend(clockwork::put_back(&self.folder, now_ms));
-                let (opened, recoveries) = Log::open(&self.folder, self.key.clone(), self.opening(now_ms))?;
+                let (opened, recoveries) = Log::open(&self.folder, self.key()?, self.opening(now_ms))?;
                 said.extend(recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)));
                 self.keep_space();
                 log.insert(opened)
@@ -165,7 +175,7 @@ impl Audit {
         let base = view::rebase(&self.store).await?;
         let (log, closed) = {
             let now_ms = clock::now_ms();
-            let begun = Log::begin_new(&self.folder, self.key.clone(), self.opening(now_ms));
+            let begun = self.key().and_then(|key| Log::begin_new(&self.folder, key, self.opening(now_ms)));
             let (log, _, closed) = begun.map_err(|fault| self.fault(&fault))?;
             (log, closed)
         };

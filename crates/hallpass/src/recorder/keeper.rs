@@ -19,6 +19,10 @@ const REST_LEAST: Duration = Duration::from_millis(10);
 const REST_MOST: Duration = Duration::from_millis(100);
 /// How long to wait before something that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often in a row the view cannot be written before that is said: whoever reads the database says it, too.
+const TRIES_UNSAID: u32 = 20;
+/// How often the last groups are tried.
+const LAST_TRIES: u32 = 4;
 /// How many records are added to the view together.
 const TOGETHER_MOST: usize = 2000;
 
@@ -58,7 +62,7 @@ impl Keeper {
                 Ok(Some(group)) => {
                     let begun = Instant::now();
                     let groups = together(group, &mut logged);
-                    self.keep(groups).await;
+                    self.keep(groups, &logged).await;
                     // Whoever else writes looks for the lock now and then and stands in no queue: without a rest a command
                     // that revokes finds it taken again and again while clients call without pause.
                     tokio::time::sleep(begun.elapsed().clamp(REST_LEAST, REST_MOST)).await;
@@ -78,7 +82,7 @@ impl Keeper {
         self.printer.end().await;
     }
 
-    async fn keep(&mut self, groups: Vec<Logged>) {
+    async fn keep(&mut self, groups: Vec<Logged>, logged: &mpsc::Receiver<Logged>) {
         for Logged { first, mut events, counted } in groups {
             self.lookout.look_at_counted(&counted).await;
             if events.is_empty() {
@@ -89,9 +93,12 @@ impl Keeper {
             }
             self.printer.print(&events, self.lines);
             self.lookout.look(first, &mut events).await;
-            let last = self.add(first, &events).await;
-            self.next = Some(first + count(&events));
-            self.lookout.logged(last).await;
+            let next = first + count(&events);
+            self.next = Some(next);
+            if self.add(first, &events, logged).await {
+                // Not what else the view has by now: some of that may be on its way here.
+                self.lookout.logged(next - 1).await;
+            }
         }
     }
 
@@ -107,21 +114,26 @@ impl Keeper {
             || between.iter().any(|(id, event)| *id < first && event.is_call())
     }
 
-    /// Adds a group to the view, trying until it is there. Returns the row up to which the view is whole.
-    async fn add(&mut self, first: i64, events: &[Event]) -> i64 {
-        loop {
+    /// Adds a group to the view, trying until it is there; at the end not for long: the next start reads it from the log.
+    async fn add(&mut self, first: i64, events: &[Event], logged: &mpsc::Receiver<Logged>) -> bool {
+        for tries in 1_u32.. {
             let added = match self.store.add_logged(first, events, None).await {
-                Ok(Added::Until(last)) => return last,
+                Ok(Added::Until(_)) => return true,
                 Ok(Added::Missing { .. }) => {
                     bring_up(&self.audit, None).await.map_err(|fault| fault.to_string())
                 }
                 Err(fault) => Err(fault.to_string()),
             };
-            if let Err(why) = added {
+            let Err(why) = added else { continue };
+            if tries == TRIES_UNSAID {
                 self.say(format!("the log is written, and its view in the database is behind: {why}"));
-                tokio::time::sleep(PAUSE).await;
             }
+            if logged.is_closed() && tries >= LAST_TRIES {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
+        false
     }
 
     /// Puts into the log what the lookout noticed.

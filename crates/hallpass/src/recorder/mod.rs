@@ -63,7 +63,8 @@ pub fn start(
     lookout: Lookout,
 ) -> Result<JoinHandle<()>> {
     let (groups, logged) = mpsc::channel(GROUPS_MOST);
-    let scribe = Scribe::new(Arc::clone(&audit), state, rules.each, groups).start(entries)?;
+    let scribe =
+        Scribe::new(Arc::clone(&audit), state, rules.each, lookout.counts(), groups).start(entries)?;
     let keeper = Keeper::new(audit, store, rules.lines, rules.anchoring, lookout);
     Ok(tokio::spawn(async move {
         keeper.run(logged).await;

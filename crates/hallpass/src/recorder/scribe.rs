@@ -6,12 +6,13 @@ use crate::audit::Audit;
 use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::lookout::is_said_for_nothing;
+use crate::metrics::Counts;
 use crate::output::{note, without_tokens};
 use hallpass_audit::Fault as LogFault;
 use hallpass_core::refusal_flood::RefusalFlood;
 use hallpass_core::{Event, Outcome};
 use hallpass_gateway::{Entry, LogState, Missed, OnFailure, Written};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -35,6 +36,8 @@ pub(super) struct Scribe {
     state: LogState,
     /// An answer waits until its record is on the disk, not only written.
     each: bool,
+    /// What metrics show.
+    counts: Arc<Mutex<Counts>>,
     keeper: mpsc::Sender<Logged>,
     /// Since when the log takes nothing, in milliseconds since the epoch.
     failing_since: Option<i64>,
@@ -49,11 +52,30 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    pub(super) fn new(audit: Arc<Audit>, state: LogState, each: bool, keeper: mpsc::Sender<Logged>) -> Self {
+    pub(super) fn new(
+        audit: Arc<Audit>,
+        state: LogState,
+        each: bool,
+        counts: Arc<Mutex<Counts>>,
+        keeper: mpsc::Sender<Logged>,
+    ) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
         let (flood, counted) = (RefusalFlood::default(), Vec::new());
         let (started, said) = (Instant::now(), String::new());
-        Self { audit, state, each, keeper, failing_since, sync_at, sign_at, flood, counted, started, said }
+        Self {
+            audit,
+            state,
+            each,
+            counts,
+            keeper,
+            failing_since,
+            sync_at,
+            sign_at,
+            flood,
+            counted,
+            started,
+            said,
+        }
     }
 
     pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
@@ -90,12 +112,19 @@ impl Scribe {
     async fn take(&mut self, entries: impl Iterator<Item = Entry>, is_last: bool) {
         let (mut events, waiting): (Vec<Event>, Vec<Option<Written>>) =
             entries.map(|Entry { event, written }| (event, written)).unzip();
+        self.count(&events);
         let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let mut counted = self.flood.thin(&mut events, now_ms);
         counted.iter_mut().for_each(hide_tokens);
         self.counted.append(&mut counted);
         self.counted.truncate(COUNTED_MOST);
         self.log(events, waiting, is_last).await;
+    }
+
+    /// Before anybody has an answer: who has one finds it counted.
+    fn count(&self, events: &[Event]) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().for_each(|event| counts.call(event));
     }
 
     /// Writes a group, says so to those who wait for it, and hands it on.

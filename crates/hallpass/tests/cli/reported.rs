@@ -282,6 +282,8 @@ async fn nothing_that_somebody_wrote_is_markup_and_nothing_is_fetched() {
 #[tokio::test]
 async fn without_a_checkpoint_it_says_so_and_with_one_it_repeats_it() {
     let stage = Stage::applied().await;
+    let audit = stage.hallpass.home().join("audit");
+    std::fs::remove_dir_all(&audit).expect("a folder");
     for format in ["html", "markdown"] {
         let said = report(&stage, &["--format", format]).await;
         assert!(said.contains("There is no checkpoint"), "{said}");
@@ -289,7 +291,6 @@ async fn without_a_checkpoint_it_says_so_and_with_one_it_repeats_it() {
     let document: Value = serde_json::from_str(&report(&stage, &["--json"]).await).expect("JSON");
     assert_eq!(document["integrity"], Value::Null);
     let note = "hallpass.local/ab12cd34/main\n3\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\u{2014} hallpass.local/ab12cd34/main Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurm\n";
-    let audit = stage.hallpass.home().join("audit");
     std::fs::create_dir_all(&audit).expect("a folder");
     overwrite(&audit.join("checkpoint"), note);
     overwrite(&audit.join("vkey"), "hallpass.local/ab12cd34/main+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq\n");

@@ -226,7 +226,11 @@ async fn a_call_is_one_line_of_json() {
     }
     assert_eq!((&lines[0]["client"], &lines[2]["client"]), (&"ann".into(), &Value::Null));
     let again = installed.program.must(&["log", "--json", "-n", "3"]).await;
-    assert_eq!(again, said.stdout);
+    for (line, again) in lines.iter().zip(again.lines()) {
+        let mut again: Value = serde_json::from_str(again).expect("a JSON object a line");
+        let seq = again.as_object_mut().and_then(|members| members.remove("seq"));
+        assert!(seq.is_some_and(|seq| seq.is_u64()) && &again == line, "{again}");
+    }
 }
 
 /// `hallpass log -f` tells of a call that comes after it was started, and of that client only.

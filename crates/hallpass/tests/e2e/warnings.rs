@@ -198,7 +198,8 @@ async fn a_token_that_our_key_signed_and_nobody_knows_is_the_first_thing_said() 
     // As if somebody else had minted it: what our key signed since the backup is not on record.
     #[expect(clippy::disallowed_methods, reason = "a test's own damage needs no atomic write")]
     std::fs::write(&database, backup).expect("the old database");
-    let gateway = installed.serve().await;
+    let command = installed.program.command(&["serve", "--listen", "127.0.0.1:0", "--accept-rollback"]);
+    let gateway = installed.program.start(command).await;
     assert_eq!(says(&gateway, &token, CALL).await, 401);
     told(&installed, "unknown_token").await;
     gateway.terminate().await;

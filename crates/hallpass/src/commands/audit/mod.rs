@@ -153,7 +153,7 @@ impl Named {
             return Ok(Self { folder, key: given_key(vkey)?, key_from: KeyFrom::Given });
         }
         if dir.is_none() {
-            let key = context.installation().await?.audit.verifier();
+            let key = context.installation().await?.audit.verifier()?;
             return Ok(Self { folder, key, key_from: KeyFrom::Home });
         }
         let file = folder.join("vkey");

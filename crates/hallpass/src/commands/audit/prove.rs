@@ -40,7 +40,7 @@ pub(super) async fn check(
 ) -> Result<()> {
     let key = match vkey {
         Some(vkey) => given_key(vkey)?,
-        None => context.installation().await?.audit.verifier(),
+        None => context.installation().await?.audit.verifier()?,
     };
     let text = text_of(proof)?;
     let record = record.map(|file| text_of(file)).transpose()?;
