@@ -1,16 +1,17 @@
 //! Writes the log, on a thread of its own: each group is one write; synced a moment later, or before anybody is told that
 //! it is written; signed every second. Knows no database.
 
+use super::hiding::hide;
 use super::{Logged, reactor};
 use crate::audit::Audit;
 use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::lookout::is_said_for_nothing;
-use crate::output::{note, without_tokens};
+use crate::output::note;
 use hallpass_audit::Fault as LogFault;
 use hallpass_core::refusal_flood::RefusalFlood;
 use hallpass_core::{Event, Outcome};
-use hallpass_gateway::{Entry, LogState, Missed, OnFailure, Written};
+use hallpass_gateway::{Entry, LogState, Missed, OnFailure, View, Written};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(super) struct Scribe {
     /// An answer waits until its record is on the disk, not only written.
     each: bool,
     keeper: mpsc::Sender<Logged>,
+    /// What is in force: a shared secret of a grace period, too.
+    view: View,
     /// Since when the log takes nothing, in milliseconds since the epoch.
     failing_since: Option<i64>,
     sync_at: Option<Instant>,
@@ -49,11 +52,17 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    pub(super) fn new(audit: Arc<Audit>, state: LogState, each: bool, keeper: mpsc::Sender<Logged>) -> Self {
+    pub(super) fn new(
+        audit: Arc<Audit>,
+        state: LogState,
+        each: bool,
+        keeper: mpsc::Sender<Logged>,
+        view: View,
+    ) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
         let (flood, counted) = (RefusalFlood::default(), Vec::new());
         let (started, said) = (Instant::now(), String::new());
-        Self { audit, state, each, keeper, failing_since, sync_at, sign_at, flood, counted, started, said }
+        Self { audit, state, each, keeper, view, failing_since, sync_at, sign_at, flood, counted, started, said }
     }
 
     pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
@@ -92,7 +101,7 @@ impl Scribe {
             entries.map(|Entry { event, written }| (event, written)).unzip();
         let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let mut counted = self.flood.thin(&mut events, now_ms);
-        counted.iter_mut().for_each(hide_tokens);
+        self.hide_in(&mut counted);
         self.counted.append(&mut counted);
         self.counted.truncate(COUNTED_MOST);
         self.log(events, waiting, is_last).await;
@@ -106,7 +115,7 @@ impl Scribe {
             }
             return;
         }
-        events.iter_mut().for_each(hide_tokens);
+        self.hide_in(&mut events);
         let records: Vec<String> = events.iter_mut().map(record_of).collect();
         let Some(first) = self.write(&records, is_last).await else { return };
         waiting.into_iter().flatten().for_each(Written::now);
@@ -117,6 +126,13 @@ impl Scribe {
         self.sign_at.get_or_insert(now + SIGN_AFTER);
         self.hand_on(self.audit.row(first), events);
         self.is_over();
+    }
+
+    /// What callers said, without credentials.
+    fn hide_in(&self, events: &mut [Event]) {
+        let in_force = self.view.snapshot();
+        let is_shared = |text: &str| in_force.grace().is_some_and(|grace| grace.recognise_text(text).is_some());
+        events.iter_mut().for_each(|event| hide(event, &is_shared));
     }
 
     fn hand_on(&mut self, first: i64, events: Vec<Event>) {
@@ -221,36 +237,4 @@ fn record_of(event: &mut Event) -> String {
     let record = event.json_line();
     (event.user_agent, event.client_info) = said;
     record
-}
-
-/// What a caller says may be a token, pasted into the wrong place.
-fn hide_tokens(event: &mut Event) {
-    let Event { user_agent, client_info, session, tool, method, arguments, .. } = event;
-    let said = [user_agent, client_info, session, tool, method, arguments];
-    for text in said.into_iter().flatten().filter(|text| text.contains("eyJ")) {
-        *text = without_tokens(text);
-    }
-    if let Some(hashes) = &mut event.arguments_hash {
-        // A token as an argument's name is hashed with the others, and has no hash by which it would be named.
-        hashes.values.retain(|name, _| !name.contains("eyJ"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hide_tokens;
-    use hallpass_core::arguments::ArgumentHashes;
-    use hallpass_core::{Event, Outcome};
-
-    #[test]
-    fn no_token_stays_in_what_a_caller_sent() {
-        let token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
-        let mut event = Event::new(0, "call", Outcome::Ok);
-        event.arguments = Some(format!("{{\"a\":\"{token}\",\"b\":[\"Bearer {token}\"]}}"));
-        let names = [token, "path"].map(|name| (name.to_owned(), "0".repeat(32)));
-        event.arguments_hash = Some(ArgumentHashes { whole: "0".repeat(32), values: names.into() });
-        hide_tokens(&mut event);
-        assert_eq!(event.arguments.as_deref(), Some("{\"a\":\"(a token)\",\"b\":[\"Bearer (a token)\"]}"));
-        assert_eq!(event.arguments_hash.unwrap().values.into_keys().collect::<Vec<_>>(), ["path"]);
-    }
 }
