@@ -80,11 +80,11 @@ impl Lookout {
             looked_at: now,
             said: String::new(),
         }
+    }
 
     /// A look at the gateway whose records these are.
     pub fn view(&self) -> View {
         self.view.clone()
-    }
     }
 
     /// When it wants to be called again though nothing happens.

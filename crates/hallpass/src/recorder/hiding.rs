@@ -13,6 +13,12 @@ const SECRET_LEAST: usize = 8;
 /// What a caller says may be a credential, pasted into the wrong place. `is_shared` knows the shared secret.
 pub(super) fn hide(event: &mut Event, is_shared: &dyn Fn(&str) -> bool) {
     let Event { user_agent, client_info, session, tool, method, arguments, .. } = event;
+    if event.arguments_cut
+        && let Some(text) = arguments
+    {
+        // Half a secret is not known for one.
+        text.truncate(text.rfind(ends_a_word).map_or(0, |end| end + 1));
+    }
     for text in [user_agent, client_info, session, tool, method, arguments].into_iter().flatten() {
         if let Cow::Owned(shown) = shown(text, is_shared) {
             *text = shown;
@@ -77,7 +83,10 @@ mod tests {
     #[test]
     fn no_credential_stays_in_what_a_caller_sent() {
         for (said, kept) in [
-            ("{\"a\":\"TOKEN\",\"b\":[\"Bearer TOKEN\"]}", "{\"a\":\"(a token)\",\"b\":[\"Bearer (a token)\"]}"),
+            (
+                "{\"a\":\"TOKEN\",\"b\":[\"Bearer TOKEN\"]}",
+                "{\"a\":\"(a token)\",\"b\":[\"Bearer (a token)\"]}",
+            ),
             ("{\"a\":\"say SECRET, please\"}", "{\"a\":\"say (a secret), please\"}"),
             ("SECRET", "(a secret)"),
             ("curl/8 (SECRET)", "curl/8 ((a secret))"),
@@ -88,6 +97,15 @@ mod tests {
             let with = |text: &str| text.replace("TOKEN\"", &format!("{TOKEN}\"")).replace("SECRET", SECRET);
             assert_eq!(shown(&with(said), &is_shared), with(kept));
         }
+    }
+
+    #[test]
+    fn a_text_that_was_cut_ends_before_a_word() {
+        let mut event = Event::new(0, "call", Outcome::Ok);
+        event.arguments = Some(format!("{{\"a\":\"x {}", &SECRET[..13]));
+        event.arguments_cut = true;
+        hide(&mut event, &is_shared);
+        assert_eq!(event.arguments.as_deref(), Some("{\"a\":\"x "));
     }
 
     #[test]

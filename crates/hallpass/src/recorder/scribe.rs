@@ -62,7 +62,20 @@ impl Scribe {
         let (failing_since, sync_at, sign_at) = (None, None, None);
         let (flood, counted) = (RefusalFlood::default(), Vec::new());
         let (started, said) = (Instant::now(), String::new());
-        Self { audit, state, each, keeper, view, failing_since, sync_at, sign_at, flood, counted, started, said }
+        Self {
+            audit,
+            state,
+            each,
+            keeper,
+            view,
+            failing_since,
+            sync_at,
+            sign_at,
+            flood,
+            counted,
+            started,
+            said,
+        }
     }
 
     pub(super) fn start(self, entries: mpsc::Receiver<Entry>) -> Result<JoinHandle<()>> {
@@ -131,7 +144,8 @@ impl Scribe {
     /// What callers said, without credentials.
     fn hide_in(&self, events: &mut [Event]) {
         let in_force = self.view.snapshot();
-        let is_shared = |text: &str| in_force.grace().is_some_and(|grace| grace.recognise_text(text).is_some());
+        let is_shared =
+            |text: &str| in_force.grace().is_some_and(|grace| grace.recognise_text(text).is_some());
         events.iter_mut().for_each(|event| hide(event, &is_shared));
     }
 

@@ -96,7 +96,8 @@ impl Canaries {
 
     pub(crate) fn search(&self) -> Search {
         let pieces = self.spellings.iter().flat_map(|spelling| spelling.windows(PIECE));
-        let pieces: HashSet<_> = pieces.map(|piece| piece.try_into().expect("its length")).collect();
+        let pieces: HashSet<[u8; PIECE]> =
+            pieces.map(|piece| piece.try_into().expect("its length")).collect();
         let mut starts = vec![false; 1 << u16::BITS];
         for piece in &pieces {
             starts[start_of(piece)] = true;

@@ -124,14 +124,15 @@ async fn the_search_finds_a_piece_wherever_it_lies() {
     assert_eq!(program.leaks(), Vec::<String>::new());
     let middle = token.len() - 40;
     let (unsigned, _) = token.rsplit_once('.').expect("three parts");
+    let (digits, behind_others) = (hex(&seal[20..]), base64url(&[b"xx", &seal[..]].concat()));
     let planted: [(&[u8], bool); 7] = [
         (token.as_bytes(), true),
         (unsigned.as_bytes(), true),
         (&token.as_bytes()[middle..middle + PIECE], true),
         (&token.as_bytes()[middle..middle + PIECE - 1], false),
         (&seal[9..9 + PIECE], true),
-        (hex(&seal[20..]).as_bytes(), true),
-        (&base64url(&[b"xx", &seal[..]].concat()).as_bytes()[4..20], true),
+        (digits.as_bytes(), true),
+        (&behind_others.as_bytes()[4..20], true),
     ];
     for place in ["serve.lock", "audit/segments/old", "audit-closed-1/torn/1", "hallpass.db-journal"] {
         let file = home.join(place);
@@ -144,16 +145,27 @@ async fn the_search_finds_a_piece_wherever_it_lies() {
         }
         std::fs::remove_file(&file).expect("a file");
     }
-    // Of what a process printed, and of an argument, nothing can be taken back: in a test of their own they would stay.
-    let other = Hallpass::new();
-    other.canary(&token);
-    other.write("notes", &token);
-    assert_eq!(other.leaks(), Vec::<String>::new(), "the user's own files are not searched");
-    let printed = tokio::spawn(async move {
-        let command = other.outside("cat", &["notes"]);
-        other.finish(command).await;
-    });
-    assert!(printed.await.expect_err("a test that fails").is_panic());
+}
+
+/// What was printed cannot be taken back: each is a test that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_fails_whose_processes_show_a_token() {
+    let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
+    let says = "echo 'listening on http://127.0.0.1:1' >&2; exec sleep 60";
+    for (script, starts) in [("cat notes", false), ("cat notes >&2", false), (says, true)] {
+        let (token, program) = (installed.token("carl"), Hallpass::new());
+        program.write("notes", &token);
+        assert_eq!(program.leaks(), Vec::<String>::new(), "the user's own files are not searched");
+        let test = tokio::spawn(async move {
+            let command = program.outside("sh", &["-c", script, if starts { &token } else { "sh" }]);
+            if starts {
+                program.start(command).await.kill().await;
+            } else {
+                program.finish(command).await;
+            }
+        });
+        assert!(test.await.expect_err("a test that fails").is_panic(), "{script}");
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is planted needs no atomic write")]

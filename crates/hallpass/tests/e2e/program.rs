@@ -101,13 +101,18 @@ impl Hallpass {
             stdout: String::from_utf8(output.stdout).expect("UTF-8 on standard output"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8 on standard error"),
         };
-        if arguments_of(&command).iter().any(|argument| SHOWING.contains(&&**argument)) {
-            self.canaries().add_tokens_in(outcome.stdout.as_bytes());
+        self.has_ended(&command, &outcome);
+        outcome
+    }
+
+    /// What a command printed, for [`Self::leaks`]. A token that a person asked to see is one that must be nowhere else.
+    pub(crate) fn has_ended(&self, command: &Command, outcome: &Outcome) {
+        if arguments_of(command).iter().any(|argument| SHOWING.contains(&&**argument)) {
+            self.canary(&outcome.stdout);
         } else {
             self.heard(&outcome.stdout);
         }
         self.heard(&outcome.stderr);
-        outcome
     }
 
     /// [`Self::run`] for a step that must succeed; its standard output.
@@ -143,9 +148,17 @@ impl Hallpass {
         self.transcript.add(text);
     }
 
-    /// Tokens that must be nowhere either, but are in no file of this test.
+    /// A file outside the home that our program writes.
+    pub(crate) fn writes(&self, file: PathBuf) {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    }
+
+    /// Tokens, or another secret, that must be nowhere either, but are in no file of this test.
     pub(crate) fn canary(&self, text: &str) {
         self.canaries().add_tokens_in(text.as_bytes());
+        if !text.contains("eyJ") {
+            self.canaries().add_secret(text.as_bytes());
+        }
     }
 
     /// Every place where a piece of a secret is, and none belongs.
@@ -197,13 +210,13 @@ impl Hallpass {
             }
         }
         for pair in arguments_of(command).windows(2) {
-            let file = self.user().join(&pair[1]);
+            let file = self.user().join(&*pair[1]);
             match &*pair[0] {
                 "--secret-file" => {
                     let secret = std::fs::read(file).unwrap_or_default();
                     self.canaries().add_secret(secret.trim_ascii());
                 }
-                "--output" => self.outputs.lock().unwrap_or_else(PoisonError::into_inner).push(file),
+                "--output" => self.writes(file),
                 _ => {}
             }
         }
@@ -213,8 +226,8 @@ impl Hallpass {
     fn assert_no_secret_argument(&self, process: u32) {
         let search = self.canaries().search();
         let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
-        let children = children.unwrap_or_default();
-        for process in children.split_whitespace().chain([&*process.to_string()]) {
+        let (children, process) = (children.unwrap_or_default(), process.to_string());
+        for process in children.split_whitespace().chain([&*process]) {
             let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
             assert_eq!(search.first_in(&arguments), None, "a piece of a secret is an argument of a process");
         }

@@ -111,11 +111,14 @@ impl House {
         drop(stdin);
         let output =
             timeout(PATIENCE, child.wait_with_output()).await.expect("the command ends").expect("output");
-        Outcome {
+        let outcome = Outcome {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+        };
+        self.hallpass.canary(input);
+        self.hallpass.has_ended(&command, &outcome);
+        outcome
     }
 
     pub(crate) async fn verify(&self, token: &str, arguments: &[&str]) -> Outcome {
