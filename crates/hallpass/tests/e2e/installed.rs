@@ -1,5 +1,5 @@
 //! A home whose clients got their tokens from `hallpass apply --yes`, as a person would have it.
-//! Reads tokens only where their clients would: nothing else may hold them, which [`Installed::nothing_leaked`] checks.
+//! Reads tokens only where their clients would: nothing else may hold them, which the harness checks (`program`).
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
