@@ -22,8 +22,15 @@ pub use shim::Shim;
 pub use status::Status;
 pub use usage::{UsageBy, UsageOf};
 
+use crate::output::without_tokens;
 use clap::{Args, Parser, Subcommand, ValueHint};
+use std::convert::Infallible;
 use std::path::PathBuf;
+
+/// A reason as it is kept. A token that was pasted into it would stand in the log for good.
+fn reason(text: &str) -> Result<String, Infallible> {
+    Ok(without_tokens(text))
+}
 
 /// Every MCP client gets its own pass.
 #[derive(Parser, Debug)]
@@ -168,7 +175,7 @@ pub enum Command {
         #[arg(value_name = "NAME|JTI")]
         what: String,
         /// Why; kept in the log
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
         #[command(flatten)]
         consent: Consent,
@@ -181,7 +188,7 @@ pub enum Command {
         /// The client
         name: String,
         /// Why; kept in the log
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
         #[command(flatten)]
         consent: Consent,
@@ -386,7 +393,7 @@ pub enum KeysCommand {
         /// The key
         kid: String,
         /// Why; kept in the log
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
         /// How to go about it
         #[command(flatten)]

@@ -82,6 +82,11 @@ impl Lookout {
         }
     }
 
+    /// A look at the gateway whose records these are.
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+
     /// When it wants to be called again though nothing happens.
     pub fn due(&self) -> Instant {
         let has_work = !self.first_uses.is_empty() || !self.to_disable.is_empty() || !self.untold.is_empty();

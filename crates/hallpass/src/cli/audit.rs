@@ -1,6 +1,6 @@
 //! `hallpass audit` as types.
 
-use super::Consent;
+use super::{Consent, reason};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ pub enum AuditCommand {
         #[arg(long, value_name = "DATE")]
         before: String,
         /// Why; kept in the log
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: Option<String>,
         /// How to go about it
         #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `hallpass grace` as types.
 
-use super::{Consent, Roster, Wait};
+use super::{Consent, Roster, Wait, reason};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub enum GraceCommand {
         #[arg(long, value_name = "DATE")]
         until: String,
         /// Why; kept in the log. Needed to bring back what is over
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: Option<String>,
         /// How to go about it
         #[command(flatten)]
@@ -30,7 +30,7 @@ pub enum GraceCommand {
     #[command(mut_arg("git_ok", |arg| arg.hide(true)))]
     End {
         /// Why; kept in the log
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: Option<String>,
         /// Also if somebody was let in by it in the last 7 days
         #[arg(long)]
@@ -75,7 +75,7 @@ pub struct GraceStart {
     #[arg(long)]
     pub strict: bool,
     /// Why; kept in the log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
     /// How to go about it
     #[command(flatten)]

@@ -4,6 +4,7 @@
 //! database is needed for, when it can: what it misses it reads from the log later.
 
 mod anchor;
+mod hiding;
 mod keeper;
 mod printer;
 mod scribe;
@@ -63,8 +64,8 @@ pub fn start(
     lookout: Lookout,
 ) -> Result<JoinHandle<()>> {
     let (groups, logged) = mpsc::channel(GROUPS_MOST);
-    let scribe =
-        Scribe::new(Arc::clone(&audit), state, rules.each, lookout.counts(), groups).start(entries)?;
+    let scribe = Scribe::new(Arc::clone(&audit), state, rules.each, lookout.counts(), groups, lookout.view());
+    let scribe = scribe.start(entries)?;
     let keeper = Keeper::new(audit, store, rules.lines, rules.anchoring, lookout);
     Ok(tokio::spawn(async move {
         keeper.run(logged).await;

@@ -1,17 +1,18 @@
 //! Writes the log, on a thread of its own: each group is one write; synced a moment later, or before anybody is told that
 //! it is written; signed every second. Knows no database.
 
+use super::hiding::hide;
 use super::{Logged, reactor};
 use crate::audit::Audit;
 use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::lookout::is_said_for_nothing;
 use crate::metrics::Counts;
-use crate::output::{note, without_tokens};
+use crate::output::note;
 use hallpass_audit::Fault as LogFault;
 use hallpass_core::refusal_flood::RefusalFlood;
 use hallpass_core::{Event, Outcome};
-use hallpass_gateway::{Entry, LogState, Missed, OnFailure, Written};
+use hallpass_gateway::{Entry, LogState, Missed, OnFailure, View, Written};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(super) struct Scribe {
     /// What metrics show.
     counts: Arc<Mutex<Counts>>,
     keeper: mpsc::Sender<Logged>,
+    /// What is in force: a shared secret of a grace period, too.
+    view: View,
     /// Since when the log takes nothing, in milliseconds since the epoch.
     failing_since: Option<i64>,
     sync_at: Option<Instant>,
@@ -58,6 +61,7 @@ impl Scribe {
         each: bool,
         counts: Arc<Mutex<Counts>>,
         keeper: mpsc::Sender<Logged>,
+        view: View,
     ) -> Self {
         let (failing_since, sync_at, sign_at) = (None, None, None);
         let (flood, counted) = (RefusalFlood::default(), Vec::new());
@@ -68,6 +72,7 @@ impl Scribe {
             each,
             counts,
             keeper,
+            view,
             failing_since,
             sync_at,
             sign_at,
@@ -115,7 +120,7 @@ impl Scribe {
         self.count(&events);
         let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let mut counted = self.flood.thin(&mut events, now_ms);
-        counted.iter_mut().for_each(hide_tokens);
+        self.hide_in(&mut counted);
         self.counted.append(&mut counted);
         self.counted.truncate(COUNTED_MOST);
         self.log(events, waiting, is_last).await;
@@ -135,7 +140,7 @@ impl Scribe {
             }
             return;
         }
-        events.iter_mut().for_each(hide_tokens);
+        self.hide_in(&mut events);
         let records: Vec<String> = events.iter_mut().map(record_of).collect();
         let Some(first) = self.write(&records, is_last).await else { return };
         waiting.into_iter().flatten().for_each(Written::now);
@@ -146,6 +151,14 @@ impl Scribe {
         self.sign_at.get_or_insert(now + SIGN_AFTER);
         self.hand_on(self.audit.row(first), events);
         self.is_over();
+    }
+
+    /// What callers said, without credentials.
+    fn hide_in(&self, events: &mut [Event]) {
+        let in_force = self.view.snapshot();
+        let is_shared =
+            |text: &str| in_force.grace().is_some_and(|grace| grace.recognise_text(text).is_some());
+        events.iter_mut().for_each(|event| hide(event, &is_shared));
     }
 
     fn hand_on(&mut self, first: i64, events: Vec<Event>) {
@@ -250,36 +263,4 @@ fn record_of(event: &mut Event) -> String {
     let record = event.json_line();
     (event.user_agent, event.client_info) = said;
     record
-}
-
-/// What a caller says may be a token, pasted into the wrong place.
-fn hide_tokens(event: &mut Event) {
-    let Event { user_agent, client_info, session, tool, method, arguments, .. } = event;
-    let said = [user_agent, client_info, session, tool, method, arguments];
-    for text in said.into_iter().flatten().filter(|text| text.contains("eyJ")) {
-        *text = without_tokens(text);
-    }
-    if let Some(hashes) = &mut event.arguments_hash {
-        // A token as an argument's name is hashed with the others, and has no hash by which it would be named.
-        hashes.values.retain(|name, _| !name.contains("eyJ"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hide_tokens;
-    use hallpass_core::arguments::ArgumentHashes;
-    use hallpass_core::{Event, Outcome};
-
-    #[test]
-    fn no_token_stays_in_what_a_caller_sent() {
-        let token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
-        let mut event = Event::new(0, "call", Outcome::Ok);
-        event.arguments = Some(format!("{{\"a\":\"{token}\",\"b\":[\"Bearer {token}\"]}}"));
-        let names = [token, "path"].map(|name| (name.to_owned(), "0".repeat(32)));
-        event.arguments_hash = Some(ArgumentHashes { whole: "0".repeat(32), values: names.into() });
-        hide_tokens(&mut event);
-        assert_eq!(event.arguments.as_deref(), Some("{\"a\":\"(a token)\",\"b\":[\"Bearer (a token)\"]}"));
-        assert_eq!(event.arguments_hash.unwrap().values.into_keys().collect::<Vec<_>>(), ["path"]);
-    }
 }

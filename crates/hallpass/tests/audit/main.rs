@@ -7,6 +7,7 @@
 //! - `killed`: `kill -9` under load, again and again.
 //! - `full`: disks that are full, for real (needs the right to mount).
 //! - `unsynced`, `ordered`: `strace` makes syncing fail, and shows what comes before what (need `strace`).
+//! - `secrets`: credentials in whatever callers and operators may write.
 //! - `upstream`: a quick server; `scene`: a home with clients, a gateway in front of that server.
 
 mod commands;
@@ -18,6 +19,7 @@ mod ordered;
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use the rest")]
 mod program;
 mod scene;
+mod secrets;
 mod traced;
 mod unsynced;
 mod upstream;

@@ -81,6 +81,12 @@ impl Calling {
         Self { wire: Wire::connect(&host).await, head: head(&host, token) }
     }
 
+    /// With more lines in the head of each call.
+    pub(crate) fn saying(mut self, lines: &str) -> Self {
+        self.head.push_str(lines);
+        self
+    }
+
     /// Sends a call, and does not wait for the answer.
     pub(crate) async fn send(&mut self, body: &str) -> Option<()> {
         let request = format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len());

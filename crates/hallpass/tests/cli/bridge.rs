@@ -88,9 +88,7 @@ async fn the_platforms_own_places_need_no_words() {
     let run = async |arguments: &[&str]| -> Outcome {
         let mut command = stage.hallpass.command(arguments);
         command.env_remove("HALLPASS_HOME").env("XDG_CONFIG_HOME", stage.file("conf"));
-        let output = command.output().await.expect("the program");
-        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        stage.hallpass.finish(command).await
     };
     fs::create_dir_all(stage.file("conf/Claude")).expect("a folder");
     assert_eq!(run(&["init"]).await.code, Some(0));

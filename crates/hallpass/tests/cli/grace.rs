@@ -8,7 +8,7 @@ use hallpass_core::{ClientName, Event, Outcome, UnixTime};
 use hallpass_store::UseRows;
 use serde_json::{Value, json};
 
-const SECRET: &str = "legacy-shared-token-for-tests";
+const SECRET: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
 const START: [&str; 7] = ["grace", "start", "--until", "3000d", "--secret-file", "secret", "--yes"];
 const DAY: i64 = 86_400;
 const NO_PERIOD: &str = "grace    none: no shared secret lets anybody in\n         `hallpass grace start --until DATE --secret-env NAME` starts a grace period\n";

@@ -195,10 +195,10 @@ async fn no_escape_codes_in_a_pipe_or_with_no_color() {
             if forced {
                 program.env("NO_COLOR", "1").env("TERM", "xterm-256color").env("COLORTERM", "truecolor");
             }
-            let output = program.output().await.expect("the program");
-            assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{command:?}");
+            let said = stage.hallpass.finish(program).await;
+            assert!(!said.stdout.contains('\u{1b}') && !said.stderr.contains('\u{1b}'), "{command:?}");
             // Nor spelt out: what makes texts harmless came after the colours once.
-            assert!(!String::from_utf8_lossy(&output.stdout).contains("\\u{1b}"), "{command:?}");
+            assert!(!said.stdout.contains("\\u{1b}"), "{command:?}");
         }
     }
 }
@@ -215,8 +215,8 @@ async fn a_hostile_file_cannot_steer_the_terminal() {
         crate::stage::overwrite(&stage.file("hallpass.toml"), good.replace(old, new));
         // As on a terminal that takes colours.
         let mut command = stage.hallpass.command(&["apply", "--dry-run"]);
-        let output = command.env("CLICOLOR_FORCE", "1").output().await.expect("the program");
-        let words = String::from_utf8(output.stderr).expect("UTF-8");
+        command.env("CLICOLOR_FORCE", "1");
+        let words = stage.hallpass.finish(command).await.stderr;
         assert!(words.starts_with("\u{1b}[1;31merror:\u{1b}[0m "), "{words:?}");
         assert!(
             !words.contains("\u{1b}]") && !words.contains("[2J`") && !words.contains("\u{1b}[2J"),

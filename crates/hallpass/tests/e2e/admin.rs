@@ -103,6 +103,7 @@ async fn metrics_count_what_happened_and_say_what_is_so() {
     assert!(sample(&page, "hallpass_snapshot_revision") > 1.0);
     let left = sample(&page, "hallpass_token_seconds_left{client=\"carl\"}");
     assert!((89.0..=90.0).contains(&(left / 86_400.0)), "{left}");
+    installed.program.heard(&page);
     for secret in [&token, &admin.credential] {
         assert!(!page.contains(&secret[20..40]), "a secret on the page");
     }

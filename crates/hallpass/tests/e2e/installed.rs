@@ -1,22 +1,15 @@
 //! A home whose clients got their tokens from `hallpass apply --yes`, as a person would have it.
-//! Reads tokens only where their clients would: nothing else may hold them, which [`Installed::nothing_leaked`] checks.
+//! Reads tokens only where their clients would: nothing else may hold them, which the harness checks (`program`).
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::program::{Hallpass, Serving};
+use crate::program::{Hallpass, Serving, canary::Canaries};
 
 /// How long another process may take to write what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A piece of a signature as short as this is one too many.
-const PIECE: usize = 12;
 /// `ann` and `bob` hold their token in their own file, `carl` in `HOME/tokens` for the bridge.
 const CLIENTS: &str = r#"
 [clients.ann]
@@ -40,7 +33,6 @@ const ENTRY: &str = r#"{ "mcpServers": { "tools": { "command": "x", "env": { "TO
 
 pub(crate) struct Installed {
     pub(crate) program: Hallpass,
-    seen: Mutex<BTreeSet<String>>,
 }
 
 impl Installed {
@@ -56,7 +48,7 @@ impl Installed {
         program.write("ann.json", ENTRY);
         program.write("bob.json", ENTRY);
         program.must(&["init"]).await;
-        let installed = Self { program, seen: Mutex::default() };
+        let installed = Self { program };
         installed.apply().await;
         for client in ["ann", "bob", "carl"] {
             installed.token(client);
@@ -82,7 +74,7 @@ impl Installed {
             config["mcpServers"]["tools"]["env"]["TOKEN"].as_str().expect("the variable").to_owned()
         };
         assert_eq!(token.split('.').count(), 3, "`{client}` has no token");
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
+        self.program.canary(&token);
         token
     }
 
@@ -120,59 +112,24 @@ impl Installed {
         panic!("no record of {what} in {:#?}", self.log(&[]).await)
     }
 
-    /// That no token, nor a piece of a signature, is anywhere but in its place: not in what the processes printed,
-    /// not in the log, not in the database or another file of the home.
+    /// That no token, nor a piece of a signature, is anywhere but in its place, once all that shows something has shown it.
+    /// The search itself is made when any test is over.
     pub(crate) async fn nothing_leaked(&self) {
         self.log(&[]).await;
         self.program.must(&["log"]).await;
         self.program.must(&["status", "--json"]).await;
         self.program.must(&["show", "ann", "--json"]).await;
-        let tokens = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        assert!(tokens.len() >= 3, "there is something to look for");
-        absent(&tokens, self.program.transcript().as_bytes(), "what the processes printed");
-        let mut looked_at = Vec::new();
-        for file in files(&self.program.home()) {
-            if !file.starts_with(self.program.home().join("tokens")) {
-                // A running gateway replaces files now and then.
-                let Ok(content) = std::fs::read(&file) else { continue };
-                absent(&tokens, &content, &file.display().to_string());
-                looked_at.push(file);
-            }
-        }
-        assert!(looked_at.contains(&self.program.home().join("hallpass.db")), "{looked_at:?}");
+        assert_eq!(self.program.leaks(), Vec::<String>::new());
     }
 }
 
 /// Panics if a token or a part of it is in the text. Does not show the token.
 pub(crate) fn absent(tokens: &BTreeSet<String>, text: &[u8], place: &str) {
-    assert_eq!(tokens.iter().find_map(|token| part_in(token, text)), None, "in {place}");
-}
-
-/// Which part of the token is in the text: the end of its claims, or any piece of its signature.
-pub(crate) fn part_in(token: &str, text: &[u8]) -> Option<&'static str> {
-    let mut parts = token.split('.').skip(1).map(str::as_bytes);
-    let (claims, signature) = (parts.next().expect("claims"), parts.next().expect("a signature"));
-    let claims = &claims[claims.len() - 40..];
-    if text.windows(claims.len()).any(|window| window == claims) {
-        return Some("claims");
-    }
-    let pieces: HashSet<_> = signature.windows(PIECE).collect();
-    text.windows(PIECE).any(|window| pieces.contains(window)).then_some("a piece of the signature")
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
+    let mut canaries = Canaries::default();
+    tokens.iter().for_each(|token| canaries.add_tokens_in(token.as_bytes()));
+    assert_eq!(canaries.search().first_in(text), None, "in {place}");
 }
 
 fn read(file: &Path) -> String {
-    String::from_utf8(bytes(file)).expect("UTF-8")
-}
-
-fn bytes(file: &Path) -> Vec<u8> {
-    std::fs::read(file).unwrap_or_else(|error| panic!("`{}`: {error}", file.display()))
+    std::fs::read_to_string(file).unwrap_or_else(|error| panic!("`{}`: {error}", file.display()))
 }

@@ -8,8 +8,8 @@
 //! - `typescript`, `rmcp_client`: the two clients; `rmcp_server`: the server that both talk to.
 //! - `recorder`: an upstream that shows every byte it gets and answers what a test tells it to.
 //! - `wire`: HTTP/1.1 by hand, for what no library would send or show.
-//! - `program`: runs the built `hallpass` in a home of its own; `installed`: with three clients whose tokens are
-//!   placed, and a check that no token is anywhere else.
+//! - `program`: runs the built `hallpass` in a home of its own, and ends each test with a search for secrets that are where
+//!   none belongs (`canary`: what is searched for, `searched`: where). `installed`: with three clients whose tokens are placed.
 //! - `caller`: one connection to the gateway by hand, as one client.
 //! - `through_the_gateway`: the journeys again, with a client's own token, and their names in the log.
 //! - `refused`, `revocation`, `relayed`, `sessions`: who gets in, for how long, what crosses and what does not.

@@ -2,10 +2,11 @@
 
 use crate::{
     caller::Caller,
-    installed::{Installed, part_in},
-    program::Hallpass,
+    installed::Installed,
+    program::{Hallpass, canary::PIECE},
     recorder::Recorder,
 };
+use hallpass_core::encoding::{base64url, hex};
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
 
@@ -115,14 +116,59 @@ async fn errors_about_tokens_and_keys() {
 
 /// Otherwise "nothing leaked" would prove nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_search_finds_a_piece() {
+async fn the_search_finds_a_piece_wherever_it_lies() {
     let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
-    let token = installed.token("ann");
-    let finds = |text: &str| part_in(&token, format!(" {text} ").as_bytes());
+    let program = &installed.program;
+    let (token, home) = (installed.token("carl"), program.home());
+    let seal = std::fs::read(home.join("seal.key")).expect("the seal");
+    assert_eq!(program.leaks(), Vec::<String>::new());
     let middle = token.len() - 40;
-    let piece = Some("a piece of the signature");
-    assert_eq!(finds(&token), Some("claims"));
-    assert_eq!((finds(&token[middle..middle + 12]), finds(&token[middle..middle + 11])), (piece, None));
-    let (unsigned, signature) = token.rsplit_once('.').expect("three parts");
-    assert_eq!((finds(unsigned), finds(signature)), (Some("claims"), piece));
+    let (unsigned, _) = token.rsplit_once('.').expect("three parts");
+    let (digits, behind_others) = (hex(&seal[20..]), base64url(&[b"xx", &seal[..]].concat()));
+    let planted: [(&[u8], bool); 7] = [
+        (token.as_bytes(), true),
+        (unsigned.as_bytes(), true),
+        (&token.as_bytes()[middle..middle + PIECE], true),
+        (&token.as_bytes()[middle..middle + PIECE - 1], false),
+        (&seal[9..9 + PIECE], true),
+        (digits.as_bytes(), true),
+        (&behind_others.as_bytes()[4..20], true),
+    ];
+    for place in ["serve.lock", "audit/segments/old", "audit-closed-1/torn/1", "hallpass.db-journal"] {
+        let file = home.join(place);
+        for (piece, is_found) in planted {
+            program.write(&file, "");
+            append(&file, &[b"before", piece, b"behind"].concat());
+            let found = program.leaks();
+            assert_eq!(found.len(), usize::from(is_found), "{place}: {found:?}");
+            assert!(found.iter().all(|found| found.ends_with(&file.display().to_string())), "{found:?}");
+        }
+        std::fs::remove_file(&file).expect("a file");
+    }
+}
+
+/// What was printed cannot be taken back: each is a test that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_fails_whose_processes_show_a_token() {
+    let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
+    let says = "echo 'listening on http://127.0.0.1:1' >&2; exec sleep 60";
+    for (script, starts) in [("cat notes", false), ("cat notes >&2", false), (says, true)] {
+        let (token, program) = (installed.token("carl"), Hallpass::new());
+        program.write("notes", &token);
+        assert_eq!(program.leaks(), Vec::<String>::new(), "the user's own files are not searched");
+        let test = tokio::spawn(async move {
+            let command = program.outside("sh", &["-c", script, if starts { &token } else { "sh" }]);
+            if starts {
+                program.start(command).await.kill().await;
+            } else {
+                program.finish(command).await;
+            }
+        });
+        assert!(test.await.expect_err("a test that fails").is_panic(), "{script}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is planted needs no atomic write")]
+fn append(file: &std::path::Path, bytes: &[u8]) {
+    std::fs::write(file, bytes).expect("a file");
 }

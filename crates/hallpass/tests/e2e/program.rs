@@ -1,14 +1,26 @@
 //! The built `hallpass` in a home of its own, with nothing of the user's environment but `PATH`.
 //! Never a shell, never a fixed port, and no process is left behind.
+//!
+//! Whatever a test is about: when it is over, no piece of a token's signature, of a secret or of a key may be in what
+//! the processes printed, nor in a file that they wrote where none belongs (`canary`, `searched`).
+
+#[path = "canary.rs"]
+pub(crate) mod canary;
+#[path = "searched.rs"]
+mod searched;
 
 use std::{
+    borrow::Cow,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
+use canary::Canaries;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use searched::Files;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -22,11 +34,19 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What `serve` says on standard error once it accepts connections, before the address.
 const READY: &str = "listening on ";
+/// Who says one of these asks to be shown a token, on standard output. Nothing else may show one.
+const SHOWING: [&str; 2] = ["--print", "headers"];
+/// Words in the names of variables that hold a secret.
+const SECRET_VARIABLES: [&str; 3] = ["TOKEN", "SECRET", "SHARED"];
 
 pub(crate) struct Hallpass {
     folder: TempDir,
     /// All that its processes printed, on both streams.
     transcript: Lines,
+    /// What is searched for when the test is over. Tokens are replaced under way: they are gathered before each command.
+    canaries: Mutex<Canaries>,
+    /// Files that commands were told to write.
+    outputs: Mutex<Vec<PathBuf>>,
 }
 
 /// All that a command leaves behind, files aside.
@@ -42,7 +62,8 @@ impl Hallpass {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("hallpass-e2e-").tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("user")).expect("a folder");
-        Self { folder, transcript: Lines::default() }
+        let (transcript, canaries, outputs) = Default::default();
+        Self { folder, transcript, canaries, outputs }
     }
 
     /// `HALLPASS_HOME`.
@@ -71,6 +92,7 @@ impl Hallpass {
 
     /// The same for a command made by [`Self::command`].
     pub(crate) async fn finish(&self, mut command: Command) -> Outcome {
+        self.note_secrets_of(&command);
         let output = timeout(PATIENCE, command.output()).await;
         let output = output.unwrap_or_else(|_| panic!("{command:?} does not end"));
         let output = output.expect("the program starts");
@@ -79,9 +101,18 @@ impl Hallpass {
             stdout: String::from_utf8(output.stdout).expect("UTF-8 on standard output"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8 on standard error"),
         };
-        self.transcript.add(&outcome.stdout);
-        self.transcript.add(&outcome.stderr);
+        self.has_ended(&command, &outcome);
         outcome
+    }
+
+    /// What a command printed, for [`Self::leaks`]. A token that a person asked to see is one that must be nowhere else.
+    pub(crate) fn has_ended(&self, command: &Command, outcome: &Outcome) {
+        if arguments_of(command).iter().any(|argument| SHOWING.contains(&&**argument)) {
+            self.canary(&outcome.stdout);
+        } else {
+            self.heard(&outcome.stdout);
+        }
+        self.heard(&outcome.stderr);
     }
 
     /// [`Self::run`] for a step that must succeed; its standard output.
@@ -98,6 +129,7 @@ impl Hallpass {
 
     /// The same for a command made by [`Self::command`] that serves.
     pub(crate) async fn start(&self, mut command: Command) -> Serving {
+        self.note_secrets_of(&command);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the program starts");
         let also = &self.transcript;
@@ -107,7 +139,102 @@ impl Hallpass {
         let Ok(Ok(address)) = timeout(PATIENCE, ready).await else {
             panic!("{command:?} did not say `{READY}...`, but: {}", stderr.so_far());
         };
+        self.assert_no_secret_argument(child.id().expect("a running child"));
         Serving { address, stdout, stderr, ends: [stdout_end, stderr_end], child }
+    }
+
+    /// What a process printed, or answered, where [`Self::finish`] and [`Self::start`] do not see it.
+    pub(crate) fn heard(&self, text: &str) {
+        self.transcript.add(text);
+    }
+
+    /// A file outside the home that our program writes.
+    pub(crate) fn writes(&self, file: PathBuf) {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    }
+
+    /// Tokens, or another secret, that must be nowhere either, but are in no file of this test.
+    pub(crate) fn canary(&self, text: &str) {
+        self.canaries().add_tokens_in(text.as_bytes());
+        if !text.contains("eyJ") {
+            self.canaries().add_secret(text.as_bytes());
+        }
+    }
+
+    /// Every place where a piece of a secret is, and none belongs.
+    pub(crate) fn leaks(&self) -> Vec<String> {
+        let began = Instant::now();
+        let files = self.gather();
+        // Before the databases are opened: that may bring what lies beside them to rest.
+        let outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let paths = files.ours.iter().chain(&outputs);
+        let ours: Vec<_> = paths.filter_map(|path| Some((path.clone(), std::fs::read(path).ok()?))).collect();
+        let mut canaries = self.canaries().clone();
+        files.homes.iter().for_each(|home| with_sealed(home, &mut canaries));
+        let search = canaries.search();
+        let printed = self.transcript();
+        let places = ours.iter().map(|(path, bytes)| (path.display().to_string(), bytes.as_slice()));
+        let places = places.chain([("what was printed".to_owned(), printed.as_bytes())]);
+        let mut sum = printed.len();
+        let found = places.filter_map(|(place, bytes)| {
+            sum += bytes.len();
+            search.first_in(bytes).map(|at| format!("a piece of a secret at byte {at} of {place}"))
+        });
+        let found = found.collect();
+        println!(
+            "searched for {} canaries: {} homes, {} files, {sum} bytes, {:?}",
+            canaries.count(),
+            files.homes.len(),
+            ours.len(),
+            began.elapsed(),
+        );
+        found
+    }
+
+    /// Notes what must be nowhere else, as things stand now.
+    fn gather(&self) -> Files {
+        let files = Files::of(self.folder.path());
+        files.add_to(&mut self.canaries());
+        files
+    }
+
+    /// Secrets in a command's variables and in a file that it names, and where it writes to.
+    fn note_secrets_of(&self, command: &Command) {
+        for (name, value) in command.as_std().get_envs() {
+            let (name, value) = (name.to_string_lossy(), value.unwrap_or_default());
+            // A path says where one is.
+            let is_one = SECRET_VARIABLES.iter().any(|word| name.contains(word));
+            if is_one && !value.as_encoded_bytes().contains(&b'/') {
+                self.canaries().add_tokens_in(value.as_encoded_bytes());
+                self.canaries().add_secret(value.as_encoded_bytes());
+            }
+        }
+        for pair in arguments_of(command).windows(2) {
+            let file = self.user().join(&*pair[1]);
+            match &*pair[0] {
+                "--secret-file" => {
+                    let secret = std::fs::read(file).unwrap_or_default();
+                    self.canaries().add_secret(secret.trim_ascii());
+                }
+                "--output" => self.writes(file),
+                _ => {}
+            }
+        }
+    }
+
+    /// What anybody on the machine can see of a process and of those that it has started.
+    fn assert_no_secret_argument(&self, process: u32) {
+        let search = self.canaries().search();
+        let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+        let (children, process) = (children.unwrap_or_default(), process.to_string());
+        for process in children.split_whitespace().chain([&*process]) {
+            let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            assert_eq!(search.first_in(&arguments), None, "a piece of a secret is an argument of a process");
+        }
+    }
+
+    fn canaries(&self) -> MutexGuard<'_, Canaries> {
+        self.canaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All that its processes have printed so far, on both streams.
@@ -123,6 +250,7 @@ impl Hallpass {
 
     /// Another program in the same surroundings.
     pub(crate) fn outside(&self, program: &str, arguments: &[&str]) -> Command {
+        self.gather();
         let mut command = Command::new(program);
         #[expect(clippy::disallowed_methods, reason = "`environment` is inside the program; this is outside")]
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -131,6 +259,26 @@ impl Hallpass {
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
+}
+
+impl Drop for Hallpass {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.leaks(), Vec::<String>::new());
+        }
+    }
+}
+
+/// On a thread of its own: a test's own runtime cannot wait for it where a value is dropped.
+fn with_sealed(home: &Path, canaries: &mut Canaries) {
+    let reactor = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a reactor");
+    std::thread::scope(|scope| {
+        scope.spawn(|| reactor().block_on(searched::add_sealed(home, canaries)));
+    });
+}
+
+fn arguments_of(command: &Command) -> Vec<Cow<'_, str>> {
+    command.as_std().get_args().map(OsStr::to_string_lossy).collect()
 }
 
 /// A running gateway; killed when dropped.

@@ -20,7 +20,7 @@ pub(crate) const FORMER: &str = include_str!("env.docker");
 /// Its secret: the text is the key.
 pub(crate) const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// The token that all its clients shared.
-pub(crate) const SHARED: &str = "legacy-shared-token-for-tests";
+pub(crate) const SHARED: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
 /// Longer than a change takes to reach a running gateway.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -111,11 +111,14 @@ impl House {
         drop(stdin);
         let output =
             timeout(PATIENCE, child.wait_with_output()).await.expect("the command ends").expect("output");
-        Outcome {
+        let outcome = Outcome {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+        };
+        self.hallpass.canary(input);
+        self.hallpass.has_ended(&command, &outcome);
+        outcome
     }
 
     pub(crate) async fn verify(&self, token: &str, arguments: &[&str]) -> Outcome {

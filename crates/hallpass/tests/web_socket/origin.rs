@@ -175,6 +175,7 @@ impl SdkClient {
         let notes = hallpass.user().join(format!("{entry}-{mode}.notes"));
         let mut command = crate::python::python("shim_client.py");
         command.arg(config).arg(entry).arg(mode).arg(&notes);
+        hallpass.writes(notes.clone());
         let mut script = Script::start(command);
         let greeting = serde_json::from_str(&script.line().await).expect("an object");
         (Self { script, notes }, greeting)

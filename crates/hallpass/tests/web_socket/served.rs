@@ -90,6 +90,29 @@ async fn clients_have_names_in_the_log_and_their_daemon_hears_the_gateway() {
     assert!(report.contains("exai/add"), "who still needs the old secret, and for what: {report}");
 }
 
+/// What lies where only callers could have put it is found by the harness.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_the_place_of_a_sessions_name_or_a_tools_is_not_kept() {
+    let heir = Heir::new().await;
+    for client in [Some("vscode1"), None] {
+        let mut hello = heir.hello(client);
+        hello["session_id"] = SHARED.into();
+        let mut caller = Talker::dial(&heir.address);
+        assert_eq!(caller.ask(&hello).await["ok"], true);
+        for tool in [SHARED, hello["jwt"].as_str().unwrap_or("add")] {
+            let arguments = json!({ SHARED: SHARED });
+            caller
+                .ask(&json!({ "op": "call_tool", "request_id": "1", "name": tool, "arguments": arguments }))
+                .await;
+        }
+    }
+    heir.printed(" session=(a secret) ").await;
+    heir.printed(" tool=(a secret) ").await;
+    assert_eq!(heir.gateway.terminate().await.code, Some(0));
+    heir.hallpass.must(&["grace", "status", "--report"]).await;
+    assert_eq!(heir.hallpass.leaks(), Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_closes_one_connection_and_the_end_of_the_grace_period_the_legacy_ones() {
     let heir = Heir::new().await;
