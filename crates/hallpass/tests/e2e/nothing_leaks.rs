@@ -141,7 +141,7 @@ async fn the_search_finds_a_piece_wherever_it_lies() {
             append(&file, &[b"before", piece, b"behind"].concat());
             let found = program.leaks();
             assert_eq!(found.len(), usize::from(is_found), "{place}: {found:?}");
-            assert!(found.iter().all(|found| found.ends_with(&file.display().to_string())), "{found:?}");
+            assert!(found.iter().all(|found| found.contains(&file.display().to_string())), "{found:?}");
         }
         std::fs::remove_file(&file).expect("a file");
     }
