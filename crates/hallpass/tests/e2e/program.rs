@@ -37,7 +37,7 @@ const READY: &str = "listening on ";
 /// Who says one of these asks to be shown a token, on standard output. Nothing else may show one.
 const SHOWING: [&str; 2] = ["--print", "headers"];
 /// How much is shown of what stands before a piece of a secret.
-const BEFORE: usize = 60;
+const BEFORE: usize = 24;
 /// Words in the names of variables that hold a secret.
 const SECRET_VARIABLES: [&str; 3] = ["TOKEN", "SECRET", "SHARED"];
 
