@@ -38,8 +38,12 @@ impl SharedSecret {
     }
 
     fn of_variable(variable: &str) -> Result<Self> {
-        let place = format!("the variable `{}`", variable.escape_debug());
-        // A secret that was typed here by mistake is not repeated.
+        // A secret that was typed here by mistake is not repeated: it has small letters, which names of variables have not.
+        let place = if variable.contains(|c: char| c.is_ascii_lowercase()) {
+            "the variable that `--secret-env` names".to_owned()
+        } else {
+            format!("the variable `{}`", variable.escape_debug())
+        };
         if variable.is_empty() || !variable.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(Fault::usage("`--secret-env` wants the name of an environment variable").hint(
                 "the name, not the secret itself: arguments can be read by every program of this machine",

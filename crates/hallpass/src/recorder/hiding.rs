@@ -5,6 +5,7 @@ use crate::output::without_tokens;
 use hallpass_core::Event;
 use std::borrow::Cow;
 
+const BEARER: &str = "bearer";
 /// What follows `Bearer` and is shorter is a word.
 const CREDENTIAL_LEAST: usize = 12;
 /// The shared secret is looked for only in words that are as long. A shorter one is a word like others.
@@ -46,7 +47,7 @@ fn secrets<'a>(text: &'a str, is_shared: &dyn Fn(&str) -> bool) -> Vec<&'a str> 
     let mut found = Vec::new();
     let mut before = "";
     for word in text.split(ends_a_word).filter(|word| !word.is_empty()) {
-        if before.eq_ignore_ascii_case("bearer") && word.len() >= CREDENTIAL_LEAST {
+        if is_bearer(before) && word.len() >= CREDENTIAL_LEAST {
             found.push(word);
         } else {
             found.extend(parts(word).find(|part| part.len() >= SECRET_LEAST && is_shared(part)));
@@ -60,11 +61,21 @@ fn ends_a_word(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '\\')
 }
 
-/// The word, what is between signs in it, and what is behind the first `=` of that: a secret may end with one.
+/// `Bearer`, or what ends so: `Authorization=Bearer`.
+fn is_bearer(word: &str) -> bool {
+    word.len()
+        .checked_sub(BEARER.len())
+        .and_then(|start| word.get(start..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(BEARER))
+}
+
+/// The word, what is between signs in it, and what is behind the first `=` of that: a secret may end with one. What stands
+/// between slashes comes last: a secret may hold one.
 fn parts(word: &str) -> impl Iterator<Item = &str> {
     let between = word.split([',', ';', ':', '(', ')', '<', '>', '{', '}', '[', ']', '&', '?']);
     let behind = between.clone().filter_map(|part| Some(part.split_once('=')?.1));
-    std::iter::once(word).chain(between).chain(behind)
+    let whole = std::iter::once(word).chain(between).chain(behind);
+    whole.clone().chain(whole.flat_map(|part| part.split('/')))
 }
 
 #[cfg(test)]
@@ -77,7 +88,7 @@ mod tests {
     const SECRET: &str = "q7/Vd2mXw9Lr4==";
 
     fn is_shared(text: &str) -> bool {
-        text == SECRET
+        [SECRET, "without-slashes"].contains(&text)
     }
 
     #[test]
@@ -92,6 +103,9 @@ mod tests {
             ("curl/8 (SECRET)", "curl/8 ((a secret))"),
             ("EXAI_WS_TOKEN=SECRET;x", "EXAI_WS_TOKEN=(a secret);x"),
             ("bearer 0123456789ab SECRETx", "bearer (a secret) SECRETx"),
+            ("a=Bearer 0123456789ab/x", "a=Bearer (a secret)"),
+            ("without-slashes/without-slashes", "(a secret)/(a secret)"),
+            ("SECRET:SECRET", "(a secret):(a secret)"),
             ("the bearer of news, Bearer: x", "the bearer of news, Bearer: x"),
         ] {
             let with = |text: &str| text.replace("TOKEN\"", &format!("{TOKEN}\"")).replace("SECRET", SECRET);

@@ -5,7 +5,7 @@ use crate::program::Serving;
 use crate::scene::{Calling, Scene};
 use serde_json::{Value, json};
 
-const SHARED: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
+const SHARED: &str = "Zt4kqW9xLm2v-b7nYc5sHd8pJf3gQ";
 /// What somebody shows to a server that is none of ours.
 const OPAQUE: &str = "8f14e45fceea167a5a36dedd4bea2543";
 

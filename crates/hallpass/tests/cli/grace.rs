@@ -8,7 +8,7 @@ use hallpass_core::{ClientName, Event, Outcome, UnixTime};
 use hallpass_store::UseRows;
 use serde_json::{Value, json};
 
-const SECRET: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
+const SECRET: &str = "Zt4kqW9xLm2v-b7nYc5sHd8pJf3gQ";
 const START: [&str; 7] = ["grace", "start", "--until", "3000d", "--secret-file", "secret", "--yes"];
 const DAY: i64 = 86_400;
 const NO_PERIOD: &str = "grace    none: no shared secret lets anybody in\n         `hallpass grace start --until DATE --secret-env NAME` starts a grace period\n";
@@ -179,7 +179,8 @@ async fn a_secret_in_an_argument_is_not_taken_and_not_repeated() {
     let stage = stage().await;
     for arguments in [
         &["grace", "start", "--until", "14d", "--secret-env", SECRET][..],
-        &["grace", "start", "--until", "14d", SECRET],
+        // Nobody can tell a secret from another word here: it is refused, and the refusal names it.
+        &["grace", "start", "--until", "14d", "a-word"],
         &["grace", "start", "--until", "14d"],
         &["grace", "start", "--until", "14d", "--secret-env", "SHARED", "--secret-file", "secret"],
         &["grace", "start", "--secret-file", "secret"],
@@ -196,6 +197,12 @@ async fn a_secret_in_an_argument_is_not_taken_and_not_repeated() {
     let outcome = stage.hallpass.run(&["grace", "start", "--until", "14d", "--secret-env", SECRET]).await;
     assert!(!outcome.stderr.contains(&SECRET[..12]), "{outcome:#?}");
     assert!(outcome.stderr.contains("the name, not the secret itself"), "{outcome:#?}");
+    // One that could be a name, too.
+    let typed = SECRET.replace('-', "");
+    let outcome = stage.hallpass.run(&["grace", "start", "--until", "14d", "--secret-env", &typed]).await;
+    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+    let words = "error: the variable that `--secret-env` names is empty or not set";
+    assert!(outcome.stderr.starts_with(words), "{outcome:#?}");
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Subject {
         let of_state =
             |state: &str| tokens.iter().filter(|token| token["state"] == state).collect::<Vec<_>>();
         assert_eq!((of_state("active").len(), of_state("pending").len()), (1, 0), "{when}: {shown:#}");
-        let token = self.stage.hallpass.home().join("token-to-check");
+        let token = self.stage.hallpass.user().join("token-to-check");
         crate::stage::overwrite(&token, self.token());
         let verdict = self.stage.document(&["verify", token.to_str().expect("UTF-8")]).await;
         assert_eq!(verdict["passes"], true, "{when}");
@@ -98,7 +98,7 @@ impl Subject {
     /// What a client still holds that has not read its file again: in force, or superseded and good for what was asked.
     async fn check_still_good(&self, before: Option<String>, when: &str) {
         let Some(before) = before else { return };
-        let token = self.stage.hallpass.home().join("token-to-check");
+        let token = self.stage.hallpass.user().join("token-to-check");
         crate::stage::overwrite(&token, &before);
         let verdict = self.stage.document(&["verify", token.to_str().expect("UTF-8")]).await;
         assert_eq!(verdict["passes"], true, "{when}");

@@ -134,14 +134,14 @@ async fn the_search_finds_a_piece_wherever_it_lies() {
         (digits.as_bytes(), true),
         (&behind_others.as_bytes()[4..20], true),
     ];
-    for place in ["serve.lock", "audit/segments/old", "audit-closed-1/torn/1", "hallpass.db-journal"] {
+    for place in ["serve.lock", "audit/segments/old", "audit-closed-1/torn/1", "exports/1"] {
         let file = home.join(place);
         for (piece, is_found) in planted {
             program.write(&file, "");
             append(&file, &[b"before", piece, b"behind"].concat());
             let found = program.leaks();
             assert_eq!(found.len(), usize::from(is_found), "{place}: {found:?}");
-            assert!(found.iter().all(|found| found.ends_with(&file.display().to_string())), "{found:?}");
+            assert!(found.iter().all(|found| found.contains(&file.display().to_string())), "{found:?}");
         }
         std::fs::remove_file(&file).expect("a file");
     }
@@ -151,7 +151,7 @@ async fn the_search_finds_a_piece_wherever_it_lies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_test_fails_whose_processes_show_a_token() {
     let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
-    let says = "echo 'listening on http://127.0.0.1:1' >&2; exec sleep 60";
+    let says = "echo 'listening on http://127.0.0.1:1' >&2; exec tail -f /dev/null \"$0\"";
     for (script, starts) in [("cat notes", false), ("cat notes >&2", false), (says, true)] {
         let (token, program) = (installed.token("carl"), Hallpass::new());
         program.write("notes", &token);

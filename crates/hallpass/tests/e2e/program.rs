@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const READY: &str = "listening on ";
 /// Who says one of these asks to be shown a token, on standard output. Nothing else may show one.
 const SHOWING: [&str; 2] = ["--print", "headers"];
+/// How much is shown of what stands before a piece of a secret.
+const BEFORE: usize = 24;
 /// Words in the names of variables that hold a secret.
 const SECRET_VARIABLES: [&str; 3] = ["TOKEN", "SECRET", "SHARED"];
 
@@ -107,7 +109,10 @@ impl Hallpass {
 
     /// What a command printed, for [`Self::leaks`]. A token that a person asked to see is one that must be nowhere else.
     pub(crate) fn has_ended(&self, command: &Command, outcome: &Outcome) {
-        if arguments_of(command).iter().any(|argument| SHOWING.contains(&&**argument)) {
+        let words = arguments_of(command);
+        // A line for a shell is one argument.
+        let mut words = words.iter().flat_map(|argument| argument.split_whitespace());
+        if words.any(|word| SHOWING.contains(&word)) {
             self.canary(&outcome.stdout);
         } else {
             self.heard(&outcome.stdout);
@@ -178,7 +183,9 @@ impl Hallpass {
         let mut sum = printed.len();
         let found = places.filter_map(|(place, bytes)| {
             sum += bytes.len();
-            search.first_in(bytes).map(|at| format!("a piece of a secret at byte {at} of {place}"))
+            let at = search.first_in(bytes)?;
+            let before = String::from_utf8_lossy(&bytes[at.saturating_sub(BEFORE)..at]);
+            Some(format!("a piece of a secret at byte {at} of {place}, behind {before:?}"))
         });
         let found = found.collect();
         println!(

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
 
-const SECRET: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
+const SECRET: &str = "Zt4kqW9xLm2v-b7nYc5sHd8pJf3gQ";
 const OPEN: &str = "/s/docs/mcp";
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-const SECRET: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
+const SECRET: &str = "Zt4kqW9xLm2v-b7nYc5sHd8pJf3gQ";
 const OPEN: &str = "/s/docs/mcp";
 /// The promise for a call is 300 ms, for a stream 1 s. A shared machine may be slower than the program.
 const BOUND: Duration = Duration::from_secs(2);

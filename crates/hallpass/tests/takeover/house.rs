@@ -20,7 +20,7 @@ pub(crate) const FORMER: &str = include_str!("env.docker");
 /// Its secret: the text is the key.
 pub(crate) const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// The token that all its clients shared.
-pub(crate) const SHARED: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
+pub(crate) const SHARED: &str = "Zt4kqW9xLm2v-b7nYc5sHd8pJf3gQ";
 /// Longer than a change takes to reach a running gateway.
 const PATIENCE: Duration = Duration::from_secs(20);
 

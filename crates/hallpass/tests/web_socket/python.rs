@@ -11,7 +11,7 @@ use tokio::time::timeout;
 /// Longer than a Python takes to start on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The secret that the daemon's clients shared.
-pub(crate) const SHARED: &str = "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ";
+pub(crate) const SHARED: &str = "Zt4kqW9xLm2v-b7nYc5sHd8pJf3gQ";
 
 pub(crate) fn python(script: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

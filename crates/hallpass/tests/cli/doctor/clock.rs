@@ -41,7 +41,7 @@ async fn what_is_noted_next_says_that_the_clock_is_right() {
 async fn a_clock_that_ran_ahead_during_a_grace_period() {
     let stage = placed().await;
     stage.hallpass.must(&["disable", "ann", "--reason", "away"]).await;
-    stage.hallpass.write("secret", "Zt4kqW9xLm2vRb7nYc5sHd8pJf3gQ\n");
+    stage.hallpass.write("secret", "Zt4kqW9xLm2v-b7nYc5sHd8pJf3gQ\n");
     let start = ["grace", "start", "--until", "14d", "--secret-file", "secret", "--yes"];
     stage.hallpass.must(&start).await;
     let store = stage.store().await.expect("the store");
