@@ -158,7 +158,14 @@ impl Audit {
                 log.insert(opened)
             }
         };
-        let mut writing = log.begin(now_ms, PATIENCE)?;
+        let mut writing = match log.begin(now_ms, PATIENCE) {
+            Err(LogFault::Moved) => {
+                // Another process began a new one: that is the log from here on.
+                open.log = None;
+                return Err(LogFault::Moved);
+            }
+            begun => begun?,
+        };
         said.extend(clockwork.jumped(now_ms));
         said.extend(writing.take_recoveries().iter().map(|recovery| own::recovered(recovery, now_ms)));
         say(&mut writing, &said)?;

@@ -219,3 +219,69 @@ async fn a_database_that_was_put_back_is_refused_until_a_person_accepts_it() {
     assert!(kinds.ends_with(&["revoke".into(), "rollback-accepted".into(), "revoke".into()]), "{kinds:?}");
     scene.assert_whole();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_are_copied_out_and_serve_as_pins() {
+    let aside = tempfile::tempdir().expect("a folder");
+    let file = aside.path().join("checkpoints");
+    let scene = Scene::new(1, &format!("[audit]\ncheckpoint_to = \"{}\"", file.display())).await;
+    for _ in 0..2 {
+        let gateway = scene.program.serve().await;
+        let mut calling = Calling::new(&gateway, &scene.token("c0")).await;
+        assert_eq!(calling.call(ECHO).await.expect("an answer").status(), 200);
+        // At the latest at the end.
+        gateway.terminate().await;
+    }
+    let file = file.to_str().expect("UTF-8");
+    let said = scene.program.must(&["audit", "verify", "--pin", file, "--require-anchor"]).await;
+    assert!(said.contains("no record can have been taken from the end"), "{said}");
+
+    let scene = Scene::new(1, "[audit]\ncheckpoint_to = \"stdout\"").await;
+    let gateway = scene.program.serve().await;
+    let said = gateway.terminate().await.stdout;
+    let printed = scene.program.write("journal", &said);
+    scene
+        .program
+        .must(&["audit", "verify", "--pin", printed.to_str().expect("UTF-8"), "--require-anchor"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_records_go_by_whole_segments_and_the_rest_is_verified_still() {
+    let scene = scene().await;
+    let home = hallpass::home::Home::locate(Some(&scene.program.home())).expect("a home");
+    let installation = hallpass::installation::Installation::open(&home).await.expect("the home");
+    let old =
+        Event { reason: Some("x".repeat(15_000)), ..Event::new(1_577_836_800_000, "call", Outcome::Ok) };
+    let group = vec![old.json_line(); 300];
+    // More than a segment holds.
+    for _ in 0..16 {
+        installation.audit.append(&group, false).expect("records");
+    }
+    installation.store.close().await;
+    drop(installation);
+    scene.program.must(&["enable", "c1"]).await;
+    let before = scene.records().len();
+    let plan = scene.program.must(&["audit", "prune", "--before", "1s", "--dry-run"]).await;
+    assert!(plan.starts_with("records 0 to "), "{plan}");
+    assert_eq!(scene.records().len(), before, "a plan changes nothing");
+    let asked = scene.program.run(&["audit", "prune", "--before", "1s"]).await;
+    assert_eq!(asked.code, Some(1), "without a terminal nobody is there to agree: {asked:#?}");
+    scene
+        .program
+        .must(&["audit", "prune", "--before", "1s", "--reason", "a year is enough", "--yes"])
+        .await;
+    let records = scene.records();
+    assert!(records.len() < before && records[0]["seq"].as_u64() > Some(0), "{}", records[0]);
+    let last = records.last().expect("a record");
+    assert_eq!((last["kind"].as_str(), last["reason"].as_str()), (Some("prune"), Some("a year is enough")));
+    let said = scene.program.must(&["audit", "verify"]).await;
+    assert!(said.starts_with("whole: ") && said.contains("were pruned"), "{said}");
+    let said = scene.program.must(&["audit", "reindex"]).await;
+    assert!(said.starts_with("the view is equal to the log"), "{said}");
+    let seq = records[0]["seq"].to_string();
+    scene.program.must(&["audit", "prove", &seq]).await;
+    let gateway = scene.program.serve().await;
+    gateway.terminate().await;
+    scene.assert_whole();
+}
