@@ -93,4 +93,17 @@ impl Store {
             .await?;
         Ok(number.unwrap_or(0))
     }
+
+    /// Leaves out the numbers up to this one: the log gave them to acts that this database never saw.
+    pub async fn skip_acts(&self, until: i64) -> Result<(), StoreFault> {
+        let mut writing = self.begin_writing().await?;
+        // A number that is taken out again is never given to another.
+        let sql = "INSERT OR IGNORE INTO act (id, record) VALUES ($1, '')";
+        sqlx::query(sql).bind(until).execute(&mut *writing).await?;
+        sqlx::query("DELETE FROM act WHERE id = $1 AND record = ''")
+            .bind(until)
+            .execute(&mut *writing)
+            .await?;
+        Ok(writing.commit().await?)
+    }
 }

@@ -338,6 +338,9 @@ pub struct Listen {
     /// Close a log that is damaged, and go on with a new one that names it
     #[arg(long)]
     pub new_log: bool,
+    /// Serve with a database that is older than the log: what was revoked since counts again
+    #[arg(long)]
+    pub accept_rollback: bool,
 }
 
 /// Against what a token is verified without this home.

@@ -2,11 +2,12 @@
 //! change waits for this before it says that it is done.
 
 use super::{Audit, bring_up, view};
-use crate::fault::{Fault, Result};
+use crate::clock;
+use crate::fault::{Doing, Fault, Result};
 use crate::operator;
 use crate::output::note;
 use hallpass_audit::{Fault as LogFault, Writing};
-use hallpass_core::Event;
+use hallpass_core::{Event, Outcome};
 use hallpass_store::{ActLog, Done, StoreFault};
 use std::sync::{Arc, Weak};
 use tokio::runtime::Handle;
@@ -85,11 +86,39 @@ impl Audit {
         bring_up(self, signed.as_deref()).await
     }
 
+    /// Refuses a database that never saw acts of the log: it is an older copy, in which tokens count that were revoked since.
+    /// `accept`: go on with it, and have that on record.
+    pub async fn check_not_rolled_back(self: &Arc<Self>, accept: bool) -> Result<()> {
+        let next = self.store.next_logged().await.doing("the view of the log")?;
+        let in_log = view::last_act_behind(self, next).doing("the log")?.unwrap_or(0);
+        let known = self.store.last_act().await.doing("the acts")?;
+        if in_log <= known {
+            return Ok(());
+        }
+        let missing = in_log - known;
+        if !accept {
+            return Err(Fault::new(format!("the database is older than the log: it lacks {missing} acts that are on record"))
+                .hint("what was revoked since would count again: put the newest `hallpass.db` back; or look at `hallpass audit export`, and go on with this one: `hallpass serve --accept-rollback`"));
+        }
+        self.store.skip_acts(in_log).await.doing("the acts")?;
+        let act = Event {
+            by: Some(operator::who()),
+            reason: Some(format!("a database that lacks {missing} acts was accepted")),
+            ..Event::new(clock::now_ms(), "rollback-accepted", Outcome::Done)
+        };
+        self.append(&[act.json_line()], true).map(drop).map_err(|fault| self.fault(&fault))
+    }
+
+    /// For whoever only reads: what can be taken is, and what cannot is shown later.
+    pub async fn catch_up(self: &Arc<Self>) {
+        let _ = self.take_acts().await;
+    }
+
     /// Why acts of this process still wait for the log.
     pub fn trouble(&self) -> Option<Fault> {
         let trouble = self.open().trouble.clone()?;
         Some(Fault::new(format!("it is done and in force, but not in the log yet: {trouble}")).hint(
-            "the record is kept in the database and goes into the log as soon as that takes records: `hallpass doctor`",
+            "the record is kept in the database and goes into the log as soon as that takes records; `hallpass audit verify` says what is wrong with it",
         ))
     }
 

@@ -17,7 +17,10 @@ use serde_json::json;
 
 /// Runs one of the commands about keys.
 pub(super) async fn run(context: &Context, command: &KeysCommand) -> Result<()> {
-    let installation = context.installation().await?;
+    let installation = match command {
+        KeysCommand::Revoke { .. } => context.installation_in_need().await?,
+        KeysCommand::List | KeysCommand::Rotate { .. } => context.installation().await?,
+    };
     match command {
         KeysCommand::List => list(context, &installation).await,
         KeysCommand::Rotate { algorithm, announce, consent, roster } => {

@@ -23,6 +23,7 @@ pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
     let period = Period::read(log.since.as_deref(), log.until.as_deref(), clock::now())?;
     let mut filter = filter(log, period)?;
     let installation = context.installation().await?;
+    installation.audit.catch_up().await;
     let store = &installation.store;
     if let Some(name) = &log.client
         && store.client(name).await.doing("the client")?.is_none()

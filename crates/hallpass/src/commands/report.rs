@@ -26,6 +26,7 @@ pub(super) async fn run(context: &Context, asked: &ReportOf) -> Result<()> {
     let format = format(context, asked)?;
     let destination = asked.output.as_deref().map(|file| look(file, asked.force)).transpose()?;
     let installation = context.installation().await?;
+    installation.audit.catch_up().await;
     let report = report::gather(&installation, from, to, now).await?;
     let text = match format {
         Format::Html => report::html(&report),

@@ -59,7 +59,7 @@ pub(super) async fn serve(
     let mut stop = Stop::new()?;
     {
         let Some(_lock) = lock_unless_stopped(&installation.home, &mut stop).await? else { return Ok(()) };
-        open_log(&installation, listen.new_log).await?;
+        open_log(&installation, listen).await?;
         installation.mend().await?;
     }
     let config = gateway_config(&installation, settings)?;
@@ -128,15 +128,16 @@ fn recording(settings: &Settings, listen: &Listen) -> recorder::Rules {
 }
 
 /// The log, ready for records, and its view up to date. One that is damaged stops the start, unless a new one is asked for.
-async fn open_log(installation: &Installation, new_log: bool) -> Result<()> {
+async fn open_log(installation: &Installation, listen: &Listen) -> Result<()> {
     let audit = &installation.audit;
-    if new_log && audit.is_damaged() {
+    if listen.new_log && audit.is_damaged() {
         let closed = audit.begin_new().await?;
         note(&format!("a new log was begun; the old one is in `{}` as it was", closed.display()));
-    } else if new_log {
+    } else if listen.new_log {
         note("note: the log is whole, so `--new-log` changes nothing");
     }
     audit.check()?;
+    audit.check_not_rolled_back(listen.accept_rollback).await?;
     audit.take_acts().await?;
     bring_up(audit, None).await
 }

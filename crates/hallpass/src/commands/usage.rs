@@ -20,6 +20,7 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
     let period = Period::read(asked.since.as_deref(), asked.until.as_deref(), clock::now())?;
     let installation = context.installation().await?;
+    installation.audit.catch_up().await;
     let filter = EventFilter {
         client: asked.client.clone(),
         server: asked.server.clone(),

@@ -59,7 +59,8 @@ impl Tour {
         self.names_in_the_log(stage).await?;
         self.cut_one_off(stage, &mut clients).await?;
         self.leave_the_secret_behind(stage).await?;
-        self.second_run(stage).await
+        self.second_run(stage).await?;
+        self.check_the_record(stage).await
     }
 
     async fn issue_and_place(&mut self, stage: &mut Stage) -> Result<()> {
@@ -196,6 +197,16 @@ impl Tour {
         }
         ensure(before == stage.look_at_files()?, "a second run leaves every file as it is, byte and time")?;
         self.show("`apply` left every file as it was, and did not re-issue what a person revoked");
+        Ok(())
+    }
+
+    async fn check_the_record(&mut self, stage: &Stage) -> Result<()> {
+        self.title(
+            "All of it is on record, and anybody with the public key can check that nothing was changed",
+        );
+        let said = self.command(stage, &["audit", "verify"]).await?;
+        ensure(said.iter().any(|line| line.starts_with("whole: ")), "the record is whole")?;
+        self.show("the record of all this is whole; `hallpass audit pin` hands out what shows it later");
         Ok(())
     }
 

@@ -196,3 +196,26 @@ async fn records_that_nobody_needs_are_let_go_by_whole_segments() {
     let asks = scene.program.run(&["audit", "prune"]).await;
     assert_eq!(asks.code, Some(64));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_put_back_is_refused_until_a_person_accepts_it() {
+    let scene = scene().await;
+    let database = scene.program.home().join("hallpass.db");
+    let before = fs::read(&database).expect("the database");
+    scene.program.must(&["revoke", "c0", "--reason", "laptop lost"]).await;
+    overwrite(database, before);
+    let refused = scene.program.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(
+        refused.stderr.contains("lacks 1 acts") && refused.stderr.contains("--accept-rollback"),
+        "{refused:#?}"
+    );
+    let command = scene.program.command(&["serve", "--listen", "127.0.0.1:0", "--accept-rollback"]);
+    let gateway = scene.program.start(command).await;
+    scene.program.must(&["revoke", "c0", "--reason", "again"]).await;
+    gateway.terminate().await;
+    let kinds: Vec<_> =
+        scene.records().iter().map(|record| record["kind"].as_str().unwrap_or_default().to_owned()).collect();
+    assert!(kinds.ends_with(&["revoke".into(), "rollback-accepted".into(), "revoke".into()]), "{kinds:?}");
+    scene.assert_whole();
+}
