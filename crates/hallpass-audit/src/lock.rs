@@ -49,6 +49,15 @@ impl Lock {
         if asked? { self.held() } else { Ok(Asked::Busy { holder: self.holder() }) }
     }
 
+    /// Whether another process waits. Asked by whoever holds the lock.
+    pub(crate) fn is_wanted(&self) -> bool {
+        if rustix::fs::flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return true;
+        }
+        let _ = rustix::fs::flock(&self.turn, FlockOperation::Unlock);
+        false
+    }
+
     fn held(&self) -> io::Result<Asked> {
         let (ours, named) = (self.file.metadata()?, std::fs::metadata(&self.path));
         if !named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
