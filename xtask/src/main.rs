@@ -1,6 +1,7 @@
 //! The project's chores, run as `cargo xtask ...`.
 //! Nothing here is part of the program, and nothing here decides what is right: the steps do.
 
+mod audit;
 mod clients;
 mod command;
 mod configs;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["test", names @ ..] => steps::test(names),
+        ["bench", "audit", part @ ..] => audit::run(part),
         ["bench", what @ ..] => bench(what),
         ["corpus", files @ ..] => corpus::run(files),
         ["configs", folder @ ..] => configs::run(folder),
@@ -68,6 +70,8 @@ cargo xtask test            every check, in this order; the first that fails end
 cargo xtask test STEP...    only these
 cargo xtask bench tokens    what verifying a token costs, beside others in the same run
 cargo xtask bench revoke    how soon a revocation by another process binds, with 1,000 open streams (ROUNDS: another number than 100)
+cargo xtask bench audit     what the audit log costs calls, beside none in the same run, and commands over a million records
+                            (`calls` or `million`: only that)
 cargo xtask corpus FILE...  token cases through the verifier and a real listener; without FILE ours;
                             `--keys FILE` if their keys are not in `keys.json` beside them
 cargo xtask configs DIR     samples of clients' files through the editors; without DIR ours

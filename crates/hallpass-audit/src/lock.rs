@@ -49,6 +49,15 @@ impl Lock {
         if asked? { self.held() } else { Ok(Asked::Busy { holder: self.holder() }) }
     }
 
+    /// Whether another process waits. Asked by whoever holds the lock.
+    pub(crate) fn is_wanted(&self) -> bool {
+        if rustix::fs::flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return true;
+        }
+        let _ = rustix::fs::flock(&self.turn, FlockOperation::Unlock);
+        false
+    }
+
     fn held(&self) -> io::Result<Asked> {
         let named = match std::fs::metadata(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

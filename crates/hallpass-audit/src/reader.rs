@@ -22,7 +22,16 @@ impl Reader {
     pub fn lines_from(dir: &Path, seq: u64) -> io::Result<Self> {
         let firsts = segments::list(dir)?;
         let due = firsts.iter().rposition(|first| *first <= seq).unwrap_or(0);
-        let place = Place { segment: firsts.get(due).copied().unwrap_or(seq), offset: 0 };
+        let place = match firsts.get(due) {
+            Some(segment) => match segments::place_before(dir, *segment, seq) {
+                // Pruned this very moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Place { segment: *segment, offset: 0 }
+                }
+                place => place?,
+            },
+            None => Place { segment: seq, offset: 0 },
+        };
         Ok(Self { log: dir.to_owned(), from: seq, lines: None, place, next: None })
     }
 

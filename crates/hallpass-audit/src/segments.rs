@@ -1,10 +1,14 @@
 //! Segments: which there are, and the lines in them, one after the other. Judges nothing.
 
 use crate::files;
-use crate::record::MOST_BYTES;
+use crate::record::{self, MOST_BYTES};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+/// So many bytes are read rather than halved.
+const NEAR: u64 = 64 << 10;
 
 /// Where the segment is that begins with this record.
 pub(crate) fn path(log: &Path, first: u64) -> PathBuf {
@@ -121,6 +125,32 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
+/// A place in a segment from which a record is found soon: at or before it, and not far. By halves, so that the end of a
+/// long segment costs no more than its beginning. Where that does not lead on, the best place so far.
+pub(crate) fn place_before(log: &Path, segment: u64, seq: u64) -> io::Result<Place> {
+    let file = files::open(&path(log, segment))?;
+    let (mut low, mut high) = (0, file.metadata()?.len());
+    let mut bytes = vec![0; 2 * MOST_BYTES + 2];
+    while high - low > NEAR {
+        let middle = low + (high - low) / 2;
+        let length = file.read_at(&mut bytes, middle)?;
+        let Some((at, found)) = first_head(&bytes[..length]) else { break };
+        if found <= seq {
+            low = middle + at as u64;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(Place { segment, offset: low })
+}
+
+/// Where the first line begins that begins and ends in here, and which record it is.
+fn first_head(bytes: &[u8]) -> Option<(usize, u64)> {
+    let at = memchr::memchr(b'\n', bytes)? + 1;
+    let length = memchr::memchr(b'\n', &bytes[at..])?;
+    Some((at, record::head(&bytes[at..at + length]).ok()?.seq))
+}
+
 /// How many bytes were taken, and whether a newline was the last. Of a line that is too long to be a record only as much
 /// is kept as shows that it is.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<(u64, bool)> {
@@ -140,5 +170,38 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<(u64, 
         if end.is_some() {
             return Ok((taken, true));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NEAR, Place, path, place_before};
+    use crate::hash::Hash;
+    use crate::record::{MOST_BYTES, seal};
+    use std::fs;
+
+    #[test]
+    fn a_record_is_found_shortly_behind_the_place() {
+        let log = tempfile::tempdir().unwrap();
+        fs::create_dir(log.path().join("segments")).unwrap();
+        let (mut text, mut begins) = (String::new(), Vec::new());
+        for seq in 100..1100 {
+            begins.push(text.len() as u64);
+            let length = if seq % 97 == 0 { 15_000 } else { usize::try_from(seq).unwrap() % 300 };
+            let body = format!(r#"{{"a":"{}"}}"#, "x".repeat(length));
+            text += &seal(seq, &Hash::ZERO, "main", &body).unwrap();
+            text.push('\n');
+        }
+        let file = path(log.path(), 100);
+        fs::write(&file, &text).unwrap();
+        for (seq, begin) in (100..).zip(&begins) {
+            let Place { segment, offset } = place_before(log.path(), 100, seq).unwrap();
+            assert!(segment == 100 && begins.contains(&offset) && offset <= *begin, "{seq} {offset}");
+            assert!(begin - offset <= NEAR + MOST_BYTES as u64, "{seq} {offset}");
+        }
+        // A record that is not there yet, and lines that are no records.
+        assert!(place_before(log.path(), 100, u64::MAX).unwrap().offset > text.len() as u64 - 2 * NEAR);
+        fs::write(&file, "no record\n".repeat(50_000)).unwrap();
+        assert_eq!(place_before(log.path(), 100, 500).unwrap().offset, 0);
     }
 }

@@ -224,13 +224,10 @@ impl Event {
 
     /// One line for programs: the record as a JSON object, with its time in RFC 3339 too.
     pub fn json_line(&self) -> String {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            time: String,
-            #[serde(flatten)]
-            event: &'a Event,
-        }
-        serde_json::to_string(&Line { time: self.time(), event: self }).unwrap_or_default()
+        let event = serde_json::to_string(self).unwrap_or_default();
+        // Put in front by hand: to flatten one into the other takes longer than all the rest of it.
+        let members = event.strip_prefix('{').unwrap_or_default();
+        format!(r#"{{"time":"{}",{members}"#, self.time())
     }
 
     /// The line that a former daemon of the hello dialect would have printed, text for text: people have it in their

@@ -84,6 +84,8 @@ pub struct Log {
     synced: u64,
     signed: Signed,
     trouble: Trouble,
+    /// The lock was kept when writing ended last: nobody else can have written since.
+    is_kept: bool,
 }
 
 /// The one that is appended to.
@@ -119,6 +121,13 @@ struct Trouble {
     cut: Option<(Place, u64)>,
     /// Syncing the file failed once: nothing may be appended to it.
     spent: bool,
+}
+
+impl Trouble {
+    fn is_none(self) -> bool {
+        let Self { stale, cut, spent } = self;
+        !stale && cut.is_none() && !spent
+    }
 }
 
 impl Log {
@@ -178,16 +187,34 @@ impl Log {
             synced: 0,
             signed: Signed { text: String::new(), checkpoint },
             trouble: Trouble::default(),
+            is_kept: false,
         }
     }
 
     /// Takes the log for oneself, waiting for others up to `patience`, and reads what they appended.
     /// Dropping what is returned lets others in.
+    /// If the log was kept ([`Writing::keep`]) and nobody waits for it, there is nothing to wait for and nothing to read.
     pub fn begin(&mut self, now_ms: i64, patience: Duration) -> Result<Writing<'_>, Fault> {
+        if self.is_kept && self.trouble.is_none() && !self.lock.is_wanted() {
+            return Ok(Writing::held(self, now_ms));
+        }
+        self.let_go();
         ask(&self.lock, &self.dir, patience)?;
         let mut writing = Writing::held(self, now_ms);
         writing.catch_up()?;
         Ok(writing)
+    }
+
+    /// Lets others in after [`Writing::keep`].
+    pub fn let_go(&mut self) {
+        if std::mem::take(&mut self.is_kept) {
+            self.lock.release();
+        }
+    }
+
+    /// Whether it was kept.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// How many records there are, as far as this process knows.

@@ -19,18 +19,27 @@ pub struct Writing<'a> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.log.lock.release();
+        if !self.log.is_kept {
+            self.log.lock.release();
+        }
     }
 }
 
 impl<'a> Writing<'a> {
     pub(super) fn held(log: &'a mut Log, now_ms: i64) -> Self {
+        log.is_kept = false;
         Self { log, now_ms, recoveries: Vec::new() }
     }
 
     /// What a crash or the disk did meanwhile. To be recorded.
     pub fn take_recoveries(&mut self) -> Vec<Recovery> {
         std::mem::take(&mut self.recoveries)
+    }
+
+    /// Ends writing without letting others in, for more that comes at once. Whoever does this must soon write again, or
+    /// [`Log::let_go`]: the next [`Log::begin`] lets others in if they wait, and nothing else does.
+    pub fn keep(self) {
+        self.log.is_kept = true;
     }
 
     /// How many records there are.

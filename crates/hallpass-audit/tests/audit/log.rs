@@ -208,3 +208,47 @@ fn another_key_does_not_open_the_log() {
     let other = hallpass_audit::LogKey::from_seed(crate::stage::ORIGIN, &[8; 32]).unwrap();
     assert!(matches!(Log::open(&stage.dir, other, opening()), Err(Fault::Checkpoint(_))));
 }
+
+fn begin_at_once(log: &mut Log) -> Result<u64, Fault> {
+    log.begin(NOW, Duration::ZERO).map(|writing| writing.size())
+}
+
+#[test]
+fn a_log_that_is_kept_lets_nobody_in_until_it_is_let_go() {
+    let stage = Stage::new();
+    let (mut ours, mut other) = (stage.opened(), stage.opened());
+    let mut writing = ours.begin(NOW, PATIENCE).unwrap();
+    writing.append(&calls(3)).unwrap();
+    writing.keep();
+    assert!(matches!(begin_at_once(&mut other), Err(Fault::Locked { .. })));
+    assert_eq!(begin_at_once(&mut ours).unwrap(), 4, "whoever keeps it goes on");
+    assert_eq!(begin_at_once(&mut other).unwrap(), 4, "what was not kept again is free");
+    ours.begin(NOW, PATIENCE).unwrap().keep();
+    ours.let_go();
+    append(&mut other, 2);
+    assert_eq!(begin_at_once(&mut ours).unwrap(), 6, "and what others appended is seen");
+}
+
+#[test]
+fn a_log_that_is_kept_without_pause_lets_those_in_who_wait() {
+    let stage = Stage::new();
+    let (mut ours, mut other) = (stage.opened(), stage.opened());
+    let waiting = std::thread::spawn(move || {
+        for _ in 0..20 {
+            append(&mut other, 1);
+        }
+    });
+    let mut size = 1;
+    while !waiting.is_finished() {
+        let mut writing = ours.begin(NOW, PATIENCE).unwrap();
+        size = writing.append(&calls(1)).unwrap().end;
+        writing.keep();
+    }
+    waiting.join().unwrap();
+    let mut writing = ours.begin(NOW, PATIENCE).unwrap();
+    assert!(writing.append(&calls(1)).unwrap().end > size);
+    writing.checkpoint().unwrap();
+    let size = writing.size();
+    writing.keep();
+    whole(&stage, size, size);
+}

@@ -120,13 +120,20 @@ impl Audit {
 
     /// Appends and, if `sync`, does not return before it is on the disk.
     pub fn append(&self, records: &[String], sync: bool) -> Result<Appended, LogFault> {
-        self.write(|writing| {
-            let appended = writing.append(records)?;
-            if sync {
-                writing.sync()?;
-            }
-            Ok(Appended { first: appended.start })
-        })
+        self.write(|writing| append(writing, records, sync))
+    }
+
+    /// The same for one group of many: other processes get the log only if they wait for it when the next group comes, or
+    /// after [`Audit::let_go`], which has to follow soon.
+    pub fn append_and_keep(&self, records: &[String], sync: bool) -> Result<Appended, LogFault> {
+        self.write_and(true, |writing| append(writing, records, sync))
+    }
+
+    /// Lets other processes in after [`Audit::append_and_keep`].
+    pub fn let_go(&self) {
+        if let Some(log) = &mut self.open().log {
+            log.let_go();
+        }
     }
 
     /// Does not return before everything that was appended is on the disk.
@@ -144,6 +151,14 @@ impl Audit {
 
     /// Does something with the log while nobody else writes. Records first what has to be said of the log itself.
     pub fn write<T>(&self, act: impl FnOnce(&mut Writing<'_>) -> Result<T, LogFault>) -> Result<T, LogFault> {
+        self.write_and(false, act)
+    }
+
+    fn write_and<T>(
+        &self,
+        keep: bool,
+        act: impl FnOnce(&mut Writing<'_>) -> Result<T, LogFault>,
+    ) -> Result<T, LogFault> {
         let mut open = self.open();
         let Open { log, clockwork, .. } = &mut *open;
         let now_ms = clock::now_ms();
@@ -174,11 +189,15 @@ impl Audit {
         let recoveries = writing.take_recoveries();
         let said: Vec<Event> = recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)).collect();
         let _ = say(&mut writing, &said);
+        if keep && done.is_ok() {
+            writing.keep();
+        }
         done
     }
 
     /// Closes the log that is there, which takes no records, and begins another that names it. Returns where it is now.
     pub async fn begin_new(&self) -> Result<PathBuf> {
+        self.let_go();
         let base = view::rebase(&self.store).await?;
         let (log, closed) = {
             let now_ms = clock::now_ms();
@@ -211,6 +230,14 @@ impl Audit {
     pub fn fault(&self, fault: &LogFault) -> Fault {
         own::fault(&self.folder, fault)
     }
+}
+
+fn append(writing: &mut Writing<'_>, records: &[String], sync: bool) -> Result<Appended, LogFault> {
+    let appended = writing.append(records)?;
+    if sync {
+        writing.sync()?;
+    }
+    Ok(Appended { first: appended.start })
 }
 
 /// Records what the log says of itself.

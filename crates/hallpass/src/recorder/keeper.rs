@@ -17,6 +17,8 @@ use tokio::time::Instant;
 const REST_LEAST: Duration = Duration::from_millis(10);
 /// The longest.
 const REST_MOST: Duration = Duration::from_millis(100);
+/// So many records at once are many: then the more are added at once, the less each costs.
+const BUSY: usize = 32;
 /// How long to wait before something that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often in a row the view cannot be written before that is said: whoever reads the database says it, too.
@@ -62,10 +64,12 @@ impl Keeper {
                 Ok(Some(group)) => {
                     let begun = Instant::now();
                     let groups = together(group, &mut logged);
+                    let is_busy = groups.iter().map(|group| group.events.len()).sum::<usize>() >= BUSY;
                     self.keep(groups, &logged).await;
                     // Whoever else writes looks for the lock now and then and stands in no queue: without a rest a command
                     // that revokes finds it taken again and again while clients call without pause.
-                    tokio::time::sleep(begun.elapsed().clamp(REST_LEAST, REST_MOST)).await;
+                    let rest = if is_busy { REST_MOST } else { begun.elapsed().clamp(REST_LEAST, REST_MOST) };
+                    tokio::time::sleep(rest).await;
                 }
                 Err(_) => self.lookout.act().await,
             }

@@ -25,6 +25,8 @@ const GROUP_MOST: usize = 2000;
 const SYNC_AFTER: Duration = Duration::from_millis(50);
 /// How long one may be synced and not signed.
 const SIGN_AFTER: Duration = Duration::from_secs(1);
+/// How long the log is kept from other processes while no group comes: to take it anew for each costs more than to write.
+const KEEP_FOR: Duration = Duration::from_millis(2);
 /// How long to wait before a group that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How many refusals that are only counted may wait for the keeper.
@@ -44,6 +46,8 @@ pub(super) struct Scribe {
     view: View,
     /// Since when the log takes nothing, in milliseconds since the epoch.
     failing_since: Option<i64>,
+    /// Until when other processes are kept out, if nothing comes.
+    kept_until: Option<Instant>,
     sync_at: Option<Instant>,
     sign_at: Option<Instant>,
     flood: RefusalFlood,
@@ -63,7 +67,7 @@ impl Scribe {
         keeper: mpsc::Sender<Logged>,
         view: View,
     ) -> Self {
-        let (failing_since, sync_at, sign_at) = (None, None, None);
+        let (failing_since, kept_until, sync_at, sign_at) = (None, None, None, None);
         let (flood, counted) = (RefusalFlood::default(), Vec::new());
         let (started, said) = (Instant::now(), String::new());
         Self {
@@ -74,6 +78,7 @@ impl Scribe {
             keeper,
             view,
             failing_since,
+            kept_until,
             sync_at,
             sign_at,
             flood,
@@ -97,6 +102,7 @@ impl Scribe {
                 Ok(_) => self.take(taken.drain(..), entries.is_closed()).await,
                 Err(_) => self.take([].into_iter(), false).await,
             }
+            self.let_go_if_due();
             self.finish_what_is_due();
         }
         let rest = self.flood.rest();
@@ -110,7 +116,7 @@ impl Scribe {
         let far = Instant::now() + Duration::from_secs(3600);
         let told_ms = self.flood.due_ms().and_then(|due_ms| u64::try_from(due_ms).ok());
         let tell_at = told_ms.map(|due_ms| self.started + Duration::from_millis(due_ms));
-        [self.sync_at, self.sign_at, tell_at].into_iter().flatten().min().unwrap_or(far)
+        [self.kept_until, self.sync_at, self.sign_at, tell_at].into_iter().flatten().min().unwrap_or(far)
     }
 
     /// Takes what came, without what is too many of it.
@@ -172,8 +178,11 @@ impl Scribe {
     async fn write(&mut self, records: &[String], is_last: bool) -> Option<u64> {
         let mut tries = 0;
         loop {
-            match self.audit.append(records, self.each) {
-                Ok(appended) => return Some(appended.first),
+            match self.audit.append_and_keep(records, self.each) {
+                Ok(appended) => {
+                    self.kept_until = Some(Instant::now() + KEEP_FOR);
+                    return Some(appended.first);
+                }
                 Err(fault) => self.fails(&fault),
             }
             tries += 1;
@@ -201,6 +210,14 @@ impl Scribe {
         match self.audit.append(&[gap.json_line()], true) {
             Ok(appended) => self.hand_on(self.audit.row(appended.first), vec![gap]),
             Err(fault) => self.fails(&fault),
+        }
+    }
+
+    /// Whoever waits meanwhile gets the log at the next group.
+    fn let_go_if_due(&mut self) {
+        if self.kept_until.is_some_and(|until| until <= Instant::now()) {
+            self.kept_until = None;
+            self.audit.let_go();
         }
     }
 

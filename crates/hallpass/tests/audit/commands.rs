@@ -267,10 +267,7 @@ async fn old_records_go_by_whole_segments_and_the_rest_is_verified_still() {
     assert_eq!(scene.records().len(), before, "a plan changes nothing");
     let asked = scene.program.run(&["audit", "prune", "--before", "1s"]).await;
     assert_eq!(asked.code, Some(1), "without a terminal nobody is there to agree: {asked:#?}");
-    scene
-        .program
-        .must(&["audit", "prune", "--before", "1s", "--reason", "a year is enough", "--yes"])
-        .await;
+    scene.program.must(&["audit", "prune", "--before", "1s", "--reason", "a year is enough", "--yes"]).await;
     let records = scene.records();
     assert!(records.len() < before && records[0]["seq"].as_u64() > Some(0), "{}", records[0]);
     let last = records.last().expect("a record");
