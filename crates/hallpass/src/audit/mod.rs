@@ -159,6 +159,19 @@ impl Audit {
         keep: bool,
         act: impl FnOnce(&mut Writing<'_>) -> Result<T, LogFault>,
     ) -> Result<T, LogFault> {
+        let done = self.write_if_there(keep, act);
+        if matches!(done, Err(LogFault::Moved)) {
+            // Another process began a new one: that is the log from here on.
+            self.open().log = None;
+        }
+        done
+    }
+
+    fn write_if_there<T>(
+        &self,
+        keep: bool,
+        act: impl FnOnce(&mut Writing<'_>) -> Result<T, LogFault>,
+    ) -> Result<T, LogFault> {
         let mut open = self.open();
         let Open { log, clockwork, .. } = &mut *open;
         let now_ms = clock::now_ms();
@@ -173,14 +186,7 @@ impl Audit {
                 log.insert(opened)
             }
         };
-        let mut writing = match log.begin(now_ms, PATIENCE) {
-            Err(LogFault::Moved) => {
-                // Another process began a new one: that is the log from here on.
-                open.log = None;
-                return Err(LogFault::Moved);
-            }
-            begun => begun?,
-        };
+        let mut writing = log.begin(now_ms, PATIENCE)?;
         said.extend(clockwork.jumped(now_ms));
         said.extend(writing.take_recoveries().iter().map(|recovery| own::recovered(recovery, now_ms)));
         say(&mut writing, &said)?;
