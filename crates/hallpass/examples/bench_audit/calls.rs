@@ -115,6 +115,7 @@ async fn compare(cases: &mut [Case], connections: usize) -> Result<bool> {
 }
 
 impl Case {
+    #[expect(clippy::cast_precision_loss, reason = "nobody makes so many calls in a moment")]
     async fn measure(&mut self, connections: usize) -> Result<()> {
         let before = self.gateway.cpu()?;
         let begun = Instant::now();
@@ -142,7 +143,7 @@ impl Case {
             }
             last = now;
         }
-        Ok((self.gateway.cpu()?, (begun.elapsed() - LOOK).as_secs_f64()))
+        Ok((self.gateway.cpu()?, begun.elapsed().saturating_sub(LOOK).as_secs_f64()))
     }
 
     /// Round by round, so that what else the machine does meanwhile is in both.

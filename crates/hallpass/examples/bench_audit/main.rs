@@ -4,6 +4,11 @@
 //! `calls`: calls per second and the gateway's processor time for a call, without a log, with `group`, with `each`. `million`:
 //! what the commands that read a log of a million records take. With `unlogged HOME` it is the gateway without a log itself.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures time, and writes the configuration of homes that it made"
+)]
+
 mod calls;
 mod load;
 mod million;

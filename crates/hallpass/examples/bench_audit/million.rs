@@ -24,7 +24,7 @@ const COMMANDS: [&[&str]; 9] = [
     &["log", "--client", "c1", "--server", "files", "--lines", "1000"],
     &["log", "--tool", "find", "--outcome", "error", "--since", "7d", "--json"],
     &["log", "--outcome", "refused", "--since", "30d"],
-    &["log", "--since", "60d", "--json"],
+    &["log", "--since", "1d", "--json"],
     &["usage"],
     &["usage", "--by", "client,server,tool,day", "--json"],
     &["audit", "verify"],

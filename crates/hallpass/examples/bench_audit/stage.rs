@@ -1,6 +1,7 @@
 //! Homes, and gateways as processes: started, looked at, ended. Measures nothing.
 
 use hallpass::fault::{Doing as _, Fault, Result};
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,7 +23,7 @@ impl Home {
         let home = Self { hallpass: hallpass.to_owned(), folder: folder.doing("a temporary folder")? };
         let mut roster = format!("{more}\n[servers.docs]\nurl = \"{server}\"\n");
         for name in CLIENTS {
-            roster += &format!("[clients.{name}]\napp = \"claude-desktop\"\nconfig = \"{name}.json\"\n");
+            let _ = write!(roster, "[clients.{name}]\napp = \"claude-desktop\"\nconfig = \"{name}.json\"\n");
         }
         std::fs::write(home.folder.path().join("hallpass.toml"), roster).doing("hallpass.toml")?;
         home.succeed(&["init"])?;
