@@ -45,6 +45,8 @@ struct Open {
     clockwork: Clockwork,
     /// Why acts could not be taken into the log; none once they were.
     trouble: Option<String>,
+    /// The checkpoint over acts that the view does not show yet.
+    unshown: Option<String>,
 }
 
 /// What is known of a log once something was appended to it.

@@ -59,10 +59,11 @@ impl Audit {
 
     /// Takes what waits. If it cannot, the change is in force all the same, and its record waits in the database.
     async fn take_acts_or_say_so(self: &Arc<Self>) {
-        let taken = self.take_acts().await;
+        let taken = self.take().await;
         let mut open = self.open();
         match taken {
-            Ok(()) => open.trouble = None,
+            Ok(None) => open.trouble = None,
+            Ok(signed) => (open.trouble, open.unshown) = (None, signed),
             Err(fault) => {
                 let said = fault.to_string();
                 if open.trouble.as_ref() != Some(&said) {
@@ -75,15 +76,28 @@ impl Audit {
 
     /// Takes what waits in the database into the log, synced and signed, and brings the view up to it.
     pub async fn take_acts(self: &Arc<Self>) -> Result<()> {
+        let signed = self.take().await?;
+        bring_up(self, signed.as_deref()).await
+    }
+
+    /// Brings the view up to the acts of this process: once for all of them.
+    pub async fn show_acts(self: &Arc<Self>) {
+        let unshown = self.open().unshown.take();
+        if let Some(signed) = unshown {
+            // What is not shown now is with the next.
+            let _ = bring_up(self, Some(&signed)).await;
+        }
+    }
+
+    async fn take(self: &Arc<Self>) -> Result<Option<String>> {
         let (audit, runtime) = (Arc::clone(self), Handle::current());
         let taken = tokio::task::spawn_blocking(move || audit.take_waiting(&runtime)).await;
-        let signed = match taken {
-            Ok(Ok(signed)) => signed,
-            Ok(Err(Waiting::Log(fault))) => return Err(self.fault(&fault)),
-            Ok(Err(Waiting::Store(fault))) => return Err(Fault::new(format!("the acts that wait: {fault}"))),
-            Err(_) => return Err(Fault::new("the acts that wait could not be taken into the log")),
-        };
-        bring_up(self, signed.as_deref()).await
+        match taken {
+            Ok(Ok(signed)) => Ok(signed),
+            Ok(Err(Waiting::Log(fault))) => Err(self.fault(&fault)),
+            Ok(Err(Waiting::Store(fault))) => Err(Fault::new(format!("the acts that wait: {fault}"))),
+            Err(_) => Err(Fault::new("the acts that wait could not be taken into the log")),
+        }
     }
 
     /// Refuses a database that never saw acts of the log: it is an older copy, in which tokens count that were revoked since.

@@ -58,6 +58,9 @@ struct Opened {
     audit: Arc<Audit>,
 }
 
+/// How long a command that is done may take to show its acts in the view of the log.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+
 /// What every command starts from.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -116,6 +119,7 @@ impl Context {
         let mut trouble = None;
         for Opened { store, audit } in all {
             trouble = trouble.or_else(|| audit.trouble());
+            let _ = tokio::time::timeout(SHOWN_WITHIN, audit.show_acts()).await;
             let _ = tokio::time::timeout(PATIENCE, store.close()).await;
         }
         trouble.map_or(Ok(()), Err)

@@ -88,7 +88,11 @@ async fn metrics_count_what_happened_and_say_what_is_so() {
     assert_eq!(Caller::at(&gateway, "/c/bob/s/docs/mcp", foreign).await.ask(CALL).await.status(), 401);
     assert_eq!(Caller::at(&gateway, "/s/docs/mcp", None).await.ask(CALL).await.status(), 401);
     installed.logged("the last of them", |event| event["reason"] == "no_credential").await;
-    let page = admin.scrape().await;
+    // Warnings are noticed a moment after the log has what they are about.
+    let mut page = admin.scrape().await;
+    while sample(&page, "hallpass_warnings_total{kind=\"other_clients_path\"}") < 1.0 {
+        page = admin.scrape().await;
+    }
     let is =
         |start: &str, value: f64| assert_eq!(sample(&page, start).to_string(), value.to_string(), "{start}");
     is("hallpass_calls_total{client=\"ann\",server=\"docs\",outcome=\"ok\"}", 3.0);

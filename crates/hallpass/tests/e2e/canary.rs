@@ -26,6 +26,8 @@ const CLAIMS_END: usize = 40;
 pub(crate) struct Canaries {
     /// Each in every spelling.
     spellings: BTreeSet<Vec<u8>>,
+    /// Ends of tokens' claims. Only the whole counts: what is public in them (a `jti`) looks alike in base64 elsewhere.
+    claims: BTreeSet<Vec<u8>>,
     known: BTreeSet<Vec<u8>>,
 }
 
@@ -47,7 +49,7 @@ impl Canaries {
             return;
         }
         if signature.len() >= PIECE {
-            self.spellings.insert(claims[claims.len().saturating_sub(CLAIMS_END)..].to_vec());
+            self.claims.insert(claims[claims.len().saturating_sub(CLAIMS_END)..].to_vec());
             self.spellings.insert(signature.to_vec());
         }
         if let Some(bytes) = decode_base64url(signature) {
@@ -106,7 +108,7 @@ impl Canaries {
         for part in self.spellings.iter().flat_map(|spelling| spelling.windows(PART)) {
             looks[look_of(part)] = true;
         }
-        Search { pieces, looks }
+        Search { pieces, looks, claims: self.claims.clone() }
     }
 }
 
@@ -115,6 +117,7 @@ pub(crate) struct Search {
     pieces: HashSet<[u8; PIECE]>,
     /// Where to look twice, by the look of a part.
     looks: Vec<bool>,
+    claims: BTreeSet<Vec<u8>>,
 }
 
 impl Search {
@@ -125,6 +128,7 @@ impl Search {
         let odd = steps.filter(|at| self.looks[look_of(&text[*at..])]);
         odd.flat_map(|at| at.saturating_sub(STEP - 1)..=at)
             .find(|at| text.get(*at..at + PIECE).is_some_and(|piece| self.pieces.contains(piece)))
+            .or_else(|| self.claims.iter().find_map(|end| memmem::find(text, end)))
     }
 }
 

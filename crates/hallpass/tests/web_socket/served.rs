@@ -106,8 +106,8 @@ async fn a_secret_in_the_place_of_a_sessions_name_or_a_tools_is_not_kept() {
                 .await;
         }
     }
-    heir.printed(" session=(a secret) ").await;
-    heir.printed(" tool=(a secret) ").await;
+    heir.printed(" session=\"(a secret)\" ").await;
+    heir.printed(" tool=\"(a secret)\" ").await;
     assert_eq!(heir.gateway.terminate().await.code, Some(0));
     heir.hallpass.must(&["grace", "status", "--report"]).await;
     assert_eq!(heir.hallpass.leaks(), Vec::<String>::new());
