@@ -233,18 +233,18 @@ fn a_log_that_is_kept_lets_nobody_in_until_it_is_let_go() {
 fn a_log_that_is_kept_without_pause_lets_those_in_who_wait() {
     let stage = Stage::new();
     let (mut ours, mut other) = (stage.opened(), stage.opened());
-    let waiting = std::thread::spawn(move || {
+    let others = std::thread::spawn(move || {
         for _ in 0..20 {
             append(&mut other, 1);
         }
     });
     let mut size = 1;
-    while !waiting.is_finished() {
+    while !others.is_finished() {
         let mut writing = ours.begin(NOW, PATIENCE).unwrap();
         size = writing.append(&calls(1)).unwrap().end;
         writing.keep();
     }
-    waiting.join().unwrap();
+    others.join().unwrap();
     let mut writing = ours.begin(NOW, PATIENCE).unwrap();
     assert!(writing.append(&calls(1)).unwrap().end > size);
     writing.checkpoint().unwrap();

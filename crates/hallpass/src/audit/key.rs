@@ -19,14 +19,13 @@ pub fn origin(installation: &str) -> String {
 
 /// The home's key, made if there is none yet.
 pub async fn log_key(store: &Store, seal: &SealKey, installation: &str) -> Result<LogKey> {
-    let sealed = match store.setting(SETTING).await.doing("the log's key")? {
-        Some(sealed) => sealed,
-        None => {
-            let mut seed = Zeroizing::new([0; 32]);
-            randomness::fill(&mut *seed);
-            let sealed = hex(&seal.seal(PURPOSE, &*seed).doing("the log's key")?);
-            store.keep_setting(SETTING, &sealed).await.doing("the log's key")?
-        }
+    let sealed = if let Some(sealed) = store.setting(SETTING).await.doing("the log's key")? {
+        sealed
+    } else {
+        let mut seed = Zeroizing::new([0; 32]);
+        randomness::fill(&mut *seed);
+        let sealed = hex(&seal.seal(PURPOSE, &*seed).doing("the log's key")?);
+        store.keep_setting(SETTING, &sealed).await.doing("the log's key")?
     };
     let damaged =
         || Fault::new("the log's key in the database is damaged").hint("restore the database from a backup");

@@ -139,6 +139,10 @@ impl Audit {
     }
 
     /// Does not return before everything that was appended is on the disk.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method alone is not general enough in its lifetime"
+    )]
     pub fn sync(&self) -> Result<(), LogFault> {
         self.write(|writing| writing.sync())
     }
@@ -178,15 +182,14 @@ impl Audit {
         let Open { log, clockwork, .. } = &mut *open;
         let now_ms = clock::now_ms();
         let mut said = Vec::new();
-        let log = match log {
-            Some(log) => log,
-            None => {
-                said.extend(clockwork::put_back(&self.folder, now_ms));
-                let (opened, recoveries) = Log::open(&self.folder, self.key()?, self.opening(now_ms))?;
-                said.extend(recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)));
-                self.keep_space();
-                log.insert(opened)
-            }
+        let log = if let Some(log) = log {
+            log
+        } else {
+            said.extend(clockwork::put_back(&self.folder, now_ms));
+            let (opened, recoveries) = Log::open(&self.folder, self.key()?, self.opening(now_ms))?;
+            said.extend(recoveries.iter().map(|recovery| own::recovered(recovery, now_ms)));
+            self.keep_space();
+            log.insert(opened)
         };
         let mut writing = log.begin(now_ms, PATIENCE)?;
         said.extend(clockwork.jumped(now_ms));

@@ -46,7 +46,6 @@ pub(super) fn fault(folder: &Path, fault: &LogFault) -> Fault {
             "nothing was changed. `hallpass audit verify` says more; put `{shown}` back from a backup, or go on with a new log that names this one: `hallpass serve --new-log`"
         )),
         LogFault::Locked { .. } => said.hint("wait until it is done, then run this again"),
-        LogFault::Moved => said.hint("run it again"),
         LogFault::Io { .. } | LogFault::Lost { .. } if fault.is_full() => {
             said.hint("nothing was changed. make space on that disk; revoking works meanwhile")
         }
@@ -54,6 +53,6 @@ pub(super) fn fault(folder: &Path, fault: &LogFault) -> Fault {
             said.hint(format!("nothing was changed. look at the disk that holds `{shown}`; revoking works meanwhile"))
         }
         LogFault::Record(_) | LogFault::Unsaid { .. } => said,
-        LogFault::Stale => said.hint("run it again"),
+        LogFault::Moved | LogFault::Stale => said.hint("run it again"),
     }
 }

@@ -142,7 +142,7 @@ pub async fn run(cli: Cli) -> Result<()> {
     }
     let home = Home::locate(cli.global.home.as_deref())?;
     let context = Context { output, home, config: cli.config, opened: Arc::default() };
-    let ended = dispatch(&context, cli.command).await;
+    let ended = Box::pin(dispatch(&context, cli.command)).await;
     let closed = context.close().await;
     ended.and(closed)
 }

@@ -113,7 +113,7 @@ impl Scribe {
     }
 
     fn due(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = Instant::now() + Duration::from_hours(1);
         let told_ms = self.flood.due_ms().and_then(|due_ms| u64::try_from(due_ms).ok());
         let tell_at = told_ms.map(|due_ms| self.started + Duration::from_millis(due_ms));
         [self.kept_until, self.sync_at, self.sign_at, tell_at].into_iter().flatten().min().unwrap_or(far)
@@ -135,7 +135,9 @@ impl Scribe {
     /// Before anybody has an answer: who has one finds it counted.
     fn count(&self, events: &[Event]) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        events.iter().for_each(|event| counts.call(event));
+        for event in events {
+            counts.call(event);
+        }
     }
 
     /// Writes a group, says so to those who wait for it, and hands it on.
@@ -164,7 +166,9 @@ impl Scribe {
         let in_force = self.view.snapshot();
         let is_shared =
             |text: &str| in_force.grace().is_some_and(|grace| grace.recognise_text(text).is_some());
-        events.iter_mut().for_each(|event| hide(event, &is_shared));
+        for event in events.iter_mut() {
+            hide(event, &is_shared);
+        }
     }
 
     fn hand_on(&mut self, first: i64, events: Vec<Event>) {

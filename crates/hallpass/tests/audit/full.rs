@@ -83,8 +83,12 @@ async fn calls_are_refused_while_the_log_has_no_space_and_a_client_is_cut_off_al
     // What cuts off is done, and recorded in the space that was kept for it.
     let revoked = scene.program.run(&["revoke", "c1", "--reason", "laptop lost"]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:#?}");
-    let last = scene.records().pop().expect("a record");
-    assert_eq!((last["kind"].as_str(), last["client"].as_str()), (Some("revoke"), Some("c1")), "{last}");
+    let newest = scene.records().pop().expect("a record");
+    assert_eq!(
+        (newest["kind"].as_str(), newest["client"].as_str()),
+        (Some("revoke"), Some("c1")),
+        "{newest}"
+    );
     scene.assert_whole();
     disk.empty();
     until(&gateway, &kept, 200).await;

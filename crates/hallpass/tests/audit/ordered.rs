@@ -53,7 +53,7 @@ async fn each_answer_comes_after_its_record_is_on_the_disk() {
     let scene = Scene::new(4, "[audit]\ndurability = \"each\"").await;
     let gateway = scene.program.serve().await;
     let file = scene.program.user().join("trace");
-    let Some(tracer) = Tracer::at(&gateway, &file, &CALLS).await else {
+    let Some(strace) = Tracer::at(&gateway, &file, &CALLS).await else {
         eprintln!("nothing was shown: strace does not trace here");
         return;
     };
@@ -65,7 +65,7 @@ async fn each_answer_comes_after_its_record_is_on_the_disk() {
             ids.push(head.value("hallpass-request-id").expect("an id").to_owned());
         }
     }
-    let traced = tracer.end().await;
+    let traced = strace.end().await;
     let traced: Vec<&str> = traced.lines().collect();
     for id in &ids {
         let answered =

@@ -14,7 +14,7 @@ async fn after_one_failure_the_records_are_in_a_new_segment_and_calls_go_on() {
     let segment = scene.log().join("segments/00000000000000000000.jsonl");
     let (file, segment) = (scene.program.user().join("trace"), segment.display().to_string());
     let arguments = ["-P", &segment, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1"];
-    let Some(tracer) = Tracer::at(&gateway, &file, &arguments).await else {
+    let Some(strace) = Tracer::at(&gateway, &file, &arguments).await else {
         eprintln!("nothing was shown: strace does not trace here");
         return;
     };
@@ -24,7 +24,7 @@ async fn after_one_failure_the_records_are_in_a_new_segment_and_calls_go_on() {
         assert_eq!(head.status(), 200);
         ids.push(head.value("hallpass-request-id").expect("an id").to_owned());
     }
-    let traced = tracer.end().await;
+    let traced = strace.end().await;
     assert!(traced.contains("(INJECTED)"), "{traced}");
     gateway.terminate().await;
     let records = scene.records();
@@ -43,12 +43,12 @@ async fn while_nothing_can_be_synced_nothing_is_answered_and_it_is_over_when_the
     let token = scene.token("c0");
     let file = scene.program.user().join("trace");
     let arguments = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1+"];
-    let Some(tracer) = Tracer::at(&gateway, &file, &arguments).await else {
+    let Some(strace) = Tracer::at(&gateway, &file, &arguments).await else {
         eprintln!("nothing was shown: strace does not trace here");
         return;
     };
-    let mut held = Calling::new(&gateway, &token).await;
-    held.send(ECHO).await.expect("an open connection");
+    let mut waiting = Calling::new(&gateway, &token).await;
+    waiting.send(ECHO).await.expect("an open connection");
     let refused = timeout(Duration::from_secs(20), async {
         loop {
             let mut calling = Calling::new(&gateway, &token).await;
@@ -60,7 +60,7 @@ async fn while_nothing_can_be_synced_nothing_is_answered_and_it_is_over_when_the
         }
     });
     assert!(refused.await.is_ok(), "calls are never refused");
-    let traced = tracer.end().await;
+    let traced = strace.end().await;
     assert!(traced.contains("(INJECTED)"), "{traced}");
     let well = timeout(Duration::from_secs(20), async {
         loop {

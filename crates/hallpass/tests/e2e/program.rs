@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use canary::Canaries;
@@ -168,7 +168,6 @@ impl Hallpass {
 
     /// Every place where a piece of a secret is, and none belongs.
     pub(crate) fn leaks(&self) -> Vec<String> {
-        let began = Instant::now();
         let files = self.gather();
         // Before the databases are opened: that may bring what lies beside them to rest.
         let outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -189,11 +188,10 @@ impl Hallpass {
         });
         let found = found.collect();
         println!(
-            "searched for {} canaries: {} homes, {} files, {sum} bytes, {:?}",
+            "searched for {} canaries: {} homes, {} files, {sum} bytes",
             canaries.count(),
             files.homes.len(),
             ours.len(),
-            began.elapsed(),
         );
         found
     }

@@ -83,7 +83,9 @@ impl Files {
 /// The keys of a home that it keeps sealed, and those that it derives. Of one that is not whole, nothing.
 pub(crate) async fn add_sealed(home: &Path, canaries: &mut Canaries) {
     let Ok(seal) = SealKey::load(&home.join("seal.key")) else { return };
-    DERIVED.iter().for_each(|purpose| canaries.add_secret(&*seal.derive(purpose)));
+    for purpose in DERIVED {
+        canaries.add_secret(&*seal.derive(purpose));
+    }
     let Ok(store) = Store::open(&home.join("hallpass.db")).await else { return };
     for row in store.keys().await.unwrap_or_default() {
         let purpose = format!("{} signing key {}", row.algorithm.as_str(), row.kid);

@@ -43,7 +43,7 @@ pub(super) async fn check(
         None => context.installation().await?.audit.verifier()?,
     };
     let text = text_of(proof)?;
-    let record = record.map(|file| text_of(file)).transpose()?;
+    let record = record.map(text_of).transpose()?;
     let record = record.as_deref().map(|text| text.trim_end_matches('\n'));
     let proven = check_proof(&text, record, &key).doing(format!("`{}` proves nothing", proof.display()))?;
     let size = proven.checkpoint.size;
