@@ -71,7 +71,7 @@ async fn every_change_of_what_is_in_force_moves_the_revision_and_nothing_else_do
     store.add_key(&key_row(&key, &seal, KeyState::VerifyOnly), None).await.unwrap();
     assert!(moved().await, "add_key");
 
-    crate::scene::log(&store, &[crate::scene::call("ann", 0, Outcome::Ok)]).await.unwrap();
+    crate::scene::log(store, &[crate::scene::call("ann", 0, Outcome::Ok)]).await.unwrap();
     store.put_placement(&placement("ann")).await.unwrap();
     store.setting("issuer").await.unwrap();
     store.tell_end(first.jti(), NOW, &act("warning", "ann")).await.unwrap();

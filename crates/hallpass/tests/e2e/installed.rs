@@ -126,7 +126,9 @@ impl Installed {
 /// Panics if a token or a part of it is in the text. Does not show the token.
 pub(crate) fn absent(tokens: &BTreeSet<String>, text: &[u8], place: &str) {
     let mut canaries = Canaries::default();
-    tokens.iter().for_each(|token| canaries.add_tokens_in(token.as_bytes()));
+    for token in tokens {
+        canaries.add_tokens_in(token.as_bytes());
+    }
     assert_eq!(canaries.search().first_in(text), None, "in {place}");
 }
 

@@ -151,7 +151,7 @@ async fn the_search_finds_a_piece_wherever_it_lies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_test_fails_whose_processes_show_a_token() {
     let installed = Installed::before("docs", "http://127.0.0.1:9/mcp").await;
-    let says = "echo 'listening on http://127.0.0.1:1' >&2; exec tail -f /dev/null \"$0\"";
+    let says = "echo 'listening on http://127.0.0.1:1' >&2; while :; do sleep 1; done";
     for (script, starts) in [("cat notes", false), ("cat notes >&2", false), (says, true)] {
         let (token, program) = (installed.token("carl"), Hallpass::new());
         program.write("notes", &token);
