@@ -50,7 +50,7 @@ async fn each_filter_narrows_and_all_together_too() {
         after_id: Some(1),
         client: Some("ann".into()),
         server: Some("docs".into()),
-        tool: Some("echo".into()),
+        tool: Some("search".into()),
         outcome: Some(Outcome::Refused),
         kinds: Kinds::Only("call".into()),
         since_ms: Some(1000),
@@ -80,7 +80,7 @@ async fn time_and_kind_narrow_it_though_clocks_jump() {
     let calls = EventFilter { kinds: Kinds::Only("call".into()), client: Some("ann".into()), ..all() };
     assert_eq!(times(&scene, calls).await, [1, 3, 4, 0]);
     assert_eq!(
-        times(&scene, EventFilter { tool: Some("echo".into()), last: Some(2), ..all() }).await,
+        times(&scene, EventFilter { tool: Some("search".into()), last: Some(2), ..all() }).await,
         [4, 0]
     );
     assert_eq!(times(&scene, EventFilter { tool: Some("other".into()), ..all() }).await, NONE);
