@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// The longest event, in bytes of JSON, that a record of the log has room for beside its own members.
+pub const RECORD_MOST: usize = 15 << 10;
 /// Who writes. One gateway serves a home.
 const NODE: &str = "main";
 /// How long another process may hold the log.

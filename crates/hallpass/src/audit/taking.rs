@@ -1,7 +1,7 @@
 //! Takes the acts that wait in the database into the log: appended, synced, signed, and then in the view. Whoever made a
 //! change waits for this before it says that it is done.
 
-use super::{Audit, bring_up, view};
+use super::{Audit, RECORD_MOST, bring_up, view};
 use crate::clock;
 use crate::fault::{Doing, Fault, Result};
 use crate::operator;
@@ -14,6 +14,9 @@ use tokio::runtime::Handle;
 
 /// How many acts are appended at once.
 const PAGE: u32 = 1000;
+
+/// What is left of a reason that is too long, in characters.
+const REASON_MOST: usize = 1000;
 
 /// Why acts still wait.
 enum Waiting {
@@ -170,8 +173,15 @@ impl Audit {
     }
 }
 
+/// A reason that is too long for a record is cut: an act that the log does not take would hold up all that come after it.
 fn record_of((number, act): (i64, Event)) -> String {
-    Event { act: Some(number), ..act }.json_line()
+    let mut act = Event { act: Some(number), ..act };
+    let record = act.json_line();
+    if record.len() <= RECORD_MOST {
+        return record;
+    }
+    act.reason = act.reason.map(|reason| reason.chars().take(REASON_MOST).chain("...".chars()).collect());
+    act.json_line()
 }
 
 /// Acts have space of their own, which is given up for them.

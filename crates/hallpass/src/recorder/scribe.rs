@@ -3,7 +3,7 @@
 
 use super::hiding::hide;
 use super::{Logged, reactor};
-use crate::audit::Audit;
+use crate::audit::{Audit, RECORD_MOST};
 use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::lookout::is_said_for_nothing;
@@ -278,10 +278,22 @@ fn gap(missed: Missed, since_ms: i64, now_ms: i64) -> Event {
 /// The record of an event. What a caller says of itself is looked at afterwards, and kept only where it may be asked for.
 fn record_of(event: &mut Event) -> String {
     if !is_said_for_nothing(event) {
-        return event.json_line();
+        return fitting(event);
     }
     let said = (event.user_agent.take(), event.client_info.take());
-    let record = event.json_line();
+    let record = fitting(event);
     (event.user_agent, event.client_info) = said;
     record
+}
+
+/// What callers say is short, and what it comes to in JSON is not quite known: a record that the log would not take goes
+/// without it, and says so.
+fn fitting(event: &mut Event) -> String {
+    let record = event.json_line();
+    if record.len() <= RECORD_MOST {
+        return record;
+    }
+    (event.user_agent, event.client_info, event.arguments, event.arguments_hash) = (None, None, None, None);
+    event.arguments_cut = true;
+    event.json_line()
 }

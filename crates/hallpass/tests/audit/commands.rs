@@ -112,6 +112,23 @@ async fn acts_say_who_did_them_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reason_that_is_too_long_for_a_record_is_cut_and_holds_nothing_up() {
+    let scene = scene().await;
+    scene.program.must(&["revoke", "c0", "--reason", &"why ".repeat(20_000)]).await;
+    scene.program.must(&["enable", "c1"]).await;
+    let records = scene.records();
+    let revoked = records.iter().find(|record| record["kind"] == "revoke").expect("the act");
+    let reason = revoked["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("why why ") && reason.ends_with("...") && reason.len() < 1100,
+        "{}",
+        reason.len()
+    );
+    assert_eq!(records.last().expect("a record")["kind"], "enable");
+    scene.assert_whole();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_differs_is_made_anew_from_the_log() {
     let scene = scene().await;
     let before = scene.program.must(&["log", "--json"]).await;
