@@ -247,7 +247,9 @@ async fn a_folder_that_is_shut_is_noticed() {
     assert_eq!(status().await, 503);
     folder(0o700);
     says(&gateway, BACK).await;
-    assert_eq!(status().await, 200);
+    says(&gateway, "the log can be written again\n").await;
+    let over = timeout(SLOW, async { while status().await != 200 {} });
+    assert!(over.await.is_ok(), "calls are refused still");
     let outcome = gateway.terminate().await;
     // The log said that it could not be written, and that it could again.
     assert_eq!((outcome.code, said(&outcome).len()), (Some(0), 4), "{outcome:#?}");
