@@ -4,7 +4,7 @@
 use crate::fault::{StoreFault, damaged};
 use crate::store::{Change, Store};
 use hallpass_core::Event;
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -88,10 +88,7 @@ impl Store {
     /// The number of the last act that was ever written here; 0 if none was. A log that knows a later one is ahead of this
     /// database.
     pub async fn last_act(&self) -> Result<i64, StoreFault> {
-        let number: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'act'")
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(number.unwrap_or(0))
+        last_written(&mut *self.pool.acquire().await?).await
     }
 
     /// Leaves out the numbers up to this one: the log gave them to acts that this database never saw.
@@ -106,4 +103,11 @@ impl Store {
             .await?;
         Ok(writing.commit().await?)
     }
+}
+
+pub(crate) async fn last_written(connection: &mut SqliteConnection) -> Result<i64, StoreFault> {
+    let number: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'act'")
+        .fetch_optional(connection)
+        .await?;
+    Ok(number.unwrap_or(0))
 }

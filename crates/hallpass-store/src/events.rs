@@ -1,5 +1,6 @@
 //! The view of the log: one row a record, its number that of the record. Written in groups, after the log has them.
 
+use crate::acts::last_written;
 use crate::event_reading::newest;
 use crate::fault::{StoreFault, damaged};
 use crate::store::Store;
@@ -124,10 +125,7 @@ async fn insert_events(
 /// The log has these acts, and all before them. One that was never written here is the sign of an older copy.
 async fn end_waiting(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreFault> {
     let Some(last) = events.iter().filter_map(|event| event.act).max() else { return Ok(()) };
-    let written: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'act'")
-        .fetch_optional(&mut *connection)
-        .await?;
-    if written.unwrap_or(0) < last {
+    if last_written(&mut *connection).await? < last {
         return Err(StoreFault::BehindLog);
     }
     sqlx::query("DELETE FROM act WHERE id <= $1").bind(last).execute(connection).await?;

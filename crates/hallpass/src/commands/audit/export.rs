@@ -4,12 +4,11 @@ use crate::audit::event_of;
 use crate::cli::{AuditExport, ExportFormat};
 use crate::clock;
 use crate::commands::Context;
+use crate::commands::period::instant;
 use crate::fault::{Doing, Fault, Result};
 use crate::output::print_line;
 use hallpass_audit::Reader;
 use hallpass_core::Event;
-use hallpass_core::UnixTime;
-use hallpass_core::roster::parse_duration;
 
 const COLUMNS: &str = "seq,time,kind,outcome,client,jti,server,method,tool,reason,by,status,duration_us,bytes_in,bytes_out,legacy,count,address,request_id";
 
@@ -38,11 +37,12 @@ struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     fn of(asked: &'a AuditExport) -> Result<Self> {
-        let read =
-            |name: &str, text: &Option<String>| text.as_deref().map(|text| instant(name, text)).transpose();
+        let read = |name: &str, text: &Option<String>| {
+            text.as_deref().map(|text| instant_ms(name, text)).transpose()
+        };
         Ok(Self {
-            since_ms: read("since", &asked.since)?,
-            until_ms: read("until", &asked.until)?,
+            since_ms: read("--since", &asked.since)?,
+            until_ms: read("--until", &asked.until)?,
             client: asked.client.as_deref(),
         })
     }
@@ -68,17 +68,8 @@ impl<'a> Filter<'a> {
 }
 
 /// A day, an instant, or a time ago, in milliseconds since the epoch.
-pub(super) fn instant(name: &str, text: &str) -> Result<i64> {
-    let at = match parse_duration(text) {
-        Some(seconds) => Some(clock::now().plus(-seconds)),
-        None => UnixTime::from_date(text).or_else(|| UnixTime::from_rfc3339(text)),
-    };
-    let at = at.ok_or_else(|| {
-        Fault::usage(format!("`--{name} {}` is no time", text.escape_debug())).hint(
-            "a day (`2026-11-24`, UTC), an instant (`2026-11-24T18:00:00Z`), or so long ago (`24h`, `7d`)",
-        )
-    })?;
-    Ok(at.seconds().saturating_mul(1000))
+pub(super) fn instant_ms(option: &str, text: &str) -> Result<i64> {
+    instant(text, clock::now(), option).map(|at| at.seconds().saturating_mul(1000))
 }
 
 fn csv(seq: u64, event: &Event) -> String {
