@@ -51,7 +51,10 @@ impl Canaries {
             return;
         }
         if signature.len() >= PIECE {
-            self.claims.insert(claims[claims.len().saturating_sub(CLAIMS_END)..].to_vec());
+            // A token that a test made up may have claims as short as `e30`, which stands in many a hash.
+            if claims.len() >= PIECE {
+                self.claims.insert(claims[claims.len().saturating_sub(CLAIMS_END)..].to_vec());
+            }
             self.spellings.insert(signature.to_vec());
         }
         if let Some(bytes) = decode_base64url(signature) {
