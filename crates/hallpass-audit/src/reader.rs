@@ -1,5 +1,6 @@
 //! Records in order, for whoever shows or exports them. Verifies nothing: see [`crate::verify`].
 
+use crate::files;
 use crate::record;
 use crate::segments::{self, Lines, Next, Place};
 use std::io;
@@ -41,6 +42,16 @@ impl Reader {
         let line = self.lines.as_ref().map_or(&[][..], Lines::line);
         let line = std::str::from_utf8(line).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
         Ok(Some((seq, line)))
+    }
+
+    /// Does not return before what was read is on the disk: so nobody builds on what a power cut takes away. The segments
+    /// before were synced when they were closed.
+    pub fn sync(&self) -> io::Result<()> {
+        match files::open(&segments::path(&self.log, self.place.segment)) {
+            // Pruned meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            file => file?.sync_data(),
+        }
     }
 
     fn find(&mut self) -> io::Result<Option<u64>> {

@@ -4,8 +4,8 @@
 use crate::failure::Failure;
 use crate::line::{Cut, Line};
 use crate::log_state::LogState;
-use crate::record::{Entry, Receipt};
-use crate::worker::Shared;
+use crate::record::{Entry, Notices, Receipt};
+use crate::worker::{Shared, Worker};
 use hallpass_core::arguments::Kept;
 use hallpass_core::audit_settings::OnFailure;
 use hallpass_core::authorize::policy_of;
@@ -31,7 +31,7 @@ pub(crate) struct Flight {
 
 /// Where a record goes.
 enum Place {
-    Taken(OwnedPermit<Entry>),
+    Taken(OwnedPermit<Entry>, Notices),
     /// Nowhere: the log takes none, so it is counted.
     None(LogState),
 }
@@ -40,7 +40,7 @@ impl Flight {
     /// Takes a place in the log first: a call that could not be recorded is not made.
     pub(crate) async fn begin(line: &Line, method: &str, request_id: &str) -> Result<Self, Denial> {
         let shared = line.shared();
-        let place = take_place(shared).await?;
+        let place = take_place(line.worker()).await?;
         // Until something better is known: the caller went away.
         let mut event = Event::new(shared.now_ms(), "call", Outcome::Gone);
         event.method = Some(cut_short(method));
@@ -55,8 +55,8 @@ impl Flight {
     }
 
     /// Takes a place again.
-    pub(crate) async fn take_place_again(&mut self, shared: &Shared) -> Result<(), Denial> {
-        self.place = Some(take_place(shared).await?);
+    pub(crate) async fn take_place_again(&mut self, worker: &Worker) -> Result<(), Denial> {
+        self.place = Some(take_place(worker).await?);
         Ok(())
     }
 
@@ -233,12 +233,12 @@ impl Flight {
     /// is nothing to wait for.
     pub(crate) fn send(&mut self, log: &LogState) -> Option<Receipt> {
         match self.place.take()? {
-            Place::Taken(place) if log.holds() => {
-                let (written, receipt) = Receipt::new();
+            Place::Taken(place, notices) if log.holds() => {
+                let (written, receipt) = Receipt::new(notices);
                 place.send(Entry { event: self.take_event(), written: Some(written) });
                 Some(receipt)
             }
-            place @ (Place::Taken(_) | Place::None(_)) => {
+            place @ (Place::Taken(..) | Place::None(_)) => {
                 self.fill(place);
                 None
             }
@@ -247,7 +247,7 @@ impl Flight {
 
     fn fill(&mut self, place: Place) {
         match place {
-            Place::Taken(place) => {
+            Place::Taken(place, _) => {
                 place.send(Entry { event: self.take_event(), written: None });
             }
             Place::None(log) => log.missed_one(),
@@ -273,8 +273,8 @@ impl Drop for Flight {
 }
 
 /// A place in the log, or what the program wants of a call for which there is none.
-async fn take_place(shared: &Shared) -> Result<Place, Denial> {
-    let Shared { events, log, limits, .. } = shared;
+async fn take_place(worker: &Worker) -> Result<Place, Denial> {
+    let Shared { events, log, limits, .. } = worker.shared();
     if log.is_failing() && log.on_failure() == OnFailure::Refuse {
         log.refused_one();
         return Err(Denial::LogUnavailable);
@@ -287,7 +287,7 @@ async fn take_place(shared: &Shared) -> Result<Place, Denial> {
         at_once => at_once.ok(),
     };
     match (reserved, log.on_failure()) {
-        (Some(place), _) => Ok(Place::Taken(place)),
+        (Some(place), _) => Ok(Place::Taken(place, worker.notices())),
         (None, OnFailure::Count) => Ok(Place::None(log.clone())),
         (None, OnFailure::Refuse) => {
             log.refused_one();

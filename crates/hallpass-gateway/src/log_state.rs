@@ -58,6 +58,12 @@ impl LogState {
         Missed { unrecorded: take(&self.0.unrecorded), refused: take(&self.0.refused) }
     }
 
+    /// It has missed this, too: that it did could not be written.
+    pub fn give_back(&self, missed: Missed) {
+        self.0.unrecorded.fetch_add(missed.unrecorded, Ordering::Relaxed);
+        self.0.refused.fetch_add(missed.refused, Ordering::Relaxed);
+    }
+
     /// Whether answers wait for their records to be written.
     pub(crate) fn holds(&self) -> bool {
         match self.0.on_failure {

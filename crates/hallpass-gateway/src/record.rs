@@ -5,7 +5,7 @@ use hallpass_core::Event;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// One record on its way to the log.
@@ -29,13 +29,57 @@ impl Entry {
 
 /// Says that a record is written. Dropped without a word: it never will be.
 #[derive(Debug)]
-pub struct Written(oneshot::Sender<()>);
+pub struct Written {
+    receipt: oneshot::Sender<()>,
+    notices: Notices,
+}
 
 impl Written {
     /// It is written, as durably as was asked for: the answer may end.
     pub fn now(self) {
         // Its caller may have hung up meanwhile.
-        let _ = self.0.send(());
+        let _ = self.receipt.send(());
+    }
+
+    /// All these are written. Each thread that serves calls is woken once for all of its own: to wake it for each costs
+    /// more than to write a record.
+    pub fn all(written: impl IntoIterator<Item = Self>) {
+        let mut by_thread: Vec<(Notices, Vec<oneshot::Sender<()>>)> = Vec::new();
+        for Self { receipt, notices } in written {
+            match by_thread.iter_mut().find(|(theirs, _)| theirs.0.same_channel(&notices.0)) {
+                Some((_, receipts)) => receipts.push(receipt),
+                None => by_thread.push((notices, vec![receipt])),
+            }
+        }
+        for (notices, receipts) in by_thread {
+            // Without the thread there is no call.
+            let _ = notices.0.send(receipts);
+        }
+    }
+}
+
+/// The way to the thread on which an answer waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Notices(mpsc::UnboundedSender<Vec<oneshot::Sender<()>>>);
+
+/// What comes that way.
+pub(crate) struct Noticed(mpsc::UnboundedReceiver<Vec<oneshot::Sender<()>>>);
+
+impl Notices {
+    pub(crate) fn new() -> (Self, Noticed) {
+        let (notices, noticed) = mpsc::unbounded_channel();
+        (Self(notices), Noticed(noticed))
+    }
+}
+
+impl Noticed {
+    /// Tells those who wait on this thread, for as long as it serves.
+    pub(crate) async fn pass_on(mut self) {
+        while let Some(receipts) = self.0.recv().await {
+            for receipt in receipts {
+                let _ = receipt.send(());
+            }
+        }
     }
 }
 
@@ -47,9 +91,9 @@ pub(crate) struct Receipt(oneshot::Receiver<()>);
 pub(crate) struct Unwritten;
 
 impl Receipt {
-    pub(crate) fn new() -> (Written, Self) {
+    pub(crate) fn new(notices: Notices) -> (Written, Self) {
         let (written, receipt) = oneshot::channel();
-        (Written(written), Self(receipt))
+        (Written { receipt: written, notices }, Self(receipt))
     }
 
     /// Waits, for as long as that makes sense. An error: the answer must not end.

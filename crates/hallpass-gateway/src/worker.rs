@@ -8,7 +8,7 @@ use crate::forward::HttpRoute;
 use crate::freshness::Freshness;
 use crate::line::{Line, Lines};
 use crate::log_state::LogState;
-use crate::record::Entry;
+use crate::record::{Entry, Noticed, Notices};
 use crate::routes::Routes;
 use crate::session::Introductions;
 use crate::tally::Tallies;
@@ -84,13 +84,19 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     connector: Connector,
     pool: Pool,
+    notices: Notices,
     request_prefix: String,
     requests: AtomicU64,
     http: http1::Builder,
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, connector: Connector, request_prefix: String) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        connector: Connector,
+        notices: Notices,
+        request_prefix: String,
+    ) -> Self {
         let limits = &shared.limits;
         let pool = upstream::pool(connector.clone(), limits);
         let mut http = http1::Builder::new();
@@ -99,7 +105,7 @@ impl Worker {
             .max_headers(limits.head_fields)
             .max_header_size(limits.head_bytes)
             .max_buf_size(limits.head_bytes.max(8 << 10) * 2);
-        Self { shared, connector, pool, request_prefix, requests: AtomicU64::new(0), http }
+        Self { shared, connector, pool, notices, request_prefix, requests: AtomicU64::new(0), http }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -114,6 +120,11 @@ impl Worker {
         &self.pool
     }
 
+    /// How this thread hears what is written.
+    pub(crate) fn notices(&self) -> Notices {
+        self.notices.clone()
+    }
+
     /// Unlike that of any other request.
     pub(crate) fn next_request_id(&self) -> String {
         format!("{}{}", self.request_prefix, self.requests.fetch_add(1, Ordering::Relaxed))
@@ -124,9 +135,11 @@ impl Worker {
 pub(crate) async fn run(
     worker: Arc<Worker>,
     mut dealt: mpsc::UnboundedReceiver<Accepted>,
+    noticed: Noticed,
     open: Arc<AtomicUsize>,
     phase: watch::Receiver<Phase>,
 ) {
+    tokio::spawn(noticed.pass_on());
     // Each connection keeps a sender: when the last one is gone, `recv` returns.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     while let Some(accepted) = dealt.recv().await {

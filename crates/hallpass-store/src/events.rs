@@ -3,7 +3,7 @@
 use crate::acts::last_written;
 use crate::event_reading::newest;
 use crate::fault::{StoreFault, damaged};
-use crate::store::Store;
+use crate::store::{Store, put};
 use hallpass_core::Event;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -12,6 +12,8 @@ const ROWS_PER_STATEMENT: usize = 50;
 
 /// The setting that holds the log's newest checkpoint.
 const SIGNED: &str = "log_signed";
+/// The setting that holds the row number of the log's first record.
+const BASE: &str = "log_base";
 
 /// What became of records for the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl Store {
         }
         end_waiting(&mut writing, events).await?;
         if let Some(signed) = signed {
-            keep_signed(&mut writing, signed).await?;
+            put(&mut writing, SIGNED, signed).await?;
         }
         writing.commit().await?;
         Ok(Added::Until((next - 1).max(first + count(events) - 1)))
@@ -78,9 +80,21 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
-    /// Notes the newest checkpoint of a log that was begun anew.
-    pub async fn put_signed(&self, signed: &str) -> Result<(), StoreFault> {
-        self.put_setting(SIGNED, signed).await
+    /// A log was begun anew: the row of its first record is the next one, which is returned, and this is its newest
+    /// checkpoint.
+    pub async fn begin_log(&self, signed: &str) -> Result<i64, StoreFault> {
+        let mut change = self.change().await?;
+        let base = newest(&mut change).await?.map_or(0, |newest| newest + 1);
+        put(&mut change, BASE, &base.to_string()).await?;
+        put(&mut change, SIGNED, signed).await?;
+        self.commit(change).await?;
+        Ok(base)
+    }
+
+    /// The row number of the log's first record.
+    pub async fn log_base(&self) -> Result<i64, StoreFault> {
+        let base = self.setting(BASE).await?;
+        base.map_or(Ok(0), |base| base.parse().map_err(|_| damaged("the log's place")))
     }
 
     /// The newest checkpoint that this database has seen.
@@ -106,7 +120,9 @@ async fn insert_events(
     let records: Result<Vec<_>, _> = events.iter().map(serde_json::to_string).collect();
     let rows = (first..).zip(events).zip(records.map_err(damaged)?);
     let mut query = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO event (id, at_ms, kind, outcome, client, server, act, record) ",
+        // What is there is the same record of the same log, added by another meanwhile. And SQLite need not keep each page as
+        // it was in a file beside, for a statement that could be undone half-way.
+        "INSERT OR IGNORE INTO event (id, at_ms, kind, outcome, client, server, act, record) ",
     );
     query.push_values(rows, |mut row, ((id, event), record)| {
         row.push_bind(id)
@@ -129,11 +145,5 @@ async fn end_waiting(connection: &mut SqliteConnection, events: &[Event]) -> Res
         return Err(StoreFault::BehindLog);
     }
     sqlx::query("DELETE FROM act WHERE id <= $1").bind(last).execute(connection).await?;
-    Ok(())
-}
-
-async fn keep_signed(connection: &mut SqliteConnection, signed: &str) -> Result<(), StoreFault> {
-    let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    sqlx::query(sql).bind(SIGNED).bind(signed).execute(connection).await?;
     Ok(())
 }

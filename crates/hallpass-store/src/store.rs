@@ -11,15 +11,18 @@ use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
-/// One writes, one reads beside it.
-const CONNECTIONS_MOST: u32 = 2;
+/// So many read at once, in one process.
+const READERS_MOST: u32 = 2;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// The store. Cheap to clone: the connections are shared.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// Those who read.
     pub(crate) pool: SqlitePool,
+    /// Who writes, always the same one: another would have to read anew what this one wrote.
+    writer: SqlitePool,
     pub(crate) file: DatabaseFile,
     pub(crate) acts: Acts,
 }
@@ -65,18 +68,8 @@ impl Store {
     }
 
     fn on(file: DatabaseFile) -> Self {
-        let named = file.clone();
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MOST)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // One that is opened later could find another file of that name.
-            .after_connect(move |_, _| {
-                let still_there = named.check_still_there();
-                Box::pin(async move { still_there.map_err(|fault| sqlx::Error::Configuration(fault.into())) })
-            })
-            .connect_lazy_with(dialect::options(file.path()));
-        Self { pool, file, acts: Acts::default() }
+        let (pool, writer) = (connections(&file, READERS_MOST), connections(&file, 1));
+        Self { pool, writer, file, acts: Acts::default() }
     }
 
     async fn migrate(&self) -> Result<(), StoreFault> {
@@ -89,16 +82,19 @@ impl Store {
             dialect::write_back(&mut connection).await?;
             connection.close().await?;
         }
-        while let Some(mut connection) = self.pool.try_acquire() {
-            dialect::write_back(&mut connection).await?;
-            connection.close().await?;
+        for pool in [&self.pool, &self.writer] {
+            while let Some(mut connection) = pool.try_acquire() {
+                dialect::write_back(&mut connection).await?;
+                connection.close().await?;
+            }
         }
-        if self.pool.size() == 0 { Ok(()) } else { Err(StoreFault::Replaced) }
+        if self.pool.size() + self.writer.size() == 0 { Ok(()) } else { Err(StoreFault::Replaced) }
     }
 
     /// Closes every connection, so that the file can be moved.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.writer.close().await;
     }
 
     /// A setting's value.
@@ -110,8 +106,7 @@ impl Store {
     /// Sets a setting.
     pub async fn put_setting(&self, name: &str, value: &str) -> Result<(), StoreFault> {
         let mut change = self.change().await?;
-        let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        sqlx::query(sql).bind(name).bind(value).execute(&mut *change).await?;
+        put(&mut change, name, value).await?;
         self.commit(change).await
     }
 
@@ -164,8 +159,34 @@ impl Store {
     pub(crate) async fn begin_writing(&self) -> Result<Transaction<'static, Sqlite>, StoreFault> {
         // What is written into a file that has lost its name is lost: a revocation must not be acknowledged there.
         self.file.check_still_there()?;
-        Ok(self.pool.begin_with(dialect::BEGIN_WRITING).await?)
+        Ok(self.writer.begin_with(dialect::BEGIN_WRITING).await?)
     }
+}
+
+/// Sets a setting as part of a transaction.
+pub(crate) async fn put(
+    connection: &mut SqliteConnection,
+    name: &str,
+    value: &str,
+) -> Result<(), StoreFault> {
+    let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    sqlx::query(sql).bind(name).bind(value).execute(connection).await?;
+    Ok(())
+}
+
+/// At most so many, opened when they are needed.
+fn connections(file: &DatabaseFile, most: u32) -> SqlitePool {
+    let named = file.clone();
+    SqlitePoolOptions::new()
+        .max_connections(most)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // One that is opened later could find another file of that name.
+        .after_connect(move |_, _| {
+            let still_there = named.check_still_there();
+            Box::pin(async move { still_there.map_err(|fault| sqlx::Error::Configuration(fault.into())) })
+        })
+        .connect_lazy_with(dialect::options(file.path()))
 }
 
 /// Another program's database stays as it is: to be asked before anything is written.

@@ -135,11 +135,15 @@ impl Calls {
     }
 }
 
-/// An id whatever its spelling: a server may write a letter as an escape where the client did not.
+/// An id whatever its spelling: a server may write a letter as an escape where the client did not, and `1` for `1.0`.
 fn key(id: &str) -> Box<str> {
-    match serde_json::from_str::<String>(id) {
-        // No number and no word of JSON begins like this.
-        Ok(text) => format!("\"{text}").into(),
-        Err(_) => id.into(),
+    // No number and no word of JSON begins with a quote.
+    if let Ok(text) = serde_json::from_str::<String>(id) {
+        return format!("\"{text}").into();
+    }
+    let is_whole = id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    match serde_json::from_str::<f64>(id) {
+        Ok(number) if !is_whole => number.to_string().into(),
+        Ok(_) | Err(_) => id.into(),
     }
 }

@@ -58,7 +58,7 @@ enum Stop {
 pub(crate) async fn serve(line: &Arc<Line>, mut opening: Opening, mut phase: watch::Receiver<Phase>) {
     let Some(mut client) = client_end(line, &mut opening).await else {
         // Gone before its 101: it has a record all the same, if there is a place.
-        let _ = opening.flight.take_place_again(line.shared()).await;
+        let _ = opening.flight.take_place_again(line.worker()).await;
         return;
     };
     match begin(line, &mut opening, &mut client, &mut phase).await {
@@ -115,7 +115,7 @@ async fn begin(
     // Before the hold of what follows: dropping this one later would end that one.
     drop(waiting);
     // Before anything is judged: who cannot be recorded is not let in.
-    let place = opening.flight.take_place_again(shared).await;
+    let place = opening.flight.take_place_again(line.worker()).await;
     let frame = frame?;
     place.map_err(|denial| Stop::Refused(denial, Said::Nothing { for_mcp: opening.for_mcp }))?;
     opening.flight.received(frame.len());

@@ -9,7 +9,7 @@ use hallpass::{clock, presence, randomness, recorder};
 use hallpass_core::ServerName;
 use hallpass_core::arguments::Keeping;
 use hallpass_core::roster::Roster;
-use hallpass_gateway::{Entry, Gateway, GatewayConfig, Limits, LogState, Random, Upstream};
+use hallpass_gateway::{Entry, Gateway, GatewayConfig, Limits, LogState, Random, Upstream, Written};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
@@ -42,7 +42,7 @@ pub(crate) async fn serve(home: &Path) -> Result<()> {
 fn take(mut entries: Receiver<Entry>) {
     let mut taken = Vec::with_capacity(GROUP_MOST);
     while entries.blocking_recv_many(&mut taken, GROUP_MOST) > 0 {
-        taken.drain(..).for_each(|entry| drop(entry.written()));
+        Written::all(taken.drain(..).filter_map(|entry| entry.written));
     }
 }
 

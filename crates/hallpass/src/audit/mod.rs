@@ -63,7 +63,7 @@ impl Audit {
     pub async fn of(folder: PathBuf, store: &Store, key: Result<LogKey>) -> Result<Self> {
         let key = key.map_err(|fault| fault.to_string());
         let signed = store.signed_checkpoint().await.map_err(|fault| unreadable(&fault))?;
-        let base = AtomicI64::new(view::base(store).await?);
+        let base = AtomicI64::new(store.log_base().await.map_err(|fault| unreadable(&fault))?);
         Ok(Self { folder, store: store.clone(), key, signed, base, open: Mutex::default() })
     }
 
@@ -211,15 +211,15 @@ impl Audit {
     /// Closes the log that is there, which takes no records, and begins another that names it. Returns where it is now.
     pub async fn begin_new(&self) -> Result<PathBuf> {
         self.let_go();
-        let base = view::rebase(&self.store).await?;
         let (log, closed) = {
             let now_ms = clock::now_ms();
             let begun = self.key().and_then(|key| Log::begin_new(&self.folder, key, self.opening(now_ms)));
             let (log, _, closed) = begun.map_err(|fault| self.fault(&fault))?;
             (log, closed)
         };
+        // Not before: were the old one still there, the view would take it for the new one and have it twice.
+        let base = self.store.begin_log(log.last_signed()).await.doing("the new log")?;
         self.base.store(base, Ordering::Relaxed);
-        self.store.put_signed(log.last_signed()).await.doing("the new log's checkpoint")?;
         self.open().log = Some(log);
         Ok(closed)
     }

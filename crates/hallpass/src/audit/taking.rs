@@ -79,8 +79,16 @@ impl Audit {
 
     /// Takes what waits in the database into the log, synced and signed, and brings the view up to it.
     pub async fn take_acts(self: &Arc<Self>) -> Result<()> {
+        self.take_acts_and_show(true).await
+    }
+
+    /// The same; `all`: the view is brought up though none waited.
+    pub async fn take_acts_and_show(self: &Arc<Self>, all: bool) -> Result<()> {
         let signed = self.take().await?;
-        bring_up(self, signed.as_deref()).await
+        if all || signed.is_some() {
+            bring_up(self, signed.as_deref()).await?;
+        }
+        Ok(())
     }
 
     /// Brings the view up to the acts of this process: once for all of them.

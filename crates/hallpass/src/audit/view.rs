@@ -4,36 +4,24 @@ use super::Audit;
 use crate::fault::{Doing, Fault, Result};
 use hallpass_audit::Reader;
 use hallpass_core::Event;
-use hallpass_store::{Added, Store};
+use hallpass_store::Added;
 use std::collections::BTreeMap;
 
 /// How many records are read and added at once.
 const PAGE: usize = 2000;
-/// The setting that holds the row number of the log's first record.
-const BASE: &str = "log_base";
 
 /// The event that a record tells of.
 pub fn event_of(line: &str) -> Option<Event> {
     serde_json::from_str(line).ok()
 }
 
-pub(super) async fn base(store: &Store) -> Result<i64> {
-    let base = store.setting(BASE).await.doing("the log's place in the database")?;
-    base.map_or(Ok(0), |base| base.parse().doing("the log's place in the database"))
-}
-
-/// The view goes on behind what it has of the log that is closed.
-pub(super) async fn rebase(store: &Store) -> Result<i64> {
-    let next = store.next_logged().await.doing("the log")?;
-    store.put_setting(BASE, &next.to_string()).await.doing("the log's place in the database")?;
-    Ok(next)
-}
-
-/// Adds to the view what the log has and it has not.
+/// Adds to the view what the log has and it has not. Only what is on the disk: the database, which outlives a power cut, must
+/// not have what the log has lost then.
 pub async fn bring_up(audit: &Audit, signed: Option<&str>) -> Result<()> {
     let next = audit.store.next_logged().await.doing("the log")?;
     let mut pages = Pages::from(audit, audit.seq(next))?;
     while let Some((first, events)) = pages.next()? {
+        pages.reader.sync().doing("the log")?;
         match audit.store.add_logged(first, &events, signed).await.doing("the view of the log")? {
             Added::Until(_) => {}
             Added::Missing { from } => {
@@ -56,10 +44,15 @@ pub struct Compared {
 
 /// Compares the view with the log, record by record.
 pub async fn compare(audit: &Audit) -> Result<Compared> {
+    // What a gateway adds meanwhile is left out.
+    let end = audit.store.next_logged().await.doing("the view of the log")?;
     let mut pages = Pages::from(audit, 0)?;
     let mut found = Compared::default();
     let mut next = audit.row(0);
-    while let Some((first, events)) = pages.next()? {
+    while let Some((first, mut events)) = pages.next()? {
+        let left = usize::try_from(end - first).unwrap_or(0);
+        let is_last = left <= events.len();
+        events.truncate(left);
         let most = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let rows = audit.store.events_after(first - 1, most).await.doing("the view of the log")?;
         let held: BTreeMap<i64, Event> = rows.into_iter().collect();
@@ -68,9 +61,11 @@ pub async fn compare(audit: &Audit) -> Result<Compared> {
         found.records += events.len() as u64;
         found.differing += missing as u64;
         next = first + i64::try_from(events.len()).unwrap_or(0);
+        if is_last {
+            break;
+        }
     }
-    let newest = audit.store.next_logged().await.doing("the view of the log")?;
-    found.differing += u64::try_from(newest - next).unwrap_or(0);
+    found.differing += u64::try_from(end - next).unwrap_or(0);
     Ok(found)
 }
 

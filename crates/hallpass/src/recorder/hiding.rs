@@ -69,13 +69,16 @@ fn is_bearer(word: &str) -> bool {
         .is_some_and(|end| end.eq_ignore_ascii_case(BEARER))
 }
 
-/// The word, what is between signs in it, and what is behind the first `=` of that: a secret may end with one. What stands
-/// between slashes comes last: a secret may hold one.
+/// The word, what is between signs in it, and what is behind the first `=` of that: a secret may end with one. Then what
+/// stands between slashes, before the end of a sentence, and between signs that a secret may well hold: those come last.
 fn parts(word: &str) -> impl Iterator<Item = &str> {
     let between = word.split([',', ';', ':', '(', ')', '<', '>', '{', '}', '[', ']', '&', '?']);
     let behind = between.clone().filter_map(|part| Some(part.split_once('=')?.1));
     let whole = std::iter::once(word).chain(between).chain(behind);
-    whole.clone().chain(whole.flat_map(|part| part.split('/')))
+    let all = whole.clone().chain(whole.flat_map(|part| part.split('/')));
+    let trimmed = all.clone().map(|part| part.trim_matches(['.', '!', '*', '_', '~']));
+    let split = all.clone().flat_map(|part| part.split(['@', '#', '|', '%', '!', '$', '^', '*', '~']));
+    all.chain(trimmed).chain(split)
 }
 
 #[cfg(test)]
@@ -106,6 +109,11 @@ mod tests {
             ("a=Bearer 0123456789ab/x", "a=Bearer (a secret)"),
             ("without-slashes/without-slashes", "(a secret)/(a secret)"),
             ("SECRET:SECRET", "(a secret):(a secret)"),
+            ("https://u:SECRET@host/x", "https://u:(a secret)@host/x"),
+            ("it is SECRET.", "it is (a secret)."),
+            ("x?token=without-slashes#part", "x?token=(a secret)#part"),
+            ("SECRET|x", "(a secret)|x"),
+            ("?a=without-slashes%20", "?a=(a secret)%20"),
             ("the bearer of news, Bearer: x", "the bearer of news, Bearer: x"),
         ] {
             let with = |text: &str| text.replace("TOKEN\"", &format!("{TOKEN}\"")).replace("SECRET", SECRET);

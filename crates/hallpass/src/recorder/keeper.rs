@@ -1,8 +1,8 @@
 //! What follows once records are in the log: they are printed, looked at, added to the view. Nobody waits for it.
 
-use super::Logged;
 use super::anchor::{Anchor, Anchoring};
 use super::printer::{Lines, Printer};
+use super::{Logged, count};
 use crate::audit::{Audit, bring_up};
 use crate::lookout::Lookout;
 use crate::output::note;
@@ -26,7 +26,7 @@ const TRIES_UNSAID: u32 = 20;
 /// How often the last groups are tried.
 const LAST_TRIES: u32 = 4;
 /// How many records are added to the view together.
-const TOGETHER_MOST: usize = 2000;
+const TOGETHER_MOST: usize = 4000;
 
 pub(super) struct Keeper {
     audit: Arc<Audit>,
@@ -39,6 +39,8 @@ pub(super) struct Keeper {
     next: Option<i64>,
     /// Acts wait in the database that the log did not take when they were done.
     acts_at: Instant,
+    /// Nothing came by since acts were looked for: what is not in the view yet is not on its way here.
+    is_idle: bool,
     said: String,
 }
 
@@ -52,16 +54,28 @@ impl Keeper {
     ) -> Self {
         let anchor = Anchor::new(Arc::clone(&audit), anchoring);
         let (printer, acts_at) = (Printer::start(), Instant::now() + PAUSE);
-        Self { audit, store, lines, lookout, printer, anchor, next: None, acts_at, said: String::new() }
+        Self {
+            audit,
+            store,
+            lines,
+            lookout,
+            printer,
+            anchor,
+            next: None,
+            acts_at,
+            is_idle: true,
+            said: String::new(),
+        }
     }
 
     /// Until the scribe ends.
-    pub(super) async fn run(mut self, mut logged: mpsc::Receiver<Logged>) {
+    pub(super) async fn run(mut self, mut logged: mpsc::UnboundedReceiver<Logged>) {
         loop {
             let due = self.lookout.due().min(self.acts_at).min(self.anchor.due());
             match tokio::time::timeout_at(due, logged.recv()).await {
                 Ok(None) => break,
                 Ok(Some(group)) => {
+                    self.is_idle = false;
                     let begun = Instant::now();
                     let groups = together(group, &mut logged);
                     let is_busy = groups.iter().map(|group| group.events.len()).sum::<usize>() >= BUSY;
@@ -75,19 +89,20 @@ impl Keeper {
             }
             self.tell().await;
             self.take_acts().await;
-            self.anchor.drop_if_due().await;
+            self.anchor.drop_if_due(&self.printer).await;
         }
         self.lookout.last_look();
         self.tell().await;
         self.acts_at = Instant::now();
         self.take_acts().await;
-        self.anchor.drop().await;
+        self.anchor.drop(&self.printer).await;
         self.lookout.end().await;
         self.printer.end().await;
     }
 
-    async fn keep(&mut self, groups: Vec<Logged>, logged: &mpsc::Receiver<Logged>) {
-        for Logged { first, mut events, counted } in groups {
+    /// Prints a group, looks at it and adds it to the view.
+    async fn keep(&mut self, groups: Vec<Logged>, logged: &mpsc::UnboundedReceiver<Logged>) {
+        for Logged { first, mut events, counted, .. } in groups {
             self.lookout.look_at_counted(&counted).await;
             if events.is_empty() {
                 continue;
@@ -119,7 +134,7 @@ impl Keeper {
     }
 
     /// Adds a group to the view, trying until it is there; at the end not for long: the next start reads it from the log.
-    async fn add(&mut self, first: i64, events: &[Event], logged: &mpsc::Receiver<Logged>) -> bool {
+    async fn add(&mut self, first: i64, events: &[Event], logged: &mpsc::UnboundedReceiver<Logged>) -> bool {
         for tries in 1_u32.. {
             let added = match self.store.add_logged(first, events, None).await {
                 Ok(Added::Until(_)) => return true,
@@ -148,7 +163,7 @@ impl Keeper {
         }
         let records: Vec<String> = events.iter().map(Event::json_line).collect();
         let audit = Arc::clone(&self.audit);
-        match tokio::task::spawn_blocking(move || audit.append(&records, false)).await {
+        match tokio::task::spawn_blocking(move || audit.append(&records, true)).await {
             Ok(Ok(appended)) => {
                 self.printer.print(&events, self.lines);
                 // If calls were written meanwhile, it is added with them.
@@ -165,7 +180,8 @@ impl Keeper {
         }
         self.acts_at = Instant::now() + PAUSE;
         self.audit.keep_space();
-        match self.audit.take_acts().await {
+        let is_idle = std::mem::replace(&mut self.is_idle, true);
+        match self.audit.take_acts_and_show(is_idle).await {
             Ok(()) => self.said.clear(),
             Err(fault) => self.say(format!("acts wait for the log: {fault}")),
         }
@@ -180,7 +196,7 @@ impl Keeper {
 }
 
 /// The group and those that wait behind it, as few as there are records to add at once.
-fn together(group: Logged, logged: &mut mpsc::Receiver<Logged>) -> Vec<Logged> {
+fn together(group: Logged, logged: &mut mpsc::UnboundedReceiver<Logged>) -> Vec<Logged> {
     let mut all = vec![group];
     let mut records = all[0].events.len();
     while records < TOGETHER_MOST {
@@ -197,8 +213,4 @@ fn together(group: Logged, logged: &mut mpsc::Receiver<Logged>) -> Vec<Logged> {
         }
     }
     all
-}
-
-fn count(events: &[Event]) -> i64 {
-    i64::try_from(events.len()).unwrap_or(i64::MAX)
 }

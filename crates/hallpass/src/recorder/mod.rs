@@ -21,21 +21,46 @@ use hallpass_store::Store;
 use keeper::Keeper;
 use scribe::Scribe;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 /// How many events may wait. When the log takes none, calls are refused once this many wait.
 const WAITING_MOST: usize = 4096;
-/// How many groups may wait for the keeper.
-const GROUPS_MOST: usize = 256;
+/// How many records may wait for the keeper. What finds no room it reads from the log.
+const UNKEPT_MOST: usize = 20_000;
 
-/// A group that is in the log.
+/// Records that are in the log and on the disk: the view must never be ahead of a log that lost its last records.
+#[derive(Debug)]
 struct Logged {
     /// The row in the view of the first.
     first: i64,
     events: Vec<Event>,
     /// Refusals that the log has only as a number.
     counted: Vec<Event>,
+    /// Their share of what may wait, given back with them.
+    _share: OwnedSemaphorePermit,
+}
+
+/// How groups get to the keeper.
+struct Handing {
+    groups: mpsc::UnboundedSender<Logged>,
+    room: Arc<Semaphore>,
+}
+
+impl Handing {
+    /// If there is no room, `counted` stays as it was.
+    fn over(&self, first: i64, events: Vec<Event>, counted: &mut Vec<Event>) {
+        let most = u32::try_from(events.len() + counted.len()).unwrap_or(u32::MAX);
+        if let Ok(share) = Arc::clone(&self.room).try_acquire_many_owned(most) {
+            let counted = std::mem::take(counted);
+            // Without the keeper nothing is kept.
+            let _ = self.groups.send(Logged { first, events, counted, _share: share });
+        }
+    }
+}
+
+fn count(events: &[Event]) -> i64 {
+    i64::try_from(events.len()).unwrap_or(i64::MAX)
 }
 
 /// Where the gateway's events go, and where the recorder takes them from.
@@ -63,8 +88,11 @@ pub fn start(
     rules: Rules,
     lookout: Lookout,
 ) -> Result<JoinHandle<()>> {
-    let (groups, logged) = mpsc::channel(GROUPS_MOST);
-    let scribe = Scribe::new(Arc::clone(&audit), state, rules.each, lookout.counts(), groups, lookout.view());
+    let (groups, logged) = mpsc::unbounded_channel();
+    let room = Arc::new(Semaphore::new(UNKEPT_MOST));
+    let handing = Handing { groups, room };
+    let scribe =
+        Scribe::new(Arc::clone(&audit), state, rules.each, lookout.counts(), handing, lookout.view());
     let scribe = scribe.start(entries)?;
     let keeper = Keeper::new(audit, store, rules.lines, rules.anchoring, lookout);
     Ok(tokio::spawn(async move {

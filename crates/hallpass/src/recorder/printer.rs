@@ -53,7 +53,12 @@ impl Printer {
     }
 
     pub(super) fn print(&self, group: &[Event], lines: Lines) {
-        let _ = self.lines.try_send(group.iter().map(|event| lines.of(event)).collect());
+        self.lines(group.iter().map(|event| lines.of(event)).collect());
+    }
+
+    /// Whether there was room for them.
+    pub(super) fn lines(&self, lines: String) -> bool {
+        self.lines.try_send(lines).is_ok()
     }
 
     /// Waits for what was taken to be printed, but not for a reader who stands still.

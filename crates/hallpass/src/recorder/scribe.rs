@@ -2,7 +2,7 @@
 //! it is written; signed every second. Knows no database.
 
 use super::hiding::hide;
-use super::{Logged, reactor};
+use super::{Handing, count, reactor};
 use crate::audit::{Audit, RECORD_MOST};
 use crate::clock;
 use crate::fault::{Doing, Result};
@@ -21,6 +21,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// How many events are written together.
 const GROUP_MOST: usize = 2000;
+/// So many records at once say that more are on their way.
+const GROUP_BUSY: usize = 4;
+/// How long is then waited for those: a larger group costs each of its calls less.
+const GATHER: Duration = Duration::from_micros(200);
 /// How long a record may be written and not synced.
 const SYNC_AFTER: Duration = Duration::from_millis(50);
 /// How long one may be synced and not signed.
@@ -41,7 +45,7 @@ pub(super) struct Scribe {
     each: bool,
     /// What metrics show.
     counts: Arc<Mutex<Counts>>,
-    keeper: mpsc::Sender<Logged>,
+    keeper: Handing,
     /// What is in force: a shared secret of a grace period, too.
     view: View,
     /// Since when the log takes nothing, in milliseconds since the epoch.
@@ -50,9 +54,13 @@ pub(super) struct Scribe {
     kept_until: Option<Instant>,
     sync_at: Option<Instant>,
     sign_at: Option<Instant>,
+    /// How many records came at once.
+    last_group: usize,
     flood: RefusalFlood,
     /// Refusals that are only counted, until the keeper has room for them.
     counted: Vec<Event>,
+    /// What is written and not synced yet, each run of it with the row of its first.
+    unsynced: Vec<(i64, Vec<Event>)>,
     /// From which the flood's time is counted.
     started: Instant,
     said: String,
@@ -64,11 +72,11 @@ impl Scribe {
         state: LogState,
         each: bool,
         counts: Arc<Mutex<Counts>>,
-        keeper: mpsc::Sender<Logged>,
+        keeper: Handing,
         view: View,
     ) -> Self {
         let (failing_since, kept_until, sync_at, sign_at) = (None, None, None, None);
-        let (flood, counted) = (RefusalFlood::default(), Vec::new());
+        let (flood, counted, unsynced) = (RefusalFlood::default(), Vec::new(), Vec::new());
         let (started, said) = (Instant::now(), String::new());
         Self {
             audit,
@@ -81,8 +89,10 @@ impl Scribe {
             kept_until,
             sync_at,
             sign_at,
+            last_group: 0,
             flood,
             counted,
+            unsynced,
             started,
             said,
         }
@@ -99,17 +109,33 @@ impl Scribe {
         loop {
             match timeout_at(self.due(), entries.recv_many(&mut taken, GROUP_MOST)).await {
                 Ok(0) => break,
-                Ok(_) => self.take(taken.drain(..), entries.is_closed()).await,
-                Err(_) => self.take([].into_iter(), false).await,
+                Ok(_) => {
+                    self.gather(&mut taken, &mut entries);
+                    self.take(taken.drain(..), &entries).await;
+                }
+                Err(_) => self.take([].into_iter(), &entries).await,
             }
             self.let_go_if_due();
             self.finish_what_is_due();
         }
         let rest = self.flood.rest();
-        self.log(rest, Vec::new(), true).await;
-        if let Err(fault) = self.audit.checkpoint(true) {
-            note(&format!("the log's last records are not signed yet: {fault}"));
+        self.log(rest, Vec::new(), &entries).await;
+        match self.audit.checkpoint(true) {
+            Ok(_) => self.hand_on(),
+            Err(fault) => note(&format!("the log's last records are not signed yet: {fault}")),
         }
+    }
+
+    /// Waits a moment for more, if the last group says that more will come.
+    fn gather(&mut self, taken: &mut Vec<Entry>, entries: &mut mpsc::Receiver<Entry>) {
+        if self.last_group >= GROUP_BUSY {
+            std::thread::sleep(GATHER);
+            while taken.len() < GROUP_MOST {
+                let Ok(entry) = entries.try_recv() else { break };
+                taken.push(entry);
+            }
+        }
+        self.last_group = taken.len();
     }
 
     fn due(&self) -> Instant {
@@ -120,16 +146,16 @@ impl Scribe {
     }
 
     /// Takes what came, without what is too many of it.
-    async fn take(&mut self, entries: impl Iterator<Item = Entry>, is_last: bool) {
+    async fn take(&mut self, taken: impl Iterator<Item = Entry>, entries: &mpsc::Receiver<Entry>) {
         let (mut events, waiting): (Vec<Event>, Vec<Option<Written>>) =
-            entries.map(|Entry { event, written }| (event, written)).unzip();
+            taken.map(|Entry { event, written }| (event, written)).unzip();
         self.count(&events);
         let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let mut counted = self.flood.thin(&mut events, now_ms);
         self.hide_in(&mut counted);
         self.counted.append(&mut counted);
         self.counted.truncate(COUNTED_MOST);
-        self.log(events, waiting, is_last).await;
+        self.log(events, waiting, entries).await;
     }
 
     /// Before anybody has an answer: who has one finds it counted.
@@ -140,24 +166,29 @@ impl Scribe {
         }
     }
 
-    /// Writes a group, says so to those who wait for it, and hands it on.
-    async fn log(&mut self, mut events: Vec<Event>, waiting: Vec<Option<Written>>, is_last: bool) {
+    /// Writes a group, and says so to those who wait for it. Handed on once it is synced.
+    async fn log(
+        &mut self,
+        mut events: Vec<Event>,
+        waiting: Vec<Option<Written>>,
+        entries: &mpsc::Receiver<Entry>,
+    ) {
         if events.is_empty() {
-            if !self.counted.is_empty() {
-                self.hand_on(0, events);
-            }
+            self.hand_on_counted();
             return;
         }
         self.hide_in(&mut events);
         let records: Vec<String> = events.iter_mut().map(record_of).collect();
-        let Some(first) = self.write(&records, is_last).await else { return };
-        waiting.into_iter().flatten().for_each(Written::now);
+        let Some(first) = self.write(&records, entries).await else { return };
+        Written::all(waiting.into_iter().flatten());
+        self.keep_until_synced(self.audit.row(first), events);
         let now = Instant::now();
-        if !self.each {
+        if self.each {
+            self.hand_on();
+        } else {
             self.sync_at.get_or_insert(now + SYNC_AFTER);
         }
         self.sign_at.get_or_insert(now + SIGN_AFTER);
-        self.hand_on(self.audit.row(first), events);
         self.is_over();
     }
 
@@ -171,15 +202,31 @@ impl Scribe {
         }
     }
 
-    fn hand_on(&mut self, first: i64, events: Vec<Event>) {
-        // If the keeper has fallen behind, it reads the events from the log. What is only counted is not there, and waits.
-        if let Ok(place) = self.keeper.try_reserve() {
-            place.send(Logged { first, events, counted: std::mem::take(&mut self.counted) });
+    fn keep_until_synced(&mut self, first: i64, mut events: Vec<Event>) {
+        match self.unsynced.last_mut() {
+            Some((row, run)) if *row + count(run) == first => run.append(&mut events),
+            // The first, or another process appended in between.
+            _ => self.unsynced.push((first, events)),
+        }
+    }
+
+    /// Everything up to here is on the disk. If the keeper has fallen behind, it reads the events from the log.
+    fn hand_on(&mut self) {
+        for (first, events) in self.unsynced.drain(..) {
+            self.keeper.over(first, events, &mut self.counted);
+        }
+        self.hand_on_counted();
+    }
+
+    /// What is only counted is not in the log, and waits for the keeper.
+    fn hand_on_counted(&mut self) {
+        if !self.counted.is_empty() {
+            self.keeper.over(0, Vec::new(), &mut self.counted);
         }
     }
 
     /// Tries until they are written: meanwhile events wait, and calls are refused or counted.
-    async fn write(&mut self, records: &[String], is_last: bool) -> Option<u64> {
+    async fn write(&mut self, records: &[String], entries: &mpsc::Receiver<Entry>) -> Option<u64> {
         let mut tries = 0;
         loop {
             match self.audit.append_and_keep(records, self.each) {
@@ -190,7 +237,7 @@ impl Scribe {
                 Err(fault) => self.fails(&fault),
             }
             tries += 1;
-            if is_last && tries > LAST_TRIES {
+            if entries.is_closed() && tries > LAST_TRIES {
                 note(&format!("{} records were never written: the log takes none", records.len()));
                 return None;
             }
@@ -206,14 +253,25 @@ impl Scribe {
 
     /// The log takes records again: what it has missed is the first thing that it is told.
     fn is_over(&mut self) {
-        let Some(since_ms) = self.failing_since.take() else { return };
-        self.said.clear();
-        self.state.works();
-        note("the log can be written again");
-        let gap = gap(self.state.take_missed(), since_ms, clock::now_ms());
+        let Some(since_ms) = self.failing_since else { return };
+        let missed = self.state.take_missed();
+        let gap = gap(missed, since_ms, clock::now_ms());
         match self.audit.append(&[gap.json_line()], true) {
-            Ok(appended) => self.hand_on(self.audit.row(appended.first), vec![gap]),
-            Err(fault) => self.fails(&fault),
+            Ok(appended) => {
+                self.failing_since = None;
+                self.said.clear();
+                self.state.works();
+                note("the log can be written again");
+                self.keep_until_synced(self.audit.row(appended.first), vec![gap]);
+                self.hand_on();
+                self.sign_at.get_or_insert(Instant::now() + SIGN_AFTER);
+            }
+            Err(fault) => {
+                self.state.give_back(missed);
+                self.fails(&fault);
+                // Tried again though no call comes, which is refused meanwhile.
+                self.sync_at.get_or_insert(Instant::now() + PAUSE);
+            }
         }
     }
 
@@ -237,11 +295,12 @@ impl Scribe {
         };
         match done {
             Ok(()) => {
-                self.is_over();
                 self.sync_at = None;
                 if is_due(self.sign_at) {
                     self.sign_at = None;
                 }
+                self.hand_on();
+                self.is_over();
             }
             Err(fault) => {
                 self.fails(&fault);

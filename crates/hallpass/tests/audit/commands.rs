@@ -23,7 +23,7 @@ fn segment(scene: &Scene) -> PathBuf {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an attacker's write needs no atomicity")]
-fn overwrite(file: PathBuf, text: impl AsRef<[u8]>) {
+pub(crate) fn overwrite(file: PathBuf, text: impl AsRef<[u8]>) {
     fs::write(file, text).expect("a file");
 }
 
@@ -261,6 +261,45 @@ async fn checkpoints_are_copied_out_and_serve_as_pins() {
         .program
         .must(&["audit", "verify", "--pin", printed.to_str().expect("UTF-8"), "--require-anchor"])
         .await;
+}
+
+/// Neither who reads standard output nor who made the place has to be waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_for_checkpoints_that_takes_none_holds_up_nothing() {
+    let aside = tempfile::tempdir().expect("a folder");
+    let pipe = aside.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let scene = Scene::new(1, &format!("[audit]\ncheckpoint_to = \"{}\"", pipe.display())).await;
+    let ended = scene.program.serve().await.terminate().await;
+    assert!(ended.stderr.contains("the log's checkpoint is not kept elsewhere: "), "{ended:#?}");
+
+    let scene = Scene::new(1, "[audit]\ncheckpoint_to = \"stdout\"").await;
+    let script = r#"mkfifo "$HOME/unread" && exec "$0" serve --listen 127.0.0.1:0 1<>"$HOME/unread""#;
+    let command = scene.program.outside("sh", &["-c", script, env!("CARGO_BIN_EXE_hallpass")]);
+    let gateway = scene.program.start(command).await;
+    let mut calling = Calling::new(&gateway, &scene.token("c0")).await;
+    // More lines than a pipe holds.
+    for _ in 0..1000 {
+        assert_eq!(calling.call(ECHO).await.expect("an answer").status(), 200);
+    }
+    gateway.terminate().await;
+    scene.assert_whole();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_view_is_equal_to_the_log_while_calls_are_made() {
+    let scene = Scene::new(1, "").await;
+    let gateway = scene.program.serve().await;
+    let mut calling = Calling::new(&gateway, &scene.token("c0")).await;
+    let callers = tokio::spawn(async move { while calling.call(ECHO).await.is_some() {} });
+    for _ in 0..8 {
+        let said = scene.program.must(&["audit", "reindex"]).await;
+        assert!(said.starts_with("the view is equal to the log: "), "{said}");
+    }
+    assert!(!callers.is_finished());
+    gateway.terminate().await;
+    scene.assert_whole();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Disks that are full, for real: small file systems in memory. Without the right to mount them there is nothing to show.
 
+use crate::commands::overwrite;
 use crate::program::{Hallpass, Serving};
 use crate::scene::{Calling, ECHO, Scene};
 use std::fs::{self, DirBuilder, File};
@@ -161,4 +162,43 @@ async fn a_client_is_cut_off_where_the_database_has_no_space_either() {
     let records = scene.records();
     assert!(records.iter().any(|record| record["kind"] == "revoke" && record["client"] == "c1"));
     scene.assert_whole();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_ends_though_its_log_takes_nothing() {
+    let program = Hallpass::new();
+    DirBuilder::new().mode(0o700).create(program.home()).expect("a folder");
+    let Some(disk) = Small::at(&program.home().join("audit"), "2m") else {
+        eprintln!("nothing was shown: no file system can be mounted here");
+        return;
+    };
+    let scene = Scene::in_home(program, 1, "").await;
+    let token = scene.token("c0");
+    let gateway = scene.program.serve().await;
+    disk.fill();
+    until(&gateway, &token, 503).await;
+    let ended = timeout(Duration::from_secs(30), gateway.terminate()).await.expect("an end");
+    assert!(ended.stderr.contains("were never written: the log takes none"), "{ended:#?}");
+}
+
+/// What is mounted cannot be moved away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_log_that_cannot_be_begun_leaves_the_view_as_it_was() {
+    let program = Hallpass::new();
+    DirBuilder::new().mode(0o700).create(program.home()).expect("a folder");
+    let Some(_disk) = Small::at(&program.home().join("audit"), "2m") else {
+        eprintln!("nothing was shown: no file system can be mounted here");
+        return;
+    };
+    let scene = Scene::in_home(program, 2, "").await;
+    let before = scene.program.must(&["log", "--json"]).await;
+    let segment = scene.log().join("segments/00000000000000000000.jsonl");
+    let good = fs::read(&segment).expect("a segment");
+    let mut bad = good.clone();
+    bad[100] ^= 1;
+    overwrite(segment.clone(), &bad);
+    let refused = scene.program.run(&["serve", "--listen", "127.0.0.1:0", "--new-log"]).await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("cannot move the log"), "{refused:#?}");
+    overwrite(segment, &good);
+    assert_eq!(scene.program.must(&["log", "--json"]).await, before);
 }

@@ -3,7 +3,7 @@
 use crate::scene::{Calling, ECHO, Scene};
 use crate::traced::{Tracer, trace};
 
-const CALLS: [&str; 4] = ["-y", "-s", "4000", "-etrace=write,pwrite64,writev,sendto,sendmsg,fdatasync,fsync"];
+const CALLS: [&str; 4] = ["-y", "-s", "5000", "-etrace=write,pwrite64,writev,sendto,sendmsg,fdatasync,fsync"];
 
 /// Where something begins, and where it has ended: another thread's lines may stand between.
 fn ends(traced: &[&str], begins: usize) -> usize {
@@ -72,4 +72,24 @@ async fn each_answer_comes_after_its_record_is_on_the_disk() {
             traced.iter().position(|line| line.contains("HTTP/1.1 200") && line.contains(id.as_str()));
         assert!(synced(&traced, id) < answered.expect("an answer"), "{id}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_view_has_no_record_that_is_not_on_the_disk() {
+    let scene = Scene::new(1, "").await;
+    let gateway = scene.program.serve().await;
+    let file = scene.program.user().join("trace");
+    let Some(strace) = Tracer::at(&gateway, &file, &CALLS).await else {
+        eprintln!("nothing was shown: strace does not trace here");
+        return;
+    };
+    let mut calling = Calling::new(&gateway, &scene.token("c0")).await;
+    let head = calling.call(ECHO).await.expect("an answer");
+    let id = head.value("hallpass-request-id").expect("an id").to_owned();
+    // Which waits for the view of what came before it, too.
+    gateway.terminate().await;
+    let traced = strace.end().await;
+    let traced: Vec<&str> = traced.lines().collect();
+    let added = traced.iter().position(|line| line.contains("hallpass.db-wal") && line.contains(&id));
+    assert!(synced(&traced, &id) < added.expect("a row of the view"));
 }

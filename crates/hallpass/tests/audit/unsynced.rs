@@ -78,3 +78,42 @@ async fn while_nothing_can_be_synced_nothing_is_answered_and_it_is_over_when_the
     assert!(scene.records().iter().any(|record| record["request_id"] == id.as_str()));
     scene.assert_whole();
 }
+
+/// The checkpoint cannot be synced once, and then the record of the time without a log cannot be written once.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_go_on_though_the_record_of_a_gap_could_not_be_written_at_first() {
+    let scene = Scene::new(1, "").await;
+    let gateway = scene.program.serve().await;
+    let token = scene.token("c0");
+    let paths = ["segments/00000000000000000000.jsonl", "checkpoint.new"].map(|name| scene.log().join(name));
+    let [segment, checkpoint] = paths.map(|path| path.display().to_string());
+    let file = scene.program.user().join("trace");
+    let arguments = [
+        "-P",
+        &segment,
+        "-P",
+        &checkpoint,
+        "-etrace=fsync,pwrite64",
+        "-einject=fsync:error=EIO:when=1",
+        "-einject=pwrite64:error=ENOSPC:when=2",
+    ];
+    let Some(strace) = Tracer::at(&gateway, &file, &arguments).await else {
+        eprintln!("nothing was shown: strace does not trace here");
+        return;
+    };
+    let mut calling = Calling::new(&gateway, &token).await;
+    assert_eq!(calling.call(ECHO).await.expect("an answer").status(), 200);
+    let again = timeout(Duration::from_secs(30), async {
+        while !gateway.stderr().contains("the log can be written again") {
+            sleep(Duration::from_millis(20)).await;
+        }
+        let mut calling = Calling::new(&gateway, &token).await;
+        assert_eq!(calling.call(ECHO).await.expect("an answer").status(), 200);
+    });
+    assert!(again.await.is_ok(), "{}", gateway.stderr());
+    let traced = strace.end().await;
+    assert_eq!(traced.matches("(INJECTED)").count(), 2, "{traced}");
+    gateway.terminate().await;
+    assert_eq!(scene.records().iter().filter(|record| record["kind"] == "gap").count(), 1);
+    scene.assert_whole();
+}
