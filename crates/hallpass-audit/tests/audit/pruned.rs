@@ -3,7 +3,7 @@
 use crate::python;
 use crate::stage::{NOW, PATIENCE, Stage, append, calls, copy_folder, sign, vkey};
 use hallpass_audit::verify::{Note, Outcome, verify};
-use hallpass_audit::{Fault, ProofFault, Writing, check, prove};
+use hallpass_audit::{Fault, Log, ProofFault, Reader, Writing, check, prove};
 use serde_json::json;
 use std::fs;
 
@@ -124,4 +124,49 @@ fn nothing_is_pruned_while_the_hashes_are_not_there() {
     let fault = log.begin(NOW + DAY, PATIENCE).unwrap().prune(400).unwrap_err();
     assert!(fault.to_string().ends_with("the tiles do not give the signed root"), "{fault}");
     assert_eq!(stage.segments().len(), 2);
+}
+
+/// Begins a segment on a new day and takes those before it away, as a command beside a running gateway does.
+fn prune_all(log: &mut Log, day: i64) -> u64 {
+    let mut writing = log.begin(NOW + day * DAY, PATIENCE).unwrap();
+    let said = format!(r#"{{"kind":"prune","before_seq":{}}}"#, writing.size());
+    writing.append(&calls(1)).unwrap();
+    writing.append(&[said]).unwrap();
+    let stays = writing.size();
+    writing.prune(stays).unwrap()
+}
+
+#[test]
+fn who_writes_and_who_follows_go_on_when_another_pruned_the_segment_they_were_in() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 3);
+    let mut reader = Reader::lines_from(&stage.dir, 0).unwrap();
+    let mut late = Reader::lines_from(&stage.dir, 2).unwrap();
+    assert_eq!(reader.by_ref().count(), 4);
+    let mut other = stage.opened();
+    assert_eq!(prune_all(&mut other, 1), 4);
+    let mut writing = log.begin(NOW + DAY, PATIENCE).unwrap();
+    assert_eq!((writing.size(), writing.take_recoveries().len()), (6, 0));
+    writing.append(&calls(2)).unwrap();
+    writing.checkpoint().unwrap();
+    drop(writing);
+    for reader in [&mut reader, &mut late] {
+        let seqs: Vec<_> = reader.map(|line| line.unwrap().0).collect();
+        assert_eq!(seqs, [4, 5, 6, 7]);
+    }
+    assert_eq!(prune_all(&mut other, 2), 8);
+    assert_eq!(log.begin(NOW + 2 * DAY, PATIENCE).unwrap().size(), 10);
+    both_say(&stage, &json!([0, null, "10 records, signed up to 10", 0, 0]));
+}
+
+#[test]
+fn synced_records_that_are_gone_with_their_segment_are_damage() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 3);
+    fs::remove_file(stage.segment()).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(log.begin(NOW, PATIENCE), Err(Fault::Damaged { .. } | Fault::Conflict { .. })));
+    }
 }
