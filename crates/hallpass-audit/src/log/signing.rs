@@ -42,11 +42,24 @@ impl Writing<'_> {
 
     /// Tiles are derived, so that one that cannot be written is no fault: it is tried again at the next checkpoint.
     fn write_tiles(&mut self) {
+        let mut full = self.log.state.tree.take_full();
+        let open = self.log.size() / WIDTH as u64;
+        let lowest = full.iter().filter(|tile| tile.level == 0).map(|tile| tile.index).min().unwrap_or(open);
+        let kept_from = self.kept_from(lowest * WIDTH as u64);
         let (tiles, tree) = (&self.log.tiles, &mut self.log.state.tree);
-        let mut full = tree.take_full();
-        full.retain(|tile| tiles.write_full(tile).is_err());
+        full.retain(|tile| tiles.write_full(tile, kept_from).is_err());
         tree.give_back(full);
-        let _ = tiles.write_partial(tree.size() / WIDTH as u64, tree.open_leaves());
+        let _ = tiles.write_partial(open, tree.open_leaves(), kept_from);
+    }
+
+    /// The first record that was not pruned, if a record from `seq` on can have been: the segment that is written to
+    /// stays, so that as a rule no folder is listed.
+    fn kept_from(&self, seq: u64) -> u64 {
+        let current = self.log.segment.as_ref().map_or(0, |segment| segment.first);
+        if seq >= current {
+            return 0;
+        }
+        self.log.segments().map_or(current, |firsts| firsts.first().copied().unwrap_or(0))
     }
 
     /// Gives up the space that was kept, so that a security act can be recorded on a full disk.
