@@ -2,6 +2,7 @@
 
 use crate::files;
 use crate::hash::Hash;
+use crate::record::number;
 use crate::tree::{FullTile, Tree, WIDTH, over};
 use std::fs;
 use std::io;
@@ -52,6 +53,36 @@ impl Tiles {
         let folder = self.partial_folder(index);
         let width = widths(&folder).into_iter().filter(|width| *width >= count).min()?;
         read(&folder.join(width.to_string()), width)
+    }
+
+    /// The same, or as many as there are: the folder may have been filled by anybody, so it is listed once.
+    fn most_leaves(&self, index: u64, count: usize) -> Vec<Hash> {
+        if let Some(mut hashes) = self.full(0, index) {
+            hashes.truncate(count);
+            return hashes;
+        }
+        let folder = self.partial_folder(index);
+        let mut widths = widths(&folder);
+        widths.sort_unstable();
+        let wide = widths.partition_point(|width| *width < count);
+        let best = widths.get(wide).into_iter().chain(widths[..wide].iter().rev());
+        let mut found = best.filter_map(|width| read(&folder.join(width.to_string()), *width));
+        let mut hashes = found.next().unwrap_or_default();
+        hashes.truncate(count);
+        hashes
+    }
+
+    /// The leaves from record 0 on, up to `size` or to the first that no tile tells.
+    pub(crate) fn told(&self, size: u64) -> impl Iterator<Item = Hash> + '_ {
+        let mut next = Some(0);
+        let tiles = std::iter::from_fn(move || {
+            let from = next.filter(|from| *from < size)?;
+            let count = usize::try_from(size - from).map_or(WIDTH, |left| left.min(WIDTH));
+            let leaves = self.most_leaves(from / WIDTH as u64, count);
+            next = (leaves.len() == count).then_some(from + count as u64);
+            Some(leaves)
+        });
+        tiles.flatten()
     }
 
     /// The first `count` hashes of a tile of any level, made from the tiles below if it is not full.
@@ -200,7 +231,8 @@ fn digits(index: u64) -> String {
 fn widths(folder: &Path) -> Vec<usize> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter_map(|name| name.parse().ok()).filter(|width| (1..WIDTH).contains(width)).collect()
+    let numbers = names.filter_map(|name| usize::try_from(number(name.as_bytes())?).ok());
+    numbers.filter(|width| (1..WIDTH).contains(width)).collect()
 }
 
 fn read(path: &Path, width: usize) -> Option<Vec<Hash>> {
@@ -217,8 +249,9 @@ fn care(level: u32, index: u64, kept_from: u64) -> Care {
 #[cfg(test)]
 mod tests {
     use super::{Care, Tiles, care, digits};
+    use crate::files;
     use crate::hash::Hash;
-    use crate::tree::Tree;
+    use crate::tree::{FullTile, Tree};
 
     #[test]
     fn a_tile_is_found_where_the_layout_says() {
@@ -249,6 +282,33 @@ mod tests {
         assert!(tiles.tree(70_001).is_none());
         std::fs::remove_dir_all(folder.path().join("tile/1")).unwrap();
         assert_eq!(tiles.tree(70_000).unwrap().root(), states[70_000].root(), "from the leaves below");
+    }
+
+    #[test]
+    fn the_leaves_are_told_up_to_the_first_that_is_in_no_tile() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = Tiles::of(folder.path());
+        let leaves: Vec<_> = (0..256_u32).map(|leaf| Hash::of_leaf(&leaf.to_be_bytes())).collect();
+        let full = FullTile { level: 0, index: 0, hashes: leaves.clone() };
+        tiles.write_full(&full, 0).unwrap();
+        tiles.write_partial(1, &leaves[..7], 0).unwrap();
+        tiles.write_full(&FullTile { index: 2, ..full }, 0).unwrap();
+        let told = [&leaves[..], &leaves[..7]].concat();
+        for (size, count) in
+            [(0, 0), (5, 5), (256, 256), (260, 260), (263, 263), (1000, 263), (u64::MAX, 263)]
+        {
+            assert_eq!(tiles.told(size).collect::<Vec<_>>(), told[..count], "{size}");
+        }
+        // The narrowest that is wide enough, else the widest that is as long as it has to be.
+        let partial = folder.path().join("tile/0/001.p");
+        for (width, bytes) in [("9", 9 * 32), ("200", 5), ("07", 7 * 32), ("+8", 8 * 32)] {
+            let file = files::open_to_write(&partial.join(width)).unwrap();
+            file.set_len(bytes).unwrap();
+        }
+        assert_eq!(tiles.told(1000).count(), 256 + 9);
+        assert_eq!(tiles.told(260).collect::<Vec<_>>(), told[..260]);
+        std::fs::remove_file(partial.join("9")).unwrap();
+        assert_eq!(tiles.told(1000).collect::<Vec<_>>(), told);
     }
 
     #[test]
