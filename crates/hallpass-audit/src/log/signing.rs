@@ -7,8 +7,8 @@ use crate::fault::Fault;
 use crate::files;
 use crate::tree::WIDTH;
 
-/// The most bytes of the file with all that are kept: hundreds of years.
-pub(crate) const MOST_IN_KEPT: u64 = 256 << 20;
+/// The most bytes of the file with all that are kept: more than ten years of one an hour. A verifier holds it in memory.
+pub(crate) const MOST_IN_KEPT: u64 = 32 << 20;
 
 impl Writing<'_> {
     /// Syncs, signs what there is, and puts it in place of the newest checkpoint. Returns the signed text.
@@ -34,7 +34,12 @@ impl Writing<'_> {
         let text = &self.log.signed.text;
         let keep = || {
             let kept = files::read_text(&path, MOST_IN_KEPT)?.unwrap_or_default();
-            if kept.ends_with(text) { Ok(()) } else { files::replace(&path, (kept + text).as_bytes()) }
+            // One more than fits would leave none that can be read.
+            let is_full = (kept.len() + text.len()) as u64 > MOST_IN_KEPT;
+            if is_full || kept.ends_with(text) {
+                return Ok(());
+            }
+            files::replace(&path, (kept + text).as_bytes())
         };
         keep().map_err(Fault::io("write", &path))?;
         Ok(text)
