@@ -6,7 +6,6 @@ use hallpass_audit::verify::{Note, Outcome, verify};
 use hallpass_audit::{Fault, Log, Opening, ProofFault, Reader, Writing, check, prove};
 use serde_json::json;
 use std::fs;
-use std::process::Command;
 
 const DAY: i64 = 86_400_000;
 
@@ -197,47 +196,4 @@ fn a_pruned_log_opens_whatever_became_of_the_tiles_above_those_of_leaves() {
         }
     }
     both_say(&stage, &json!([0, null, "66003 records, signed up to 66003", 0, 0]));
-}
-
-const TRACED: &str = "HALLPASS_TEST_TRACED_LOG";
-
-#[test]
-#[ignore = "what the next test traces"]
-fn one_more_is_signed() {
-    let Some(dir) = std::env::var_os(TRACED) else { return };
-    let (mut log, _) = Log::open(dir.as_ref(), key(), opening()).unwrap();
-    append(&mut log, 1);
-    sign(&mut log);
-}
-
-/// Without `strace`, or where it may not trace, there is nothing to show.
-#[test]
-fn hashes_of_pruned_records_are_on_the_disk_before_those_go_that_they_replace() {
-    let stage = Stage::new();
-    let mut log = stage.opened();
-    append(&mut log, 59);
-    assert_eq!(prune_all(&mut log, 1), 60);
-    drop(log);
-    let file = stage.dir.with_file_name("traced");
-    let traced = Command::new("strace")
-        .args(["-f", "-y", "-e", "trace=fsync,/^rename,/^unlink", "-o"])
-        .arg(&file)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "pruned::one_more_is_signed", "--ignored"])
-        .env(TRACED, &stage.dir)
-        .output();
-    if !traced.is_ok_and(|output| output.status.success()) {
-        return;
-    }
-    let trace = fs::read_to_string(file).unwrap();
-    let tile = stage.path("tile/0/000.p").display().to_string();
-    let mut lines = trace.lines();
-    for (call, path) in [
-        ("fsync(", format!("<{tile}/63.new>)")),
-        ("rename", format!("\"{tile}/63\"")),
-        ("fsync(", format!("<{tile}>)")),
-        ("unlink", format!("\"{tile}/62\"")),
-    ] {
-        assert!(lines.any(|line| line.contains(call) && line.contains(&path)), "{call} {path}: {trace}");
-    }
 }

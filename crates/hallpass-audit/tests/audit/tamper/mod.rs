@@ -146,7 +146,8 @@ fn the_second_verifier_ends_as_the_first_would() {
 /// Whoever can write there could otherwise make a verifier work as long as they like.
 #[test]
 fn the_second_verifier_takes_each_leaf_in_the_tiles_once() {
-    let case = Case { dir: tempfile::tempdir().unwrap().path().join("log") };
+    let temp = tempfile::tempdir().unwrap();
+    let case = Case { dir: temp.path().join("log") };
     copy_folder(&template().stage.dir, &case.dir);
     assert_eq!(python::told(&case.dir, 600), "600\n");
     odd::partial_tile(&case, "100");
