@@ -5,15 +5,19 @@ A second opinion to `hallpass audit verify`: shares no code with it and needs Py
 The format is described in docs/audit-log.md.
 Ends with 0 whole, 1 tampered, 2 whole and not anchored as asked, 64 when nothing can be said.
 """
-import argparse, base64, hashlib, json, os, re, sys
+import argparse, base64, hashlib, json, os, re, stat, sys
 
-MOST, WIDTH, DASH = 16384, 256, "\u2014 "
-HEAD = re.compile(rb'\{"v":1,"seq":(0|[1-9][0-9]*),"prev":"([A-Za-z0-9+/]{43}=)","node":"([A-Za-z0-9._-]{1,64})"[,}]')
+MOST, DEEPEST, WIDTH, DASH = 16384, 64, 256, "\u2014 "
+HEAD = re.compile(rb'\{"v":1,"seq":(0|[1-9][0-9]{0,19}),"prev":"([A-Za-z0-9+/]{43}=)","node":"([A-Za-z0-9._-]{1,64})"[,}]')
 sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 leaf = lambda line: sha(b"\0", line)
 
 class Bad(Exception):
     """Something is not what it has to be; says what."""
+
+def number(text):
+    """One of 64 bits as it is written everywhere here, or None."""
+    return int(text) if re.fullmatch("0|[1-9][0-9]{0,19}", text) and int(text) < 2**64 else None
 
 # --- Ed25519, RFC 8032: verifying only, nothing in it is secret ---
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -49,6 +53,8 @@ def is_signed(public, message, signature):
         a, r = point(public), point(signature[:32])
     except Bad:
         return False
+    if any(p[0] % P == 0 and (p[1] - p[2]) % P == 0 for p in (times(8, a), times(8, r))):
+        return False  # such a key signs everything, and such a signature is by several keys
     s = int.from_bytes(signature[32:], "little")
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
     p, q = times(s, BASE), add(r, times(h, a))
@@ -64,14 +70,18 @@ def plain64(text):
         raise Bad("is not a signed note")
     return raw
 
+def is_name(text):
+    return re.fullmatch(r"[^\s\0-\x1f\x7f-\x9f+]+", text) is not None
+
 def read_key(text):
-    name, _, rest = text.strip("\n").partition("+")
+    name, _, rest = text.rstrip("\n").partition("+")
     try:
         kind_and_key = plain64(rest.partition("+")[2])
+        point(kind_and_key[1:33].ljust(32))
     except Bad:
         kind_and_key = b""
     known = sha(name.encode(), b"\n", kind_and_key)[:4]
-    if len(kind_and_key) != 33 or kind_and_key[0] != 1 or rest.partition("+")[0] != known.hex() or not name:
+    if len(kind_and_key) != 33 or kind_and_key[0] != 1 or rest.partition("+")[0] != known.hex() or not is_name(name):
         raise Bad("is not a verifier key `NAME+HASH+KEY`")
     return name, known, kind_and_key[1:]
 
@@ -84,7 +94,7 @@ def read_checkpoint(note, key):
     for line in signatures[:-1].split("\n"):
         who, gap, raw = line.removeprefix(DASH).partition(" ")
         raw = plain64(raw)
-        if not line.startswith(DASH) or not gap or len(raw) <= 4:
+        if not line.startswith(DASH) or not gap or not is_name(who) or len(raw) <= 4:
             raise Bad("is not a signed note")
         if who == name and raw[:4] == known:
             signed = len(raw) == 68 and is_signed(public, text.encode(), raw[4:])
@@ -95,9 +105,38 @@ def read_checkpoint(note, key):
         raise Bad("is of another log")
     if not signed:
         raise Bad("is not signed by this key")
-    if len(lines) < 3 or not re.fullmatch("0|[1-9][0-9]*", lines[1]) or len(lines[2]) != 44 or "" in lines:
+    try:
+        size, root = number(lines[1]), plain64(lines[2])
+    except (Bad, IndexError):
+        size, root = None, b""
+    if size is None or len(root) != 32 or "" in lines:
         raise Bad("is not a checkpoint")
-    return int(lines[1]), plain64(lines[2])
+    return size, root
+
+def notes_of(text):
+    """The notes of a file that holds one after the other: each ends with its last line of a signature."""
+    notes, part = [], []
+    for line in re.findall("[^\n]*\n|[^\n]+", text):
+        if part and part[-1].startswith(DASH) and not line.startswith(DASH):
+            notes.append("".join(part))
+            part = []
+        part.append(line)
+    return notes + ["".join(part)] * bool(part)
+
+def pins_of(path):
+    """The checkpoints in a file: one, or one after the other, or in JSON lines as the gateway prints them."""
+    with open(0 if path == "-" else path, encoding="utf-8", newline="") as file:
+        text = file.read()
+    printed = []
+    for line in text.split("\n"):
+        try:
+            printed.append(json.loads(line)["checkpoint"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            pass
+    found = [note for note in printed if isinstance(note, str)] or notes_of(text)
+    if not found:
+        raise Bad(f"`{path}` holds no checkpoint")
+    return found
 
 # --- the tree ---
 class Tree:
@@ -140,25 +179,61 @@ class Claims:
         return min(((size, claim[1]) for size, claims in self.by_size.items() for claim in claims if claim[2] is False), default=None)
 
 # --- files ---
+FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
+def open_file(path):
+    """A file and nothing else: follows no link, waits for no pipe."""
+    opened = os.open(path, os.O_RDONLY | FLAGS)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(f"`{path}` is not a file")
+    return open(opened, "rb")
+
+def read_small(path, most):
+    """What a file holds, or None if there is none."""
+    try:
+        with open_file(path) as file:
+            raw = file.read(most + 1)
+    except FileNotFoundError:
+        return None
+    if len(raw) > most:
+        raise OSError(f"`{path}` is too long")
+    return raw
+
 def leaves(log, index, count):
-    """The first `count` hashes of a tile of leaves, or None."""
+    """The first `count` hashes of a tile of leaves, or as many as there are."""
     parts, rest = ["%03d" % (index % 1000)], index // 1000
     while rest:
         parts, rest = ["x%03d" % (rest % 1000)] + parts, rest // 1000
     full = os.path.join(log, "tile", "0", *parts)
-    partial = os.listdir(full + ".p") if os.path.isdir(full + ".p") else []
-    widths = sorted(int(name) for name in partial if name.isdigit() and count <= int(name) < WIDTH)
-    for path, width in [(full, WIDTH)] + [(f"{full}.p/{width}", width) for width in widths[:1]]:
-        if os.path.isfile(path) and os.path.getsize(path) == 32 * width:
-            with open(path, "rb") as file:
-                return [file.read(32) for _ in range(count)]
-    return None
+    try:
+        partial = os.listdir(full + ".p")
+    except OSError:
+        partial = []
+    widths = sorted(int(name) for name in partial if re.fullmatch("[1-9][0-9]{0,2}", name) and int(name) < WIDTH)
+    wide, narrow = [width for width in widths if width >= count], [width for width in widths if width < count]
+    for width in [WIDTH] + wide[:1] + narrow[::-1]:
+        try:
+            raw = read_small(full if width == WIDTH else f"{full}.p/{width}", 32 * WIDTH)
+        except OSError:
+            continue
+        if raw and len(raw) == 32 * width:
+            return [raw[at : at + 32] for at in range(0, 32 * min(count, width), 32)]
+    return []
+
+def told(log, size):
+    """The leaves from record 0 on, up to `size` or to the first that no tile tells."""
+    for index in range(-(-size // WIDTH)):
+        found = leaves(log, index, min(WIDTH, size - index * WIDTH))
+        yield from found
+        if len(found) < min(WIDTH, size - index * WIDTH):
+            return
 
 def read(log, firsts):
     """What is in the segments: ("segment", first) and ("line", line, is whole, bytes)."""
     for first in firsts:
         yield "segment", first
-        with open(os.path.join(log, "segments", "%020d.jsonl" % first), "rb") as file:
+        with open_file(os.path.join(log, "segments", "%020d.jsonl" % first)) as file:
             while line := file.readline(MOST + 2):
                 length, part = len(line), line
                 while not part.endswith(b"\n") and (part := file.readline(MOST)):
@@ -168,6 +243,14 @@ def read(log, firsts):
 def refuse(constant):
     raise ValueError(constant)
 
+def is_too_deep(line):
+    depth = 0
+    for byte in re.sub(rb'(?s)"(?:[^"\\]|\\.)*"?', b"", line):
+        depth = depth + 1 if byte in b"[{" else max(depth - 1, 0) if byte in b"]}" else depth
+        if depth > DEEPEST:
+            return True
+    return False
+
 def record(line):
     """(seq, prev, node, members) of a line, or what it is not."""
     head = len(line) <= MOST and HEAD.match(line)
@@ -175,6 +258,8 @@ def record(line):
         raise Bad("the line does not begin as a record does" if len(line) <= MOST else "the line is longer than 16 KiB")
     if any(byte < 32 for byte in line):
         raise Bad("the line holds a control character")
+    if line.count(b"[") + line.count(b"{") > DEEPEST and is_too_deep(line):
+        raise Bad("the line is nested more than 64 deep")
     try:
         members = json.loads(line.decode(), object_pairs_hook=list, parse_constant=refuse, parse_float=str, parse_int=lambda digits: ("number", digits))
         names = [name.encode().decode() for name, _ in members]
@@ -187,16 +272,18 @@ def record(line):
 # --- the verdict ---
 def verify(log, key, pins):
     texts = {}  # read first: a log that is being written to only gets longer meanwhile
-    for name in "checkpoints", "checkpoint":
-        if os.path.exists(os.path.join(log, name)):
-            with open(os.path.join(log, name), "rb") as file:
-                texts[name] = file.read().decode(errors="replace")
-    folder = os.path.join(log, "segments")
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    firsts = sorted(int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.jsonl", name))
+    for name, most in ("checkpoints", 32 << 20), ("checkpoint", 64 << 10):
+        raw = read_small(os.path.join(log, name), most)
+        if raw is not None:
+            texts[name] = raw.decode(errors="replace")
+    try:
+        names = os.listdir(os.path.join(log, "segments"))
+    except FileNotFoundError:
+        names = []
+    firsts = sorted(int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.jsonl", name) and int(name[:20]) < 2**64)
     if not firsts and not texts:
         raise Bad("there is no audit log")
-    kept = re.findall(f"(?:(?!{DASH})[^\n]*\n)*(?:{DASH}[^\n]*\n)+|(?s:.+)", texts.get("checkpoints", ""))
+    kept = notes_of(texts.get("checkpoints", ""))
     signed, wrong = [], []
     for what, note in [(f"checkpoint {at + 1} of those kept", note) for at, note in enumerate(kept)] + [("the newest checkpoint", texts.get("checkpoint"))]:
         try:
@@ -210,13 +297,11 @@ def verify(log, key, pins):
 
     tree, last, node, before, covered = Tree(), bytes(32), None, b"", None
     claims.reach(tree)
-    while tree.size < first:
-        told = leaves(log, tree.size // WIDTH, min(WIDTH, first - tree.size))
-        if told is None:
-            return 1, 0, f"the records before {first} are missing, and so are their hashes"
-        for last in told:
-            tree.append(last)
-            claims.reach(tree)
+    for last in told(log, first):
+        tree.append(last)
+        claims.reach(tree)
+    if tree.size < first:
+        return 1, 0, f"the records before {first} are missing, and so are their hashes"
     stream, why, this, torn = read(log, firsts), None, None, 0
     for item in stream:
         this = None
@@ -240,8 +325,9 @@ def verify(log, key, pins):
         node, before, last = who, prev, leaf(item[1])
         tree.append(last)
         claims.reach(tree)
-        number = members.get("before_seq")
-        if covered is None and members.get("kind") == "prune" and type(number) is tuple and re.fullmatch("0|[1-9][0-9]*", number[1]) and int(number[1]) >= first:
+        said = members.get("before_seq")
+        said = number(said[1]) if type(said) is tuple else None
+        if covered is None and members.get("kind") == "prune" and said is not None and said >= first:
             covered = seq
     size, blame = tree.size, tree.size
     if why:
@@ -278,22 +364,17 @@ def locate(log, firsts, claims, broken, size):
     lines = (item for item in read(log, firsts) if item[0] == "line")
     fresh.reach(tree)
     missing = f"{claims.largest} records were signed and {size} are there"
-    while tree.size < claims.largest:
-        most = min(WIDTH, claims.largest - tree.size)
-        told = next(filter(None, (leaves(log, tree.size // WIDTH, count) for count in range(most, 0, -1))), None)
-        for one in told or ():
-            if differs is None and tree.size >= (firsts or [0])[0]:
-                line = next(lines, None)
-                differs = None if line and line[2] and leaf(line[1]) == one else tree.size
-            tree.append(one)
-            fresh.reach(tree)
-        if not told:
-            break
-    told = fresh.held() or 0
-    if differs is not None and differs < told:
+    for one in told(log, claims.largest):
+        if differs is None and tree.size >= (firsts or [0])[0]:
+            line = next(lines, None)
+            differs = None if line and line[2] and leaf(line[1]) == one else tree.size
+        tree.append(one)
+        fresh.reach(tree)
+    until = fresh.held() or 0
+    if differs is not None and differs < until:
         is_short = differs >= size and not broken
         return differs, broken[0] if broken and differs == size else missing if is_short else "the record is not the one that was signed"
-    vouched, found = max(claims.held() or 0, told), []
+    vouched, found = max(claims.held() or 0, until), []
     if broken:
         found.append((size if broken[1] < vouched else broken[1], broken[0]))
     if claims.broken() and not (found and found[0][0] < claims.broken()[0]):
@@ -301,16 +382,26 @@ def locate(log, firsts, claims, broken, size):
         found.append((claims.held(is_pin, until) or 0, f"from here to {until} is not what {'a pin' if is_pin else 'a checkpoint'} signs"))
     return min(found + ([] if broken else [(size, missing)]), key=lambda fault: fault[0])
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        raise Bad(message)  # its own 2 would say that the log is not anchored as asked
+
+def records(text):
+    if number(text) is None:
+        raise argparse.ArgumentTypeError("is not a number of records")
+    return number(text)
+
 def main():
-    parser = argparse.ArgumentParser(description="verifies a Hallpass audit log offline")
+    parser = Parser(description="verifies a Hallpass audit log offline")
     parser.add_argument("dir")
     parser.add_argument("--vkey", help="the log's public key, or a file with it; the one beside the log proves little")
     parser.add_argument("--pin", action="append", default=[], metavar="FILE", help="a checkpoint that was kept elsewhere")
-    parser.add_argument("--require-anchor", nargs="?", type=int, const=1, metavar="SIZE")
+    parser.add_argument("--require-anchor", nargs="?", type=records, const=1, metavar="SIZE")
     asked = parser.parse_args()
     source = asked.vkey or os.path.join(asked.dir, "vkey")
     key = read_key(open(source, encoding="utf-8").read() if os.path.exists(source) else source)
-    pins = [read_checkpoint(open(pin, encoding="utf-8", newline="").read(), key) for pin in asked.pin]
+    pins = [read_checkpoint(note, key) for file in asked.pin for note in pins_of(file)]
     verdict, at, what, *rest = verify(asked.dir, key, pins)
     if verdict:
         print(f"tampered: record {at}: {what}")
@@ -322,6 +413,6 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Bad, OSError) as bad:
+    except Exception as bad:  # Python's own 1 would say that the log was tampered with
         print(f"error: {bad}", file=sys.stderr)
         sys.exit(64)

@@ -37,6 +37,17 @@ impl Lock {
         Ok(Self { file: files::open_to_write(&path)?, path, turn })
     }
 
+    /// Takes its files away: nobody else has opened them.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)?;
+        std::fs::remove_file(self.path.with_file_name("turn"))
+    }
+
+    /// The same lock once its folder has that name.
+    pub(crate) fn moved_to(self, log: &Path) -> Self {
+        Self { path: log.join("lock"), ..self }
+    }
+
     /// Asks for as long as `patience`.
     pub(crate) fn ask(&self, patience: Duration) -> io::Result<Asked> {
         // Tries are counted, so that no clock is asked.

@@ -21,14 +21,10 @@ pub struct Reader {
 impl Reader {
     /// From record `seq` on, or from the first that is there.
     pub fn lines_from(dir: &Path, seq: u64) -> io::Result<Self> {
-        let firsts = segments::list(dir)?;
-        let due = firsts.iter().rposition(|first| *first <= seq).unwrap_or(0);
-        let place = match firsts.get(due) {
-            Some(segment) => match segments::place_before(dir, *segment, seq) {
+        let place = match segment_of(dir, seq)? {
+            Some(segment) => match segments::place_before(dir, segment, seq) {
                 // Pruned this very moment.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Place { segment: *segment, offset: 0 }
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Place { segment, offset: 0 },
                 place => place?,
             },
             None => Place { segment: seq, offset: 0 },
@@ -75,13 +71,25 @@ impl Reader {
     }
 
     fn reading(&mut self) -> io::Result<Option<&mut Lines>> {
-        if self.lines.is_none() {
+        while self.lines.is_none() {
             match Lines::from_place(&self.log, self.place) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if !self.find_place()? {
+                        return Ok(None);
+                    }
+                }
                 lines => self.lines = Some(lines?),
             }
         }
         Ok(self.lines.as_mut())
+    }
+
+    /// Into the segment that holds what is wanted, where this one was pruned or never was; false where there is none.
+    fn find_place(&mut self) -> io::Result<bool> {
+        let found = segment_of(&self.log, self.from)?.filter(|segment| *segment != self.place.segment);
+        let Some(segment) = found else { return Ok(false) };
+        (self.place, self.next) = (Place { segment, offset: 0 }, None);
+        Ok(true)
     }
 
     /// Into the segment behind this one. What was appended to this one before that began is read first.
@@ -93,6 +101,13 @@ impl Reader {
         self.next = segments::list(&self.log)?.into_iter().find(|first| *first > self.place.segment);
         Ok(self.next.is_some())
     }
+}
+
+/// The segment that holds this record, or the first that is there.
+fn segment_of(dir: &Path, seq: u64) -> io::Result<Option<u64>> {
+    let firsts = segments::list(dir)?;
+    let due = firsts.iter().rposition(|first| *first <= seq).unwrap_or(0);
+    Ok(firsts.get(due).copied())
 }
 
 impl Iterator for Reader {

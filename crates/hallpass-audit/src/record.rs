@@ -8,6 +8,9 @@ use std::fmt;
 /// The most bytes of a line, without its newline: an entry bundle has two bytes for a length, and people have eyes.
 pub const MOST_BYTES: usize = 16 << 10;
 
+/// The most objects and lists within one another, the record itself the first: a reader may call itself for each.
+const MOST_DEPTH: usize = 64;
+
 /// Why something is not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordFault {
@@ -21,6 +24,8 @@ pub enum RecordFault {
     TooLong,
     /// A control character that is not escaped.
     Control,
+    /// Objects and lists within one another, more than 64.
+    TooDeep,
     /// The node's name is empty, too long or not plain.
     Node,
 }
@@ -33,6 +38,7 @@ impl fmt::Display for RecordFault {
             Self::HeadAgain => "names a member of its head twice",
             Self::TooLong => "is longer than 16 KiB",
             Self::Control => "holds a control character",
+            Self::TooDeep => "is nested more than 64 deep",
             Self::Node => "has a node's name that is not plain",
         })
     }
@@ -117,6 +123,9 @@ pub fn members_of(line: &[u8]) -> Result<Members, RecordFault> {
     if line.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' ' {
         return Err(RecordFault::Control);
     }
+    if is_too_deep(line) {
+        return Err(RecordFault::TooDeep);
+    }
     // Here once, since what is passed over below is not looked at for it.
     let text = std::str::from_utf8(line).map_err(|_| RecordFault::NotJson)?;
     let seen: Seen = serde_json::from_str(text).map_err(|_| RecordFault::NotJson)?;
@@ -124,6 +133,28 @@ pub fn members_of(line: &[u8]) -> Result<Members, RecordFault> {
         return Err(RecordFault::HeadAgain);
     }
     Ok(Members { at_ms: seen.at_ms, pruned_before: seen.before.filter(|_| seen.is_prune) })
+}
+
+fn is_too_deep(line: &[u8]) -> bool {
+    // Either bracket. Of most lines this is all: one that has no more of them is not deeper.
+    if line.iter().filter(|byte| **byte | 0x20 == b'{').count() <= MOST_DEPTH {
+        return false;
+    }
+    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
+    for byte in line {
+        match (in_text, byte) {
+            (true, _) if is_escaped => is_escaped = false,
+            (true, b'\\') => is_escaped = true,
+            (_, b'"') => in_text = !in_text,
+            (false, b'{' | b'[') => depth += 1,
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            (true | false, _) => (),
+        }
+        if depth > MOST_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 #[derive(Default)]
@@ -248,6 +279,16 @@ mod tests {
         let escaped = seal(0, &Hash::ZERO, "main", r#"{"a":"\n\u0000\u2028"}"#).unwrap();
         assert!(!escaped.bytes().any(|byte| byte < b' '), "an escape stays an escape");
         assert_eq!(seal(0, &Hash::ZERO, "a\"b", "{}"), Err(RecordFault::Node));
+    }
+
+    #[test]
+    fn a_record_is_sealed_down_to_a_depth_that_every_reader_can_follow() {
+        let nested = |depth: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert!(seal(0, &Hash::ZERO, "main", &nested(63)).is_ok());
+        assert_eq!(seal(0, &Hash::ZERO, "main", &nested(64)), Err(RecordFault::TooDeep));
+        let (flat, text) = (r#"{"a":[[],{},[]]}"#.replace(",{}", &",{}".repeat(500)), "\\\"[{".repeat(500));
+        assert!(seal(0, &Hash::ZERO, "main", &flat).is_ok());
+        assert!(seal(0, &Hash::ZERO, "main", &format!(r#"{{"a":"{text}"}}"#)).is_ok());
     }
 
     #[test]

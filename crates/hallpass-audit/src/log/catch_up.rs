@@ -9,6 +9,7 @@ use crate::segments::{Lines, Place};
 use crate::verify::claims::{Claims, Source};
 use crate::verify::walk::{Walked, walk};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 impl Writing<'_> {
@@ -143,11 +144,14 @@ impl Log {
     }
 
     /// Whether the end of the segment is not the one that this process wrote or read: another one could not sync it, cut
-    /// it off and wrote it to a new file. What was synced has to be there still.
+    /// it off and wrote it to a new file, or pruned it. What was synced has to be there still.
     fn is_replaced(&self) -> Result<bool, Fault> {
         let Some(segment) = &self.segment else { return Ok(false) };
         let path = self.segment_path(segment.first);
-        let meta = fs::metadata(&path).map_err(Fault::io("look at", &path))?;
+        let meta = match fs::metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+            meta => meta.map_err(Fault::io("look at", &path))?,
+        };
         let is_cut = meta.ino() != segment.inode || meta.len() < segment.length;
         Ok(is_cut || self.half_rescued(self.size()).is_some())
     }

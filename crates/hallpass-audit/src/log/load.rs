@@ -9,7 +9,7 @@ use crate::note::NoteFault;
 use crate::record::{self, Members};
 use crate::segments::{self, Lines, Next, Place};
 use crate::tiles::Tiles;
-use crate::tree::FullTile;
+use crate::tree::{FullTile, Tree, WIDTH};
 use crate::verify::claims::{Claims, Source};
 use crate::verify::walk::{State, Walked, Watch, walk};
 use crate::verify::{Outcome, verify};
@@ -49,10 +49,12 @@ impl Log {
 
     /// A checkpoint within what was pruned: the tiles have to give its root.
     fn check_pruned(&self, known: Checkpoint) -> Result<(), Fault> {
-        match self.tiles.tree(known.size) {
-            Some(tree) if tree.root() == known.root => Ok(()),
-            Some(_) | None => Err(Fault::Conflict { size: known.size, records: known.size }),
+        let gives = |tree: Option<Tree>| tree.is_some_and(|tree| tree.root() == known.root);
+        // A tile of a higher level that is wrong is no fault.
+        if gives(self.tiles.tree(known.size)) || gives(self.tiles.tree_of_leaves(known.size)) {
+            return Ok(());
         }
+        Err(Fault::Conflict { size: known.size, records: known.size })
     }
 
     pub(super) fn segments(&self) -> Result<Vec<u64>, Fault> {
@@ -93,7 +95,8 @@ impl Log {
         let seen = self.pass(firsts, &mut claims.afresh(), &mut Unwatched)?;
         let mut claims = claims;
         let Some(_) = seen else { return Err(self.judged(known)) };
-        let walked = self.pass(firsts, &mut claims, &mut Written(&self.tiles))?;
+        let kept_from = firsts.first().copied().unwrap_or(0);
+        let walked = self.pass(firsts, &mut claims, &mut Written(&self.tiles, kept_from))?;
         walked.ok_or_else(|| self.judged(known))
     }
 
@@ -103,7 +106,11 @@ impl Log {
         claims: &mut Claims,
         watch: &mut dyn Watch,
     ) -> Result<Option<Walked>, Fault> {
-        let Some(state) = before(&self.tiles, firsts.first().copied().unwrap_or(0)) else { return Ok(None) };
+        let first = firsts.first().copied().unwrap_or(0);
+        let Some(mut state) = before_by_leaves(&self.tiles, first) else { return Ok(None) };
+        for tile in state.tree.take_full() {
+            watch.tile(tile).map_err(self.unreadable())?;
+        }
         let lines = Lines::new(&self.dir, firsts.to_vec());
         let walked = walk(lines, state, claims, watch).map_err(self.unreadable())?;
         Ok(Some(walked).filter(|walked| is_good(walked, claims)))
@@ -196,10 +203,19 @@ pub(super) fn is_good(walked: &Walked, claims: &Claims) -> bool {
 }
 
 /// The state before record `first`, from the tiles.
-pub(crate) fn before(tiles: &Tiles, first: u64) -> Option<State> {
-    let Some(last) = first.checked_sub(1) else { return Some(State::default()) };
-    let leaves = tiles.leaves(last / 256, usize::try_from(last % 256 + 1).ok()?)?;
-    Some(State { tree: tiles.tree(first)?, last: *leaves.last()?, node: None })
+fn before(tiles: &Tiles, first: u64) -> Option<State> {
+    Some(State { tree: tiles.tree(first)?, last: last_leaf(tiles, first)?, node: None })
+}
+
+/// The same from the tiles of leaves alone: whatever became of those above.
+fn before_by_leaves(tiles: &Tiles, first: u64) -> Option<State> {
+    Some(State { tree: tiles.tree_of_leaves(first)?, last: last_leaf(tiles, first)?, node: None })
+}
+
+fn last_leaf(tiles: &Tiles, first: u64) -> Option<Hash> {
+    let Some(last) = first.checked_sub(1) else { return Some(Hash::ZERO) };
+    let leaves = tiles.leaves(last / WIDTH as u64, usize::try_from(last % WIDTH as u64 + 1).ok()?)?;
+    leaves.last().copied()
 }
 
 /// The most of a torn end that is kept.
@@ -243,11 +259,12 @@ impl Watch for Unwatched {
     fn record(&mut self, _seq: u64, _members: Members) {}
 }
 
-struct Written<'a>(&'a Tiles);
+/// Writes the tiles; beside them the first record that was not pruned.
+struct Written<'a>(&'a Tiles, u64);
 
 impl Watch for Written<'_> {
     fn tile(&mut self, tile: FullTile) -> io::Result<()> {
-        self.0.write_full(&tile)
+        self.0.write_full(&tile, self.1)
     }
 
     fn record(&mut self, _seq: u64, _members: Members) {}

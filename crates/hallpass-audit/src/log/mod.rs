@@ -143,24 +143,23 @@ impl Log {
         key: LogKey,
         how: Opening<'_>,
     ) -> Result<(Self, Vec<Recovery>), Fault> {
-        Self::open_after(None, medium, dir, key, how)
+        check_node(how.node)?;
+        files::make_folders(dir).map_err(Fault::io("make", dir))?;
+        let lock = locked(dir, how.patience)?;
+        Self::open_held(None, lock, medium, dir, key, how)
     }
 
-    fn open_after(
+    fn open_held(
         former: Option<&str>,
+        lock: Lock,
         medium: Box<dyn Medium>,
         dir: &Path,
         key: LogKey,
         how: Opening<'_>,
     ) -> Result<(Self, Vec<Recovery>), Fault> {
-        if !record::is_plain(how.node) {
-            return Err(Fault::Record(record::RecordFault::Node));
-        }
-        for folder in [dir.to_owned(), dir.join("segments"), dir.join("tile"), dir.join("torn")] {
+        for folder in [dir.join("segments"), dir.join("tile"), dir.join("torn")] {
             files::make_folders(&folder).map_err(Fault::io("make", &folder))?;
         }
-        let lock = Lock::of(dir).map_err(Fault::io("open", dir))?;
-        ask(&lock, dir, how.patience)?;
         let mut log = Self::unread(medium, dir, key, how.node, lock);
         let recoveries = log.load(how.last_signed, how.now_ms)?;
         let mut writing = Writing::held(&mut log, how.now_ms);
@@ -255,6 +254,16 @@ impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log").field("dir", &self.dir).field("size", &self.size()).finish_non_exhaustive()
     }
+}
+
+fn check_node(node: &str) -> Result<(), Fault> {
+    if record::is_plain(node) { Ok(()) } else { Err(Fault::Record(record::RecordFault::Node)) }
+}
+
+fn locked(dir: &Path, patience: Duration) -> Result<Lock, Fault> {
+    let lock = Lock::of(dir).map_err(Fault::io("open", dir))?;
+    ask(&lock, dir, patience)?;
+    Ok(lock)
 }
 
 fn ask(lock: &Lock, dir: &Path, patience: Duration) -> Result<(), Fault> {

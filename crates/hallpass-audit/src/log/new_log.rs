@@ -1,6 +1,6 @@
 //! How a log begins: with a record that says what it is, and what came before it if that was closed.
 
-use super::{Log, Opening, Recovery, Writing, ask};
+use super::{Log, Opening, Recovery, Writing, check_node, locked};
 use crate::fault::Fault;
 use crate::files;
 use crate::lock::Lock;
@@ -8,7 +8,9 @@ use crate::medium::Disk;
 use crate::note::LogKey;
 use serde::Serialize;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Serialize)]
 struct First<'a> {
@@ -29,19 +31,47 @@ impl Log {
         key: LogKey,
         how: Opening<'_>,
     ) -> Result<(Self, Vec<Recovery>, PathBuf), Fault> {
-        let lock = Lock::of(dir).map_err(Fault::io("open", dir))?;
-        ask(&lock, dir, how.patience)?;
+        check_node(how.node)?;
+        // Until the new one stands: who waits for it is told then that the log was closed.
+        let _old = locked(dir, how.patience)?;
         let former = how.last_signed.map(str::to_owned).or_else(|| Writing::stands(dir));
         let closed = closed_name(dir, how.now_ms);
         if closed.exists() {
-            return Err(Fault::io("move the log to", &closed)(std::io::ErrorKind::AlreadyExists.into()));
+            return Err(Fault::io("move the log to", &closed)(ErrorKind::AlreadyExists.into()));
         }
-        let moved = fs::rename(dir, &closed).and_then(|()| files::sync_folder_of(dir));
-        moved.map_err(Fault::io("move the log to", &closed))?;
+        let lock = put_new(dir, &closed, how.patience)?;
         let how = Opening { last_signed: None, ..how };
-        let (log, recoveries) = Self::open_after(former.as_deref(), Box::new(Disk), dir, key, how)?;
+        let (log, recoveries) = Self::open_held(former.as_deref(), lock, Box::new(Disk), dir, key, how)?;
         Ok((log, recoveries, closed))
     }
+}
+
+/// Puts an empty folder in the place of the log, which is called `closed` afterwards. The folder is locked before anybody
+/// can find it there: whoever comes in between would begin a log that does not name the former.
+fn put_new(dir: &Path, closed: &Path, patience: Duration) -> Result<Lock, Fault> {
+    let moving = || Fault::io("move the log to", closed);
+    files::make_folders(closed).map_err(Fault::io("make", closed))?;
+    let lock = locked(closed, patience)?;
+    let exchanged = files::exchange(dir, closed);
+    if exchanged.is_err() {
+        lock.remove().and_then(|()| fs::remove_dir(closed)).map_err(moving())?;
+    }
+    let lock = match exchanged {
+        Ok(()) => lock.moved_to(dir),
+        Err(error) if is_for_lack_of_it(&error) => {
+            fs::rename(dir, closed).map_err(moving())?;
+            files::make_folders(dir).map_err(Fault::io("make", dir))?;
+            locked(dir, patience)?
+        }
+        Err(error) => return Err(moving()(error)),
+    };
+    files::sync_folder_of(dir).map_err(moving())?;
+    Ok(lock)
+}
+
+/// Some disks cannot let two folders change places.
+fn is_for_lack_of_it(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }
 
 fn closed_name(dir: &Path, now_ms: i64) -> PathBuf {
@@ -56,6 +86,10 @@ impl Writing<'_> {
         if self.log.size() > 0 {
             return Ok(());
         }
+        // What is synced in a folder is lost with it if the folder was not.
+        let (dir, segments) = (&self.log.dir, self.log.path("segments"));
+        let synced = files::sync_folder_of(dir).and_then(|()| files::sync_folder_of(&segments));
+        synced.map_err(Fault::io("sync", dir))?;
         let first = First {
             at_ms: self.now_ms,
             kind: "log",

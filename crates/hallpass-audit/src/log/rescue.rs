@@ -85,7 +85,13 @@ impl Writing<'_> {
 
     fn cut_off(&mut self) -> io::Result<()> {
         let Some((place, end)) = self.log.trouble.cut else { return Ok(()) };
-        let file = files::open_to_write(&self.log.segment_path(place.segment))?;
+        let path = self.log.segment_path(place.segment);
+        // Pruned by another process, which synced or rewrote it before. Opening it to write would make it again.
+        if !path.try_exists()? {
+            self.log.trouble.cut = None;
+            return Ok(());
+        }
+        let file = files::open_to_write(&path)?;
         if !self.is_followed(place, end)? && file.metadata()?.len() == end {
             self.log.medium.cut(&file, place.offset)?;
         }

@@ -8,7 +8,6 @@ use super::walk::Broken;
 use crate::frontier::Frontier;
 use crate::segments::{Lines, Next};
 use crate::tiles::Tiles;
-use crate::tree::WIDTH;
 use std::io;
 use std::path::Path;
 
@@ -49,29 +48,14 @@ impl Search<'_> {
         let first = self.firsts.first().copied().unwrap_or(0);
         let mut tree = Frontier::default();
         let mut differs = None;
-        while tree.size() < claims.largest() {
-            let leaves = self.leaves_at(tree.size(), claims.largest());
-            if leaves.is_empty() {
-                break;
+        for told in self.tiles.told(claims.largest()) {
+            if differs.is_none() && tree.size() >= first && !next_is(&mut lines, told)? {
+                differs = Some(tree.size());
             }
-            for told in leaves {
-                if differs.is_none() && tree.size() >= first && !next_is(&mut lines, told)? {
-                    differs = Some(tree.size());
-                }
-                tree.append(told);
-                claims.reach(tree.size(), || tree.root());
-            }
+            tree.append(told);
+            claims.reach(tree.size(), || tree.root());
         }
         Ok(Compared { signed: claims.held(|_| true).unwrap_or(0), differs })
-    }
-
-    /// The leaves of the tile that begins here, as many as somebody vouches for.
-    fn leaves_at(&self, from: u64, to: u64) -> Vec<crate::hash::Hash> {
-        let count = usize::try_from(to - from).map_or(WIDTH, |left| left.min(WIDTH));
-        let index = from / WIDTH as u64;
-        // The widest that is there will do, if not all are.
-        let leaves = (1..=count).rev().find_map(|count| self.tiles.leaves(index, count));
-        leaves.unwrap_or_default()
     }
 }
 

@@ -50,7 +50,10 @@ impl Signed {
 /// What is not text is not signed either.
 fn text(path: &Path, most: u64) -> io::Result<Option<String>> {
     match files::read_small(path, most) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes);
+            Ok(Some(text.unwrap_or_else(|no| String::from_utf8_lossy(no.as_bytes()).into_owned())))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

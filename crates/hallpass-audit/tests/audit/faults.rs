@@ -278,6 +278,24 @@ fn what_others_build_on_is_not_cut_off_when_its_writer_cannot_sync_it() {
 }
 
 #[test]
+fn an_end_that_could_not_be_cut_off_and_was_pruned_since_is_not_made_again() {
+    let stage = Stage::new();
+    let (failing, mut log) = opened(&stage);
+    let mut other = stage.opened();
+    log.begin(NOW, PATIENCE).unwrap().append(&calls(3)).unwrap();
+    failing.set(|wrong| (wrong.syncs, wrong.cuts) = (1, 2));
+    assert!(log.begin(NOW, PATIENCE).and_then(|mut writing| writing.sync()).is_err());
+    let mut writing = other.begin(NOW + 86_400_000, PATIENCE).unwrap();
+    writing.append(&[r#"{"kind":"prune","before_seq":4}"#]).unwrap();
+    assert_eq!(writing.prune(4).unwrap(), 4);
+    drop(writing);
+    append(&mut log, 1);
+    assert!(stage.segments()[0].ends_with("00000000000000000004.jsonl"));
+    let report = verify(&stage.dir, &vkey(), &[""; 0]).unwrap();
+    assert!(matches!(report.outcome, Outcome::Whole { size: 6, .. }), "{report}");
+}
+
+#[test]
 fn synced_records_that_are_gone_are_damage() {
     let stage = Stage::new();
     let mut log = stage.opened();

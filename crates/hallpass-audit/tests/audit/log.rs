@@ -5,6 +5,8 @@ use hallpass_audit::verify::{Outcome, verify};
 use hallpass_audit::{Checkpoint, Fault, Log, Opening, Reader, Recovery};
 use std::fs;
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const NO_PINS: [&str; 0] = [];
@@ -160,6 +162,46 @@ fn damage_stops_the_start_and_says_where() {
     let first: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(stage.segment()).unwrap()).unwrap();
     assert_eq!(first["former"], signed);
+}
+
+#[test]
+fn a_file_of_kept_checkpoints_that_is_full_holds_up_no_record() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 3);
+    let length = (32 << 20) - 100;
+    fs::File::create(stage.path("checkpoints")).unwrap().set_len(length).unwrap();
+    let mut writing = log.begin(NOW + 86_400_000, PATIENCE).unwrap();
+    writing.append(&calls(3)).unwrap();
+    assert!(writing.keep_checkpoint().unwrap().contains("\n7\n"));
+    assert_eq!(stage.path("checkpoints").metadata().unwrap().len(), length);
+    assert_eq!(stage.segments().len(), 2);
+}
+
+#[test]
+fn nobody_begins_the_new_log_but_who_closed_the_old_one() {
+    let stage = Stage::new();
+    drop(stage.opened());
+    let dir = stage.dir.clone();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let other = std::thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            let _ = Log::open(&dir, key(), Opening { patience: Duration::ZERO, ..opening() });
+        }
+    });
+    for round in 1..=20 {
+        let before = fs::read_to_string(stage.path("checkpoint")).unwrap();
+        let how = Opening { now_ms: NOW + round * 1000, ..opening() };
+        let (log, _, closed) = Log::begin_new(&stage.dir, key(), how).unwrap();
+        assert!(verify(&closed, &vkey(), &NO_PINS).is_ok());
+        drop(log);
+        let first = Reader::lines_from(&stage.dir, 0).unwrap().next_line().unwrap().unwrap().1.to_owned();
+        let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+        assert_eq!(first["former"], before, "{round}");
+    }
+    is_over.store(true, Ordering::Relaxed);
+    other.join().unwrap();
 }
 
 #[test]

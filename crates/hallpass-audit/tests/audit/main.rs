@@ -11,3 +11,4 @@ mod pruned;
 mod python;
 mod stage;
 mod tamper;
+mod traced;

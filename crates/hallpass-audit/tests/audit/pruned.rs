@@ -1,9 +1,9 @@
 //! Old segments taken away: what is left is still whole, and nobody can take more away than was said.
 
 use crate::python;
-use crate::stage::{NOW, PATIENCE, Stage, append, calls, copy_folder, sign, vkey};
+use crate::stage::{NOW, PATIENCE, Stage, append, calls, copy_folder, key, opening, sign, vkey};
 use hallpass_audit::verify::{Note, Outcome, verify};
-use hallpass_audit::{Fault, ProofFault, Writing, check, prove};
+use hallpass_audit::{Fault, Log, Opening, ProofFault, Reader, Writing, check, prove};
 use serde_json::json;
 use std::fs;
 
@@ -124,4 +124,76 @@ fn nothing_is_pruned_while_the_hashes_are_not_there() {
     let fault = log.begin(NOW + DAY, PATIENCE).unwrap().prune(400).unwrap_err();
     assert!(fault.to_string().ends_with("the tiles do not give the signed root"), "{fault}");
     assert_eq!(stage.segments().len(), 2);
+}
+
+/// Begins a segment on a new day and takes those before it away, as a command beside a running gateway does.
+fn prune_all(log: &mut Log, day: i64) -> u64 {
+    let mut writing = log.begin(NOW + day * DAY, PATIENCE).unwrap();
+    let said = format!(r#"{{"kind":"prune","before_seq":{}}}"#, writing.size());
+    writing.append(&calls(1)).unwrap();
+    writing.append(&[said]).unwrap();
+    let stays = writing.size();
+    writing.prune(stays).unwrap()
+}
+
+#[test]
+fn who_writes_and_who_follows_go_on_when_another_pruned_the_segment_they_were_in() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 3);
+    let mut reader = Reader::lines_from(&stage.dir, 0).unwrap();
+    let mut late = Reader::lines_from(&stage.dir, 2).unwrap();
+    assert_eq!(reader.by_ref().count(), 4);
+    let mut other = stage.opened();
+    assert_eq!(prune_all(&mut other, 1), 4);
+    let mut writing = log.begin(NOW + DAY, PATIENCE).unwrap();
+    assert_eq!((writing.size(), writing.take_recoveries().len()), (6, 0));
+    writing.append(&calls(2)).unwrap();
+    writing.checkpoint().unwrap();
+    drop(writing);
+    for reader in [&mut reader, &mut late] {
+        let seqs: Vec<_> = reader.map(|line| line.unwrap().0).collect();
+        assert_eq!(seqs, [4, 5, 6, 7]);
+    }
+    assert_eq!(prune_all(&mut other, 2), 8);
+    assert_eq!(log.begin(NOW + 2 * DAY, PATIENCE).unwrap().size(), 10);
+    both_say(&stage, &json!([0, null, "10 records, signed up to 10", 0, 0]));
+}
+
+#[test]
+fn synced_records_that_are_gone_with_their_segment_are_damage() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 3);
+    fs::remove_file(stage.segment()).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(log.begin(NOW, PATIENCE), Err(Fault::Damaged { .. } | Fault::Conflict { .. })));
+    }
+}
+
+#[test]
+fn a_pruned_log_opens_whatever_became_of_the_tiles_above_those_of_leaves() {
+    let stage = Stage::new();
+    let mut log = stage.opened();
+    append(&mut log, 66_000);
+    let pin = sign(&mut log);
+    assert_eq!(prune_all(&mut log, 1), 66_001);
+    let (root, signed) = (log.root(), log.last_signed().to_owned());
+    drop(log);
+    let tile = stage.path("tile/1/000");
+    let good = fs::read(&tile).unwrap();
+    for bad in [None, Some(vec![0; 8192]), Some(vec![0; 3])] {
+        for last_signed in [None, Some(&*pin), Some(&*signed)] {
+            match &bad {
+                None => drop(fs::remove_file(&tile)),
+                Some(bad) => fs::write(&tile, bad).unwrap(),
+            }
+            let (log, _) = Log::open(&stage.dir, key(), Opening { last_signed, ..opening() }).unwrap();
+            assert_eq!(log.root(), root);
+            if bad.as_ref().is_some_and(|bad| bad.len() == 8192) {
+                assert_eq!(fs::read(&tile).unwrap(), good);
+            }
+        }
+    }
+    both_say(&stage, &json!([0, null, "66003 records, signed up to 66003", 0, 0]));
 }

@@ -19,6 +19,8 @@ for line in sys.stdin:
         print(json.dumps(list(found)))
     except verify.Bad as bad:
         print(json.dumps([64, str(bad)]))
+    except OSError:
+        print(json.dumps([64, 'unreadable']))
 ";
 
 fn script() -> PathBuf {
@@ -48,6 +50,14 @@ pub(crate) fn verdicts(logs: &[(PathBuf, VerifierKey, Vec<String>)]) -> Vec<Valu
     let verdicts: Vec<_> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(verdicts.len(), logs.len(), "it stopped at log {}", verdicts.len());
     verdicts
+}
+
+/// How many leaves the second verifier finds in the tiles of a log, of so many.
+pub(crate) fn told(log: &Path, size: u64) -> String {
+    let code = "import sys; sys.path.insert(0, sys.argv[1]); import verify; print(len(list(verify.told(sys.argv[2], int(sys.argv[3])))))";
+    let mut python = Command::new("python3");
+    python.args(["-B", "-c", code]).arg(script().parent().unwrap()).arg(log).arg(size.to_string());
+    String::from_utf8(python.output().unwrap().stdout).unwrap()
 }
 
 /// The second verifier as a person starts it.

@@ -89,6 +89,10 @@ impl Case {
     /// Changes the record and makes the chain after it anew, as a forger would.
     pub(super) fn rewrite(&self, seq: usize) {
         self.replace(seq, "\"tool\":\"echo\"", "\"tool\":\"none\"");
+        self.chain();
+    }
+
+    pub(super) fn chain(&self) {
         let mut last = None;
         for number in 0..3 {
             let path = self.segment(number);
@@ -132,6 +136,11 @@ impl Case {
         let mut bytes = fs::read(&path).unwrap();
         bytes[at] ^= 1;
         fs::write(path, bytes).unwrap();
+    }
+
+    pub(super) fn add(&self, name: &str, text: &str) {
+        let before = fs::read_to_string(self.path(name)).unwrap();
+        self.put(name, &(before + text));
     }
 
     pub(super) fn put(&self, name: &str, text: &str) {

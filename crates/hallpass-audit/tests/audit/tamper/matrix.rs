@@ -1,6 +1,9 @@
 //! Each way to tamper with a log, and what a verifier has to say of it.
 
 use super::case::*;
+use super::odd::*;
+use hallpass_audit::Hash;
+use std::fs;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Say {
@@ -10,8 +13,10 @@ pub(super) enum Say {
     Whole(u64, u64),
     /// What was given is no pin of this log.
     NoPin,
+    /// A file could not be read.
+    Unreadable,
 }
-use Say::{Bad, NoPin, Whole};
+use Say::{Bad, NoPin, Unreadable, Whole};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pins {
@@ -60,6 +65,14 @@ pub(super) const MATRIX: &[(&str, Change, Pins, Say, Say)] = &[
     ("prev of the last of all", |c| c.replace(699, "\"prev\":\"", "\"prev\":\"A"), Pins::None, Whole(699, 650), Whole(699, 650)),
     ("seq of the last of all", |c| c.replace(699, "\"seq\":699", "\"seq\":698"), Pins::None, Bad(699), Bad(699)),
     ("an unsigned record re-made", |c| c.rewrite(660), Pins::None, Whole(700, 650), Whole(700, 650)),
+    ("nested too deep in the unsigned tail", |c| c.replace(690, "\"echo\"", &nested(7_000)), Pins::None, Bad(690), Bad(690)),
+    ("nested too deep by one", |c| c.replace(690, "\"echo\"", &nested(64)), Pins::None, Bad(690), Bad(690)),
+    ("nested as deep as may be", |c| { c.replace(690, "\"echo\"", &nested(63)); c.chain(); }, Pins::None, Whole(700, 650), Whole(700, 650)),
+    ("nested too deep, the last", |c| c.replace(699, "\"echo\"", &nested(64)), Pins::None, Whole(699, 650), Whole(699, 650)),
+    ("seq of 6,000 digits", |c| c.replace(690, "\"seq\":690", &format!("\"seq\":{}", "9".repeat(6_000))), Pins::None, Bad(690), Bad(690)),
+    ("seq of 2 to the 64th", |c| c.replace(690, "\"seq\":690", "\"seq\":18446744073709551616"), Pins::None, Bad(690), Bad(690)),
+    ("before_seq of 6,000 digits", |c| prune_said(c, &"9".repeat(6_000)), Pins::None, Whole(700, 650), Whole(700, 650)),
+    ("before_seq of no digits", |c| prune_said(c, "1e6000"), Pins::None, Whole(700, 650), Whole(700, 650)),
     // Lines.
     ("a line deleted", |c| c.lines(100, |lines, at| drop(lines.remove(at))), Pins::None, Bad(100), Bad(100)),
     ("the first deleted", |c| c.lines(0, |lines, at| drop(lines.remove(at))), Pins::None, Bad(0), Bad(0)),
@@ -100,6 +113,12 @@ pub(super) const MATRIX: &[(&str, Change, Pins, Say, Say)] = &[
     ("a segment renamed to no segment", |c| rename(c, "300.jsonl"), Pins::None, Bad(300), Bad(300)),
     ("a segment put in", |c| c.put("segments/00000000000000000299.jsonl", ""), Pins::None, Bad(300), Bad(300)),
     ("a file that is no segment", |c| c.put("segments/notes.txt", "x"), Pins::None, Whole(700, 650), Whole(700, 650)),
+    ("a segment of a number that no record has", |c| c.put("segments/99999999999999999999.jsonl", ""), Pins::None, Whole(700, 650), Whole(700, 650)),
+    ("a segment of the largest number", |c| c.put("segments/18446744073709551615.jsonl", ""), Pins::None, Bad(700), Bad(700)),
+    ("a segment that is a link", |c| link(c, "segments/00000000000000000300.jsonl"), Pins::None, Unreadable, Unreadable),
+    ("a segment that is a pipe", |c| pipe(c, "segments/00000000000000000300.jsonl"), Pins::None, Unreadable, Unreadable),
+    ("a segment that is a folder", |c| folder(c, "segments/00000000000000000300.jsonl"), Pins::None, Unreadable, Unreadable),
+    ("segments that are a file", |c| { c.remove("segments"); c.put("segments", ""); }, Pins::None, Unreadable, Unreadable),
     // Checkpoints.
     ("checkpoint: size", |c| c.edit("checkpoint", "\n650\n", "\n651\n"), Pins::None, Bad(520), Bad(520)),
     ("checkpoint: size, with a pin", |c| c.edit("checkpoint", "\n650\n", "\n651\n"), Pins::At650, Bad(650), Bad(650)),
@@ -114,6 +133,22 @@ pub(super) const MATRIX: &[(&str, Change, Pins, Say, Say)] = &[
     ("checkpoint: missing", |c| c.remove("checkpoint"), Pins::None, Bad(520), Bad(520)),
     ("checkpoint: cut", |c| c.put("checkpoint", &template().pin_650[..60]), Pins::None, Bad(520), Bad(520)),
     ("checkpoint: empty", |c| c.put("checkpoint", ""), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: another's signature", |c| c.add("checkpoint", "\u{2014} other AAAAAAAAAAAA\n"), Pins::None, Whole(700, 650), Whole(700, 650)),
+    ("checkpoint: a signature by a name with a plus", |c| c.add("checkpoint", "\u{2014} a+b AAAAAAAAAAAA\n"), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: a signature by a name with a space", |c| c.add("checkpoint", "\u{2014} a\u{2003}b AAAAAAAAAAAA\n"), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: a signature by a name with a control", |c| c.add("checkpoint", "\u{2014} a\u{85}b AAAAAAAAAAAA\n"), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: a signature by nobody", |c| c.add("checkpoint", "\u{2014}  AAAAAAAAAAAA\n"), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: a signature without its end", |c| c.add("checkpoint", "\u{2014} other AAAAAAAAAAAA"), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: signed, of a size of 6,000 digits", |c| sign_text(c, &"9".repeat(6_000), &Hash::ZERO.to_string()), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: signed, of 2 to the 64th", |c| sign_text(c, "18446744073709551616", &Hash::ZERO.to_string()), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: signed, of a root that is too short", |c| sign_text(c, "650", "AAAA"), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: signed, of a root of another form", |c| sign_text(c, "650", &"A".repeat(44)), Pins::None, Bad(520), Bad(520)),
+    ("checkpoint: a link", |c| link(c, "checkpoint"), Pins::None, Unreadable, Unreadable),
+    ("checkpoint: a pipe", |c| pipe(c, "checkpoint"), Pins::None, Unreadable, Unreadable),
+    ("checkpoint: too long", |c| c.put("checkpoint", &"x".repeat((64 << 10) + 1)), Pins::None, Unreadable, Unreadable),
+    ("checkpoints: a pipe", |c| pipe(c, "checkpoints"), Pins::None, Unreadable, Unreadable),
+    ("checkpoints: too long", |c| fs::File::create(c.path("checkpoints")).unwrap().set_len((32 << 20) + 1).unwrap(), Pins::None, Unreadable, Unreadable),
+    ("checkpoints: another's signature without its end", |c| c.add("checkpoints", "\u{2014} other AAAAAAAAAAAA"), Pins::None, Bad(650), Bad(650)),
     ("every checkpoint missing", |c| { c.remove("checkpoint"); c.remove("checkpoints"); }, Pins::None, Bad(0), Bad(0)),
     ("a kept one changed", |c| c.edit("checkpoints", "\n300\n", "\n301\n"), Pins::None, Bad(650), Bad(650)),
     ("kept ones missing", |c| c.remove("checkpoints"), Pins::None, Whole(700, 650), Whole(700, 650)),
@@ -128,5 +163,8 @@ pub(super) const MATRIX: &[(&str, Change, Pins, Say, Say)] = &[
     ("a tile", |c| flip_tile(c, 5), Pins::None, Whole(700, 650), Whole(700, 650)),
     ("a tile and a body", |c| { flip_tile(c, 5); c.replace(100, "echo", "echa"); }, Pins::None, Bad(100), Bad(100)),
     ("a tile and a chain", |c| { flip_tile(c, 5); c.rewrite(450); }, Pins::None, Bad(400), Bad(400)),
+    ("a partial tile and a chain", |c| { partial_tile(c, "100"); c.rewrite(450); }, Pins::None, Bad(400), Bad(400)),
+    ("a partial tile of another name and a body", |c| { partial_tile(c, "\u{b2}"); c.replace(100, "echo", "echa"); }, Pins::None, Bad(100), Bad(100)),
+    ("a tile that is a link", |c| { link_tile(c); c.rewrite(450); }, Pins::None, Bad(400), Bad(400)),
     ("a tile cut short and a chain", |c| { put_tile(c, b"short"); c.rewrite(450); }, Pins::None, Bad(400), Bad(400)),
 ];

@@ -2,12 +2,13 @@
 
 mod case;
 mod matrix;
+mod odd;
 
 use crate::property::Sample;
 use crate::python;
 use crate::stage::{ORIGIN, copy_folder, vkey};
 use case::{Case, Template, template};
-use hallpass_audit::verify::{Outcome, verify};
+use hallpass_audit::verify::{Outcome, VerifyFault, verify};
 use hallpass_audit::{LogKey, VerifierKey};
 use matrix::{MATRIX, Pins, Say};
 use std::fs;
@@ -34,6 +35,7 @@ fn said(dir: &Path, key: &VerifierKey, pins: &[String]) -> (Say, serde_json::Val
                 (Say::Whole(size, signed_until), serde_json::json!([0, anchored_until, words, unsigned]))
             }
         },
+        Err(VerifyFault::Io(_)) => (Say::Unreadable, serde_json::json!([64, "unreadable"])),
         Err(fault) => (Say::NoPin, serde_json::json!([64, fault.to_string().trim_start_matches("pin 1 ")])),
     }
 }
@@ -80,10 +82,22 @@ fn with_the_wrong_key_nothing_is_vouched_for() {
 
 #[test]
 fn the_second_verifier_ends_as_the_first_would() {
-    let Template { stage, pin_400, .. } = template();
-    let pin = stage.dir.with_file_name("pin");
-    fs::write(&pin, pin_400).unwrap();
-    let (dir, pin) = (stage.dir.to_str().unwrap(), pin.to_str().unwrap());
+    const ANCHORED: &str = "whole: 700 records, signed up to 650, anchored up to 650, 50 not signed yet\n";
+    let Template { stage, pin_400, pin_650, .. } = template();
+    let lines =
+        [pin_400, pin_650].map(|pin| serde_json::json!({ "at_ms": 1, "checkpoint": pin }).to_string());
+    let files = [
+        ("pin", pin_400.clone()),
+        ("both", format!("{pin_400}{pin_650}")),
+        ("printed", format!("started\n{}\n{}\n", lines[0], lines[1])),
+        ("empty", String::new()),
+    ];
+    let [pin, both, printed, empty] = &files.map(|(name, text)| {
+        let path = stage.dir.with_file_name(name);
+        fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    });
+    let dir = stage.dir.to_str().unwrap();
     let wrong = format!("{dir}/segments");
     for (arguments, code, out) in [
         (&[dir][..], 0, "whole: 700 records, signed up to 650, not anchored, 50 not signed yet\n"),
@@ -102,6 +116,13 @@ fn the_second_verifier_ends_as_the_first_would() {
             2,
             "whole: 700 records, signed up to 650, anchored up to 400, 50 not signed yet\n",
         ),
+        (&[dir, "--pin", both, "--require-anchor", "650"], 0, ANCHORED),
+        (&[dir, "--pin", printed, "--require-anchor", "650"], 0, ANCHORED),
+        (&[dir, "--pin", empty], 64, ""),
+        (&[], 64, ""),
+        (&[dir, "--require-anchor", "many"], 64, ""),
+        (&[dir, "--require-anchor", "-1"], 64, ""),
+        (&[dir, "--require-anchor", "18446744073709551616"], 64, ""),
         (&[dir, "--vkey", "nonsense"], 64, ""),
         (&[&wrong, "--vkey", &vkey().to_string()], 64, ""),
     ] {
@@ -120,6 +141,18 @@ fn the_second_verifier_ends_as_the_first_would() {
         "whole: 700 records, signed up to 650, anchored up to 400, 50 not signed yet"
     );
     assert_eq!([None, Some(400), Some(401)].map(|asked| report.exit_code(asked)), [0, 0, 2]);
+}
+
+/// Whoever can write there could otherwise make a verifier work as long as they like.
+#[test]
+fn the_second_verifier_takes_each_leaf_in_the_tiles_once() {
+    let temp = tempfile::tempdir().unwrap();
+    let case = Case { dir: temp.path().join("log") };
+    copy_folder(&template().stage.dir, &case.dir);
+    assert_eq!(python::told(&case.dir, 600), "600\n");
+    odd::partial_tile(&case, "100");
+    assert_eq!(python::told(&case.dir, 60), "60\n");
+    assert_eq!(python::told(&case.dir, 600), "100\n");
 }
 
 #[test]
