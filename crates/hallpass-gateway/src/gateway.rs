@@ -157,11 +157,11 @@ impl Gateway {
         let runtime = runtime()?;
         let connector = upstream::connector(tls, &self.shared.limits);
         let prefix = format!("{request_prefix}-{number}-");
-        let (notices, noticed) = Notices::new();
+        let (notices, coming) = Notices::new();
         let worker = Arc::new(Worker::new(Arc::clone(&self.shared), connector, notices, prefix));
         let (deal, dealt) = mpsc::unbounded_channel();
         let desk = Desk { deal, open: Arc::default() };
-        let serving = worker::run(worker, dealt, noticed, Arc::clone(&desk.open), self.phase.subscribe());
+        let serving = worker::run(worker, dealt, coming, Arc::clone(&desk.open), self.phase.subscribe());
         self.start_thread(&format!("gateway-{number}"), move || {
             runtime.block_on(serving);
             // A name look-up that hangs must not hold up the end.

@@ -67,8 +67,8 @@ pub(crate) struct Noticed(mpsc::UnboundedReceiver<Vec<oneshot::Sender<()>>>);
 
 impl Notices {
     pub(crate) fn new() -> (Self, Noticed) {
-        let (notices, noticed) = mpsc::unbounded_channel();
-        (Self(notices), Noticed(noticed))
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), Noticed(receiver))
     }
 }
 
