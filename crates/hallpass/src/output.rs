@@ -81,7 +81,7 @@ impl Output {
     /// The JSON document, when a program reads.
     pub fn document(self, document: &serde_json::Value) {
         if self.0 == Reader::Program {
-            print_line(&format!("{document:#}"));
+            print_data(&harmless_json(&format!("{document:#}")));
         }
     }
 
@@ -116,6 +116,13 @@ impl Output {
 /// must not stop a command half-way.
 pub fn print_line(text: &str) -> bool {
     let mut out = anstream::stdout();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
+/// Data on standard output: into a file or a pipe to the byte. A terminal is sent nothing that steers it.
+pub fn print_data(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    let text = if out.is_terminal() { harmless(text) } else { Cow::Borrowed(text) };
     writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
@@ -165,6 +172,15 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
         .collect()
 }
 
+/// The same for JSON, which stays what it was: all that steers and is not spelled out there is DEL and what is above ASCII.
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    let steers = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+    if !json.contains(steers) {
+        return Cow::Borrowed(json);
+    }
+    json.chars().map(|c| if steers(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() }).collect()
+}
+
 /// One word for a shell, whatever is in it.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
@@ -210,7 +226,15 @@ pub fn distance(then: i64, now: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Style, distance, without_tokens};
+    use super::{Style, distance, harmless_json, without_tokens};
+
+    #[test]
+    fn json_stays_what_it_was_and_steers_nothing() {
+        let said = serde_json::json!("a\u{7f}b\u{9b}31m\u{1b}\u{a0}é");
+        let shown = harmless_json(&said.to_string()).into_owned();
+        assert_eq!(shown, "\"a\\u007fb\\u009b31m\\u001b\u{a0}é\"");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), said);
+    }
 
     #[test]
     fn what_has_the_look_of_a_token_is_not_repeated() {
