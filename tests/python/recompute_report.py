@@ -128,9 +128,11 @@ def main(records, report):
     registered = [client["name"] for client in report["clients"] if client["state"] != "removed"]
     callers = {call.get("client") for call in calls}
     named = attribution(calls)
-    numbers = [record["seq"] for record in records]
+    # What is in a log that is closed has no number.
+    numbers = [record["seq"] for record in records if "seq" in record]
+    unrecorded = sum(record.get("count", 0) for record in records if record["kind"] == "gap")
     pairs = {
-        "records": (report.pop("records"), {"count": len(records), "first": min(numbers, default=None), "last": max(numbers, default=None), "acts": len(acts)}),
+        "records": (report.pop("records"), {"count": len(records), "closed": len(records) - len(numbers), "first": min(numbers, default=None), "last": max(numbers, default=None), "acts": len(acts), "unrecorded": unrecorded}),
         "totals": (report.pop("totals"), counts(calls)),
         "attribution": (report.pop("attribution"), named),
         "days": (lines(report.pop("days"), "day"), grouped(calls, day_of)),

@@ -1,6 +1,7 @@
 //! What happened, as one record and as one line. Holds no part of a credential: a token is named by its `jti`.
 
 use crate::arguments::{ArgumentHashes, Kept};
+use crate::harmless_json;
 use crate::time::UnixTime;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -225,7 +226,7 @@ impl Event {
         line
     }
 
-    /// One line for programs: the record as a JSON object, with its time in RFC 3339 too.
+    /// One line for programs: the record as a JSON object, with its time in RFC 3339 too. It steers no terminal.
     pub fn json_line(&self) -> String {
         let mut line = Vec::with_capacity(LINE_USUAL);
         // Put in front by hand: to flatten one into the other takes longer than all the rest of it.
@@ -239,7 +240,11 @@ impl Event {
         if let Some(brace) = line.get_mut(members) {
             *brace = b',';
         }
-        String::from_utf8(line).unwrap_or_default()
+        let line = String::from_utf8(line).unwrap_or_default();
+        match harmless_json(&line) {
+            Cow::Borrowed(_) => line,
+            Cow::Owned(harmless) => harmless,
+        }
     }
 
     /// The line that a former daemon of the hello dialect would have printed, text for text: people have it in their
@@ -328,11 +333,11 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_breaks_the_line() {
-        let event = Event { tool: Some("x\n2026 client=admin \u{1b}[31m\u{202e}".into()), ..call() };
+        let event = Event { tool: Some("x\n2026 client=admin \u{1b}[31m\u{9b}31m\u{202e}".into()), ..call() };
         let line = event.text_line();
         assert!(line.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{line}");
         assert!(line.contains(r#"tool="x\n2026 client=admin"#), "{line}");
-        assert!(!event.json_line().contains('\n'));
+        assert!(!event.json_line().contains(char::is_control));
     }
 
     #[test]

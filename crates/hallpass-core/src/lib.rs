@@ -24,6 +24,7 @@ pub mod event;
 pub mod event_sieve;
 pub mod grace;
 pub mod grace_watch;
+mod harmless_json;
 mod held_tools;
 pub mod hello;
 mod json_walk;
@@ -63,6 +64,7 @@ pub use digest::TokenDigest;
 pub use envelope::Envelope;
 pub use event::{Event, Outcome};
 pub use grace::Grace;
+pub use harmless_json::harmless_json;
 pub use hello::{FirstFrame, FirstFrameFault};
 pub use judge::{Caller, Verified, judge, judge_shared};
 

@@ -11,6 +11,9 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 /// so a page comes as one text.
 const ROWS_PER_PAGE: i64 = 8192;
 
+/// The first row is that of record 0.
+const BEFORE_ALL: i64 = -1;
+
 /// Which kinds of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Kinds {
@@ -66,9 +69,9 @@ pub struct RecordPages<'a> {
 pub struct RecordPage(String);
 
 impl Store {
-    /// The row number of the newest event; 0 if there is none.
+    /// The row number of the newest event; if there is none, that before the first.
     pub async fn newest_event(&self) -> Result<i64, StoreFault> {
-        Ok(newest(&mut *self.pool.acquire().await?).await?.unwrap_or(0))
+        Ok(newest(&mut *self.pool.acquire().await?).await?.unwrap_or(BEFORE_ALL))
     }
 
     /// At most so many events after that row, oldest first.
@@ -104,7 +107,7 @@ impl Store {
 
     /// The row before the newest `filter.last` of those asked for: from there on they are all that is asked for.
     pub async fn row_before_the_last(&self, filter: &EventFilter) -> Result<i64, StoreFault> {
-        let before = filter.after_id.unwrap_or(0);
+        let before = filter.after_id.unwrap_or(BEFORE_ALL);
         let (Some(last), Some(span)) = (filter.last, self.span(filter).await?) else { return Ok(before) };
         if last == 0 {
             return self.newest_event().await;
@@ -124,7 +127,7 @@ impl Store {
     /// Between which rows all of them are. Rows come nearly in the order of time, not quite: a call is written at its end
     /// and has the time of its beginning, and clocks jump.
     async fn span(&self, filter: &EventFilter) -> Result<Option<Span>, StoreFault> {
-        let after = filter.after_id.unwrap_or(0);
+        let after = filter.after_id.unwrap_or(BEFORE_ALL);
         if (filter.since_ms, filter.until_ms) == (None, None) {
             let newest = self.newest_event().await?;
             return Ok(Some(Span { first: after + 1, last: newest }).filter(|span| span.first <= span.last));
@@ -235,7 +238,7 @@ fn read(row: &SqliteRow) -> Result<(i64, Event), StoreFault> {
 mod tests {
     use super::{EventFilter, Kinds, Span};
     use crate::store::Store;
-    use hallpass_core::Outcome;
+    use hallpass_core::{Event, Outcome};
     use sqlx::Row;
 
     async fn plan(store: &Store, filter: &EventFilter) -> String {
@@ -270,5 +273,26 @@ mod tests {
         }
         let acts = plan(&store, &EventFilter { kinds: Kinds::Acts, ..all() }).await;
         assert!(acts.contains("event_not_call"), "{acts}");
+    }
+
+    #[tokio::test]
+    async fn the_first_record_is_one_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(&folder.path().join("hallpass.db")).await.unwrap();
+        let all = EventFilter::default;
+        let last = |last| EventFilter { last: Some(last), ..all() };
+        assert_eq!(store.newest_event().await.unwrap(), -1);
+        assert_eq!(store.row_before_the_last(&last(0)).await.unwrap(), -1);
+        store.add_logged(0, &vec![Event::new(7, "call", Outcome::Ok); 3], None).await.unwrap();
+        for filter in [all(), last(9), EventFilter { since_ms: Some(7), ..all() }] {
+            let rows = |events: Vec<(i64, Event)>| events.iter().map(|(row, _)| *row).collect::<Vec<_>>();
+            assert_eq!(rows(store.events(&filter).await.unwrap()), [0, 1, 2], "{filter:?}");
+            assert_eq!(rows(store.oldest_events(&filter, 9).await.unwrap()), [0, 1, 2], "{filter:?}");
+            assert_eq!(store.row_before_the_last(&filter).await.unwrap(), -1, "{filter:?}");
+            let page = store.records(&filter).await.unwrap().next().await.unwrap().unwrap();
+            assert_eq!(page.records().map(|(row, _)| row).collect::<Vec<_>>(), [0, 1, 2], "{filter:?}");
+        }
+        assert_eq!(store.newest_event().await.unwrap(), 2);
+        assert_eq!(store.row_before_the_last(&last(2)).await.unwrap(), 0);
     }
 }

@@ -14,7 +14,7 @@ mod usage;
 pub use self::policy::PolicyCommand;
 pub use audit::{AuditCommand, AuditExport, AuditLog, AuditVerify, ExportFormat};
 pub use grace::{GraceCommand, GraceStart, ReportFormat, SecretPlace};
-pub use log::Log;
+pub use log::{Log, Narrowed};
 pub use placing::{Add, Setup};
 pub use report::{Format, ReportOf};
 pub use rotation::{Rotation, Wait};

@@ -42,6 +42,12 @@ impl Fault {
         Self { exit_code, ..Self::findings() }
     }
 
+    /// The same where a command ends with a verdict and came to none: exit code 64, so that none is read from it.
+    #[must_use]
+    pub fn without_verdict(self) -> Self {
+        Self { exit_code: 64, ..self }
+    }
+
     /// Whether everything about it was printed already.
     pub fn was_said(&self) -> bool {
         self.was_said

@@ -81,7 +81,7 @@ impl Output {
     /// The JSON document, when a program reads.
     pub fn document(self, document: &serde_json::Value) {
         if self.0 == Reader::Program {
-            print_line(&format!("{document:#}"));
+            print_data(&hallpass_core::harmless_json(&format!("{document:#}")));
         }
     }
 
@@ -116,6 +116,13 @@ impl Output {
 /// must not stop a command half-way.
 pub fn print_line(text: &str) -> bool {
     let mut out = anstream::stdout();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
+/// Data on standard output: into a file or a pipe to the byte. A terminal is sent nothing that steers it.
+pub fn print_data(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    let text = if out.is_terminal() { harmless(text) } else { Cow::Borrowed(text) };
     writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 

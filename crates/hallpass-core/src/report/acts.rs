@@ -65,8 +65,8 @@ impl Section {
 /// One act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Act {
-    /// The record's number.
-    pub seq: i64,
+    /// The record's number; none if its log is closed.
+    pub seq: Option<u64>,
     /// Milliseconds since the epoch.
     pub at_ms: i64,
     /// What.
@@ -85,7 +85,7 @@ pub struct Act {
 
 impl Act {
     /// The act in a record.
-    pub(super) fn of(seq: i64, event: &Event) -> Self {
+    pub(super) fn of(seq: Option<u64>, event: &Event) -> Self {
         Self {
             seq,
             at_ms: event.at_ms,

@@ -57,17 +57,18 @@ impl Default for Gathering {
 }
 
 impl Gathering {
-    /// Counts a record of the period.
-    pub fn add(&mut self, seq: i64, event: &Event) {
-        self.records.count += 1;
-        self.records.first = Some(self.records.first.map_or(seq, |first| first.min(seq)));
-        self.records.last = Some(self.records.last.map_or(seq, |last| last.max(seq)));
+    /// Counts a record of the period. `seq`: its number in the log, none if it is in one that is closed.
+    pub fn add(&mut self, seq: Option<u64>, event: &Event) {
+        self.records.add(seq);
         match event.kind.as_ref() {
             "call" => self.call(event),
             // The end of a connection: its calls have records of their own.
             "close" => {}
             _ => {
                 self.records.acts += 1;
+                if event.kind == "gap" {
+                    self.records.unrecorded += event.count.unwrap_or(0);
+                }
                 self.acts.push(Act::of(seq, event));
             }
         }

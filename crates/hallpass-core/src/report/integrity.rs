@@ -60,8 +60,8 @@ impl Integrity {
     }
 
     /// Whether it vouches for the record with this number.
-    pub fn covers(&self, seq: i64) -> bool {
-        u64::try_from(seq).is_ok_and(|seq| seq < self.size)
+    pub fn covers(&self, seq: u64) -> bool {
+        seq < self.size
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
         let read = Integrity::read(NOTE, Some("key\n")).unwrap();
         assert_eq!((read.origin.as_str(), read.size), ("hallpass.local/ab12cd34/main", 7));
         assert_eq!((read.checkpoint.as_str(), read.vkey.as_deref()), (NOTE, Some("key")));
-        assert!(read.covers(0) && read.covers(6) && !read.covers(7) && !read.covers(-1));
+        assert!(read.covers(0) && read.covers(6) && !read.covers(7));
         assert_eq!(Integrity::read(NOTE, Some("\n")).unwrap().vkey, None);
         for (text, fault) in [
             ("", IntegrityFault::Form),

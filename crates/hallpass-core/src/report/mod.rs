@@ -5,11 +5,13 @@
 mod acts;
 mod gathering;
 mod integrity;
+mod records;
 mod verdict;
 
 pub use acts::{Act, Section};
 pub use gathering::Gathering;
 pub use integrity::{Integrity, IntegrityFault};
+pub use records::Records;
 pub use verdict::{Tone, Verdict, grouped};
 
 use crate::migration::{instant, instant_if_any};
@@ -194,19 +196,6 @@ impl From<&Numbers> for Counts {
             last_ms: Some(numbers.last_ms),
         }
     }
-}
-
-/// The records that the report was made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Records {
-    /// How many.
-    pub count: u64,
-    /// The number of the first.
-    pub first: Option<i64>,
-    /// The number of the last.
-    pub last: Option<i64>,
-    /// How many of them are acts.
-    pub acts: u64,
 }
 
 /// To whom the calls that were let in can be put down.

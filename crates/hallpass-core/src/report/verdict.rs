@@ -34,18 +34,26 @@ impl Verdict {
         integrity: Option<&Integrity>,
     ) -> Self {
         let let_in = calls.named + calls.shared_secret;
+        // Who made the others nobody knows.
+        let on_record = if records.unrecorded > 0 { " and are on record" } else { "" };
         let (mut tone, headline) = match calls {
+            Attribution { named: 0, shared_secret: 0, .. } if records.unrecorded > 0 => {
+                (Tone::Attention, "no call of a client is on record in this period".to_owned())
+            }
             Attribution { named: 0, shared_secret: 0, .. } => {
                 (Tone::Quiet, "no client called in this period".to_owned())
             }
             Attribution { shared_secret: 0, .. } => (
                 Tone::Good,
-                format!("all {} calls that were let in carry the name of one client", grouped(let_in)),
+                format!(
+                    "all {} calls that were let in{on_record} carry the name of one client",
+                    grouped(let_in)
+                ),
             ),
             Attribution { shared_secret, .. } => (
                 Tone::Attention,
                 format!(
-                    "{} of {} calls that were let in showed the shared secret: nobody can tell whose they are",
+                    "{} of {} calls that were let in{on_record} showed the shared secret: nobody can tell whose they are",
                     grouped(shared_secret),
                     grouped(let_in)
                 ),
@@ -56,7 +64,20 @@ impl Verdict {
             tone = Tone::Attention;
             notes.push(format!("{warnings} warning{} about the use of tokens", plural(warnings)));
         }
+        if records.unrecorded > 0 {
+            tone = Tone::Attention;
+            notes.push(match records.unrecorded {
+                1 => "1 call was made without a record".to_owned(),
+                calls => format!("{} calls were made without a record", grouped(calls)),
+            });
+        }
         notes.push(vouched_for(records, integrity));
+        if records.closed > 0 {
+            notes.push(format!(
+                "{} of the records are in logs that were closed: those have checkpoints of their own",
+                grouped(records.closed)
+            ));
+        }
         Self { tone, headline, notes }
     }
 }
@@ -112,6 +133,34 @@ mod tests {
         let (tone, headline, _) = of(10, 5, 0);
         assert_eq!(tone, Tone::Attention);
         assert!(headline.starts_with("5 of 15 calls"), "{headline}");
+    }
+
+    #[test]
+    fn calls_without_a_record_ask_for_attention() {
+        let of = |named, unrecorded| {
+            let calls = Attribution { named, ..Attribution::default() };
+            Verdict::of(calls, Records { unrecorded, ..Records::default() }, 0, None)
+        };
+        for (named, headline) in [
+            (7, "all 7 calls that were let in and are on record carry the name of one client"),
+            (0, "no call of a client is on record in this period"),
+        ] {
+            let verdict = of(named, 1200);
+            assert_eq!((verdict.tone, verdict.headline.as_str()), (Tone::Attention, headline));
+            assert_eq!(verdict.notes[0], "1,200 calls were made without a record");
+        }
+        assert_eq!(of(7, 1).notes[0], "1 call was made without a record");
+    }
+
+    #[test]
+    fn records_of_closed_logs_are_not_under_this_ones_checkpoint() {
+        let mut records = Records::default();
+        for seq in [None, None, Some(0), Some(1)] {
+            records.add(seq);
+        }
+        assert_eq!(records, Records { count: 4, closed: 2, first: Some(0), last: Some(1), ..records });
+        let verdict = Verdict::of(Attribution::default(), records, 0, None);
+        assert!(verdict.notes[1].starts_with("2 of the records are in logs that were closed"), "{verdict:?}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod taking;
 mod view;
 
 pub use key::{log_key, origin};
+pub use own::is_damage;
 pub use view::{bring_up, compare, event_of, rebuild};
 
 use crate::clock;
@@ -77,9 +78,14 @@ impl Audit {
         self.base.load(Ordering::Relaxed).saturating_add_unsigned(seq)
     }
 
-    /// The record of a row in the view; none for one of a log that is closed.
+    /// The number in this log of a record in the view; none for one of a log that is closed.
+    pub fn number(&self, row: i64) -> Option<u64> {
+        u64::try_from(row - self.row(0)).ok()
+    }
+
+    /// The same, or this log's first: from where on the view has to be looked at.
     fn seq(&self, row: i64) -> u64 {
-        u64::try_from(row - self.row(0)).unwrap_or(0)
+        self.number(row).unwrap_or(0)
     }
 
     /// What verifies its checkpoints.
@@ -115,11 +121,6 @@ impl Audit {
             )));
         }
         Ok(())
-    }
-
-    /// Whether the log is not as it was written, so that only a new one helps.
-    pub fn is_damaged(&self) -> bool {
-        self.write(|_| Ok(())).is_err_and(|fault| own::is_damage(&fault))
     }
 
     /// Appends and, if `sync`, does not return before it is on the disk.

@@ -24,7 +24,7 @@ pub(super) fn recovered(recovery: &Recovery, now_ms: i64) -> Event {
 }
 
 /// Whether the log is not as it was written: no waiting mends that.
-pub(super) fn is_damage(fault: &LogFault) -> bool {
+pub fn is_damage(fault: &LogFault) -> bool {
     match fault {
         LogFault::Damaged { .. } | LogFault::Checkpoint(_) | LogFault::Conflict { .. } => true,
         LogFault::Io { .. }

@@ -10,7 +10,8 @@ pub enum AuditCommand {
     /// Whether the log is as it was written
     #[command(
         after_help = "Ends with 0 if it is whole, with 1 if it was tampered with (and says from which record on), with 2 \
-                            if it is whole and not anchored as asked."
+                            if it is whole and not anchored as asked, with 64 if nothing can be said: no log, a pin or a \
+                            file that cannot be read."
     )]
     Verify(AuditVerify),
     /// A proof of one record, to be shown without the others
@@ -23,6 +24,10 @@ pub enum AuditCommand {
         log: AuditLog,
     },
     /// Check a proof, without the log
+    #[command(
+        after_help = "Ends with 0 if it is proven, with 1 if it is not, with 64 if nothing can be said: a file or a key that \
+                            cannot be read."
+    )]
     Check {
         /// The proof, or `-` for standard input
         #[arg(value_name = "PROOF", value_hint = ValueHint::FilePath)]

@@ -1,5 +1,6 @@
 //! `hallpass usage`
 
+use super::Narrowed;
 use clap::{Args, ValueEnum};
 
 /// By what calls are counted apart.
@@ -21,21 +22,9 @@ pub struct UsageOf {
     /// What is counted apart
     #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "client,server")]
     pub by: Vec<UsageBy>,
-    /// Only from then on: a day, an instant, or so long ago (`7d`)
-    #[arg(long, value_name = "DATE")]
-    pub since: Option<String>,
-    /// Only before then
-    #[arg(long, value_name = "DATE")]
-    pub until: Option<String>,
-    /// Only this client
-    #[arg(long)]
-    pub client: Option<String>,
-    /// Only this server
-    #[arg(long)]
-    pub server: Option<String>,
-    /// Only calls of this tool
-    #[arg(long)]
-    pub tool: Option<String>,
+    /// Which calls
+    #[command(flatten)]
+    pub narrowed: Narrowed,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,

@@ -1,14 +1,14 @@
 //! `hallpass log`
 
 use super::Context;
-use super::period::Period;
-use super::roster::find_client;
+use super::narrowing::{self, check_names};
+use crate::audit::Audit;
 use crate::cli::Log;
-use crate::clock;
 use crate::fault::{Doing, Fault, Result};
-use crate::output::print_line;
+use crate::installation::Installation;
+use crate::output::{print_data, print_line};
 use hallpass_core::{Event, Outcome};
-use hallpass_store::{EventFilter, Kinds, Store};
+use hallpass_store::{EventFilter, Kinds};
 use std::time::Duration;
 
 /// How often a follower looks for news.
@@ -20,20 +20,14 @@ const PAGE: u32 = 2000;
 
 /// Prints what happened, oldest first; with `--follow`, goes on with what happens.
 pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
-    let period = Period::read(log.since.as_deref(), log.until.as_deref(), clock::now())?;
-    let mut filter = filter(log, period)?;
+    let mut filter = filter(log)?;
     let installation = context.installation().await?;
     installation.audit.catch_up().await;
-    let store = &installation.store;
-    if let Some(name) = &log.client
-        && store.client(name).await.doing("the client")?.is_none()
-    {
-        find_client(&installation, name).await?;
-    }
-    filter.after_id = Some(store.row_before_the_last(&filter).await.doing("the log")?);
+    check_names(context, &installation, &log.narrowed).await?;
+    filter.after_id = Some(installation.store.row_before_the_last(&filter).await.doing("the log")?);
     // From there on everything counts, however much it is.
     filter.last = None;
-    while print_all(context, store, &mut filter).await? {
+    while print_all(context, &installation, &mut filter).await? {
         if !log.follow {
             break;
         }
@@ -44,35 +38,39 @@ pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
     Ok(())
 }
 
-fn filter(log: &Log, period: Period) -> Result<EventFilter> {
+fn filter(log: &Log) -> Result<EventFilter> {
     let kinds = match (&log.kind, log.acts) {
         (Some(kind), _) => Kinds::Only(kind.clone()),
         (None, true) => Kinds::Acts,
         (None, false) => Kinds::All,
     };
+    let narrowed = narrowing::filter(&log.narrowed)?;
+    let is_of_a_time = narrowed.since_ms.is_some() || narrowed.until_ms.is_some();
     Ok(EventFilter {
-        after_id: None,
-        client: log.client.clone(),
-        server: log.server.clone(),
-        tool: log.tool.clone(),
         outcome: log.outcome.as_deref().map(parse_outcome).transpose()?,
         kinds,
-        since_ms: period.since_ms(),
-        until_ms: period.until_ms(),
-        last: log.lines.or((period == Period::default()).then_some(LINES)),
+        last: log.lines.or((!is_of_a_time).then_some(LINES)),
+        ..narrowed
     })
 }
 
 /// Prints all that is asked for and not printed yet. `false`: nobody reads any more.
-async fn print_all(context: &Context, store: &Store, filter: &mut EventFilter) -> Result<bool> {
+async fn print_all(context: &Context, installation: &Installation, filter: &mut EventFilter) -> Result<bool> {
+    let store = &installation.store;
     // Before anything is read: a follower begins after it, whatever the filter leaves out of what is older.
     let newest = store.newest_event().await.doing("the log")?;
     loop {
         let events = store.oldest_events(filter, PAGE).await.doing("the log")?;
         let Some((last, _)) = events.last() else { break };
         filter.after_id = Some(*last);
-        let lines: Vec<String> = events.iter().map(|(id, event)| line(context, *id, event)).collect();
-        if !print_line(&lines.join("\n")) {
+        let is_read = if context.output.is_json() {
+            let line = |(row, event): &(i64, Event)| json_line(&installation.audit, *row, event);
+            print_data(&events.iter().map(line).collect::<Vec<_>>().join("\n"))
+        } else {
+            let line = |(_, event): &(i64, Event)| event.text_line();
+            print_line(&events.iter().map(line).collect::<Vec<_>>().join("\n"))
+        };
+        if !is_read {
             return Ok(false);
         }
     }
@@ -80,12 +78,13 @@ async fn print_all(context: &Context, store: &Store, filter: &mut EventFilter) -
     Ok(true)
 }
 
-/// For programs with the record's number, by which a proof for it can be asked for.
-fn line(context: &Context, id: i64, event: &Event) -> String {
-    if context.output.is_json() {
-        event.json_line().replacen('{', &format!("{{\"seq\":{id},"), 1)
-    } else {
-        event.text_line()
+/// With the record's number, by which a proof for it can be asked for. What is in a log that is closed has none in this one.
+fn json_line(audit: &Audit, row: i64, event: &Event) -> String {
+    let line = event.json_line();
+    let line = hallpass_core::harmless_json(&line);
+    match audit.number(row) {
+        Some(seq) => line.replacen('{', &format!("{{\"seq\":{seq},"), 1),
+        None => line.into_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::admin::{Admin, Desk};
 use crate::atomic_file::{Original, replace};
-use crate::audit::bring_up;
+use crate::audit::{Audit, bring_up, is_damage};
 use crate::cli::Listen;
 use crate::clock;
 use crate::environment;
@@ -14,12 +14,13 @@ use crate::home::{Home, Lock};
 use crate::installation::Installation;
 use crate::lookout::Lookout;
 use crate::operator;
-use crate::output::note;
+use crate::output::{note, quoted};
 use crate::presence;
 use crate::randomness;
 use crate::recorder;
 use crate::self_rotation::SelfRotation;
 use crate::settings::Settings;
+use hallpass_audit::Fault as LogFault;
 use hallpass_core::arguments::Keeping;
 use hallpass_core::audit_settings::{Arguments, AuditSettings, Durability};
 use hallpass_core::roster::ServerSettings;
@@ -130,16 +131,33 @@ fn recording(settings: &Settings, listen: &Listen) -> recorder::Rules {
 /// The log, ready for records, and its view up to date. One that is damaged stops the start, unless a new one is asked for.
 async fn open_log(installation: &Installation, listen: &Listen) -> Result<()> {
     let audit = &installation.audit;
-    if listen.new_log && audit.is_damaged() {
-        let closed = audit.begin_new().await?;
-        note(&format!("a new log was begun; the old one is in `{}` as it was", closed.display()));
-    } else if listen.new_log {
-        note("note: the log is whole, so `--new-log` changes nothing");
+    if listen.new_log {
+        match audit.write(|_| Ok(())) {
+            Ok(()) => note("note: the log is whole, so `--new-log` changes nothing"),
+            Err(fault) if is_damage(&fault) => {
+                let closed = audit.begin_new().await?;
+                note(&format!("a new log was begun; the old one is in `{}` as it was", closed.display()));
+            }
+            Err(fault) => return Err(not_closed(audit, &fault)),
+        }
     }
     audit.check()?;
     audit.check_not_rolled_back(listen.accept_rollback).await?;
     audit.take_acts().await?;
     bring_up(audit, None).await
+}
+
+/// Why `--new-log` closes no log that only cannot be read or written to now: that may pass, and nothing is known to be wrong
+/// with what is in it.
+fn not_closed(audit: &Audit, fault: &LogFault) -> Fault {
+    let said = audit.fault(fault);
+    if !matches!(fault, LogFault::Io { .. }) || fault.is_full() {
+        return said;
+    }
+    Fault::new(format!("{said}: not known to be damaged, so `--new-log` does not close it")).hint(format!(
+        "mend that; if it cannot be mended, keep the log elsewhere (`mv {folder} {folder}-aside`), then run this again",
+        folder = quoted(&audit.folder().display().to_string())
+    ))
 }
 
 /// The home's lock. Another command may hold it while a person thinks about a question, and whoever stops the gateway

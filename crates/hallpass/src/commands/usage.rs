@@ -1,13 +1,14 @@
 //! `hallpass usage`
 
 use super::Context;
-use super::period::Period;
+use super::csv::row;
+use super::narrowing::{self, check_names};
 use crate::cli::{UsageBy, UsageOf};
-use crate::clock;
 use crate::fault::{Doing, Result};
 use crate::installation::Installation;
-use crate::output::{counted, print_line, table};
+use crate::output::{counted, print_data, table};
 use hallpass_core::UnixTime;
+use hallpass_core::migration::on_one_line;
 use hallpass_core::usage::{Call, Group, Grouping, Numbers, Usage};
 use hallpass_store::{EventFilter, Kinds, Store};
 use serde_json::{Value, json};
@@ -18,18 +19,10 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 /// Counts the calls in the log.
 pub(super) async fn run(context: &Context, asked: &UsageOf) -> Result<()> {
-    let period = Period::read(asked.since.as_deref(), asked.until.as_deref(), clock::now())?;
+    let filter = EventFilter { kinds: Kinds::Only("call".into()), ..narrowing::filter(&asked.narrowed)? };
     let installation = context.installation().await?;
     installation.audit.catch_up().await;
-    let filter = EventFilter {
-        client: asked.client.clone(),
-        server: asked.server.clone(),
-        tool: asked.tool.clone(),
-        kinds: Kinds::Only("call".into()),
-        since_ms: period.since_ms(),
-        until_ms: period.until_ms(),
-        ..EventFilter::default()
-    };
+    check_names(context, &installation, &asked.narrowed).await?;
     let grouping = grouping(&asked.by);
     let usage = count(&installation.store, &filter, grouping).await?;
     let never = never_used(&installation, &usage, asked, grouping).await?;
@@ -77,7 +70,7 @@ async fn never_used(
     if !grouping.client {
         return Ok(Vec::new());
     }
-    let is_asked = |name: &str| asked.client.as_ref().is_none_or(|client| client == name);
+    let is_asked = |name: &str| asked.narrowed.client.as_ref().is_none_or(|client| client == name);
     let clients = installation.store.clients().await.doing("the clients")?;
     let called = |name: &str| usage.rows().any(|(group, _)| group.client.as_deref() == Some(name));
     let names = clients.into_iter().filter(|client| !client.removed).map(|client| client.name.to_string());
@@ -138,7 +131,8 @@ fn cells(group: &Group, grouping: Grouping) -> Vec<String> {
         (grouping.tool, &group.tool),
         (grouping.day, &group.day),
     ];
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    // Callers make up what they call, and a line's end would make another line.
+    let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".into(), on_one_line);
     all.into_iter().filter(|(asked, _)| *asked).map(|(_, value)| text(value)).collect()
 }
 
@@ -176,7 +170,7 @@ fn document(group: &Group, numbers: &Numbers) -> Value {
     })
 }
 
-/// As in RFC 4180, the columns of the JSON document.
+/// The columns of the JSON document.
 fn csv(usage: &Usage) {
     const COLUMNS: [&str; 15] = [
         "client",
@@ -195,30 +189,21 @@ fn csv(usage: &Usage) {
         "first_ms",
         "last_ms",
     ];
-    print_line(&COLUMNS.join(","));
+    if !print_data(&COLUMNS.join(",")) {
+        return;
+    }
     for (group, numbers) in usage.rows() {
         let document = document(group, numbers);
-        let cells: Vec<String> = COLUMNS.iter().map(|column| csv_cell(&document[column])).collect();
-        print_line(&cells.join(","));
-    }
-}
-
-/// A text that begins like a formula would be one in a spreadsheet: a tool may be called anything.
-fn csv_cell(value: &Value) -> String {
-    match value {
-        Value::String(text) => {
-            let text = text.replace('"', "\"\"");
-            let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-            format!("\"{guard}{text}\"")
+        if !print_data(&row(&COLUMNS.map(|column| document[column].clone()))) {
+            return;
         }
-        Value::Null => String::new(),
-        other => other.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{csv_cell, milliseconds, sparkline};
+    use super::{cells, milliseconds, sparkline};
+    use hallpass_core::usage::{Group, Grouping};
     use std::collections::BTreeMap;
 
     #[test]
@@ -229,10 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_a_text_whatever_is_in_it() {
-        assert_eq!(csv_cell(&"a,\"b\"\n".into()), "\"a,\"\"b\"\"\n\"");
-        assert_eq!(csv_cell(&"=1+1".into()), "\"'=1+1\"");
-        assert_eq!((csv_cell(&7.into()), csv_cell(&serde_json::Value::Null)), ("7".into(), String::new()));
+    fn what_callers_make_up_stays_on_one_line() {
+        let group = Group { tool: Some("x\n=cmd|y\u{202e}\u{9b}".into()), ..Group::default() };
+        let by_tool = Grouping { client: false, server: false, tool: true, day: false };
+        assert_eq!(cells(&group, by_tool), ["x\\n=cmd|y\\u{202e}\\u{9b}"]);
         assert_eq!((milliseconds(Some(1250)), milliseconds(None)), ("1.2ms".into(), "-".into()));
     }
 }

@@ -50,9 +50,9 @@ async fn records(installation: &Installation, from: UnixTime, to: UnixTime) -> R
     let mut gathering = Gathering::default();
     let mut pages = installation.store.records(&filter).await.doing("the log")?;
     while let Some(page) = pages.next().await.doing("the log")? {
-        for (seq, record) in page.records() {
+        for (row, record) in page.records() {
             let event: Event = serde_json::from_str(record).doing("a record of the log")?;
-            gathering.add(seq, &event);
+            gathering.add(installation.audit.number(row), &event);
         }
     }
     Ok(gathering)

@@ -45,8 +45,11 @@ pub fn json(report: &Report) -> Result<String> {
     serde_json::to_string_pretty(&document).map(|text| text + "\n").doing("the report")
 }
 
-/// Whether a file holds a report of ours.
+/// Whether a file begins as a report of ours does in one of the three formats.
 pub fn is_ours(bytes: &[u8]) -> bool {
-    let beginning = &bytes[..bytes.len().min(LOOKED_AT)];
-    beginning.windows(MADE_BY.len()).any(|part| part == MADE_BY.as_bytes())
+    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(LOOKED_AT)]);
+    let names_us = format!("<meta name=\"generator\" content=\"{MADE_BY} ");
+    beginning.starts_with(&format!("<!-- {MADE_BY} -->\n"))
+        || beginning.starts_with(&format!("{{\n  \"made_by\": \"{MADE_BY}\","))
+        || (beginning.starts_with("<!doctype html>\n") && beginning.contains(&names_us))
 }

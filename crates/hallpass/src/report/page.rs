@@ -62,14 +62,18 @@ fn head(report: &Report) -> String {
 
 fn made_of(report: &Report) -> String {
     let records = &report.records;
-    match (records.first, records.last) {
-        (Some(first), Some(last)) => {
-            format!(
-                "{} records of the log, numbers {first} to {last}; all times are UTC",
-                grouped(records.count)
-            )
-        }
-        _ => "no record of the log; all times are UTC".into(),
+    let numbers = match (records.first, records.last) {
+        (Some(first), Some(last)) => format!(", numbers {first} to {last}"),
+        _ => String::new(),
+    };
+    match (records.count, records.closed) {
+        (0, _) => "no record of the log; all times are UTC".into(),
+        (count, 0) => format!("{} records of the log{numbers}; all times are UTC", grouped(count)),
+        (count, closed) => format!(
+            "{} records, {} of them in logs that were closed, the others of the log{numbers}; all times are UTC",
+            grouped(count),
+            grouped(closed)
+        ),
     }
 }
 

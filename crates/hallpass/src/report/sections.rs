@@ -241,7 +241,7 @@ fn acts(report: &Report, section: Section) -> Table {
 
 fn act(act: &Act) -> Vec<Cell> {
     vec![
-        Cell::Words(act.seq.to_string()),
+        act.seq.map_or_else(|| Cell::Words("closed".into()), |seq| Cell::Words(seq.to_string())),
         Cell::Moment(act.at_ms),
         Cell::Name(act.kind.clone()),
         both(optional(act.client.as_ref(), Cell::Name), optional(act.jti.as_ref(), Cell::Name)),

@@ -99,8 +99,10 @@ async fn the_export_is_the_log_line_for_line_and_can_be_narrowed() {
     let table = scene.program.must(&["audit", "export", "--format", "csv"]).await;
     assert_eq!(table.lines().count(), text.lines().count() + 1);
     assert!(table.starts_with("seq,time,kind,outcome,client,"), "{table}");
-    let wrong = scene.program.run(&["audit", "export", "--since", "yesterday"]).await;
-    assert_eq!(wrong.code, Some(64), "{wrong:#?}");
+    for wrong in [&["--since", "yesterday"][..], &["--since", "2d", "--until", "3d"]] {
+        let wrong = scene.program.run(&[&["audit", "export"], wrong].concat()).await;
+        assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(64), ""), "{wrong:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

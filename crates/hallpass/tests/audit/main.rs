@@ -3,6 +3,7 @@
 //!
 //! What each file is for:
 //! - `commands`: `hallpass audit ...`, a log that is damaged, a new one.
+//! - `reading`: what commands that read the log say of one that was put back, closed, cannot be read, or has all sorts in it.
 //! - `counted`: 100,000 calls, and a count over the export beside `hallpass usage`.
 //! - `killed`: `kill -9` under load, again and again.
 //! - `full`: disks that are full, for real (needs the right to mount).
@@ -18,6 +19,7 @@ mod ordered;
 #[path = "../e2e/program.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use the rest")]
 mod program;
+mod reading;
 mod scene;
 mod secrets;
 mod traced;

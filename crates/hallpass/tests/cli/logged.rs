@@ -34,9 +34,10 @@ async fn hours(stage: &Stage, arguments: &[&str]) -> Vec<i64> {
     let printed = stage.hallpass.must(&[&["log", "--json"], arguments].concat()).await;
     let of = |line: &str| {
         let record: Value = serde_json::from_str(line).expect("a record");
-        (record["at_ms"].as_i64().expect("a time") - START_MS) / HOUR_MS
+        // What the log says of itself has the time of this test.
+        (record["kind"] != "log").then(|| (record["at_ms"].as_i64().expect("a time") - START_MS) / HOUR_MS)
     };
-    printed.lines().filter(|line| !line.is_empty()).map(of).collect()
+    printed.lines().filter(|line| !line.is_empty()).filter_map(of).collect()
 }
 
 #[tokio::test]
@@ -74,8 +75,33 @@ async fn a_program_gets_each_records_number_and_all_of_it_in_order() {
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).expect("a record")["seq"].as_i64().expect("a number"))
         .collect();
-    assert_eq!(numbers.len(), 151);
-    assert!(numbers.is_sorted_by(|a, b| a + 1 == *b), "{numbers:?}");
+    assert_eq!(numbers, (0..152).collect::<Vec<_>>(), "with that in which the log says what it is");
+    let first = stage.hallpass.must(&["log", "--kind", "log"]).await;
+    assert!(first.contains(" act=log "), "{first}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_nobodys_is_not_told_that_nothing_happened() {
+    let stage = Stage::applied().await;
+    let claude = Event {
+        client: Some("claude".into()),
+        server: Some("gone".into()),
+        ..Event::new(5, "call", Outcome::Ok)
+    };
+    stage.log(&[claude]).await;
+    for command in ["log", "usage"] {
+        for (arguments, words) in [
+            (["--client", "cloude"], "error: no client named `cloude`\nhint: did you mean `claude`?\n"),
+            (["--server", "simple"], "error: no server named `simple`\nhint: did you mean `sample`?\n"),
+        ] {
+            let outcome = stage.hallpass.run(&[&[command], &arguments[..]].concat()).await;
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{command} {arguments:?}");
+            assert_eq!(outcome.stderr, words, "{command} {arguments:?}");
+        }
+        for arguments in [["--client", "vscode1"], ["--server", "sample"], ["--server", "gone"]] {
+            stage.hallpass.must(&[&[command], &arguments[..]].concat()).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use crate::busy_month::{HOSTILE, busy_month};
 use crate::program::Outcome;
 use crate::stage::{Stage, mode_of, overwrite, text};
+use hallpass_core::Event;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ async fn stage(calls: i64) -> Stage {
         event.jti = of_client.get(number % 2).map(|token| token.jti.clone());
     }
     store.close().await;
+    events.push(Event { count: Some(12), ..Event::new(START_MS, "gap", hallpass_core::Outcome::Done) });
     stage.log(&events).await;
     stage
 }
@@ -70,6 +72,7 @@ async fn one_number_that_is_off_by_one_is_found() {
         ("/usage/tool/0/p95_us", "usage by tool:"),
         ("/totals/refused", "totals:"),
         ("/records/count", "records:"),
+        ("/records/unrecorded", "records:"),
         ("/days/3/cut", "days:"),
         ("/refusals/0/count", "refusals:"),
         ("/legacy/0/let_in", "legacy:"),
@@ -178,7 +181,9 @@ async fn the_page_and_the_markdown_say_the_numbers_of_the_document() {
         );
         assert!(markdown.contains(&format!("| {} | {count} |", reason.replace('_', "\\_"))), "{reason}");
     }
+    assert_eq!(document["verdict"]["tone"], "attention");
     for rendering in [&page, &markdown] {
+        assert!(rendering.contains("12 calls were made without a record"), "{rendering}");
         let headline = document["verdict"]["headline"].as_str().expect("words");
         assert!(rendering.contains(&headline[1..]), "{headline}");
     }
@@ -327,13 +332,21 @@ async fn a_report_is_replaced_and_what_is_none_is_not() {
         assert!(text(&file).starts_with(beginning), "{name}");
         assert_eq!(mode_of(&file), 0o600, "it says who works when");
     }
-    let file = stage.hallpass.write("notes.html", "<p>my notes</p>\n");
-    let outcome = stage.hallpass.run(&["report", "--output", "notes.html"]).await;
-    assert_eq!((outcome.code, text(&file).as_str()), (Some(1), "<p>my notes</p>\n"));
-    assert_eq!(
-        outcome.stderr,
-        "error: `notes.html` is there, and is no report\nhint: choose another name, or replace it: `--output notes.html --force`\n"
-    );
+    for other in [
+        "<p>my notes</p>\n",
+        "#!/bin/sh\nhallpass report --from 7d\n",
+        "<!doctype html>\n<p>how to use <code>hallpass report</code></p>\n",
+        "{\n  \"title\": \"hallpass report\"\n}\n",
+    ] {
+        let file = stage.hallpass.write("notes.html", other);
+        let outcome = stage.hallpass.run(&["report", "--output", "notes.html"]).await;
+        assert_eq!((outcome.code, text(&file).as_str()), (Some(1), other));
+        assert_eq!(
+            outcome.stderr,
+            "error: `notes.html` is there, and is no report\nhint: choose another name, or replace it: `--output notes.html --force`\n"
+        );
+    }
+    let file = stage.file("notes.html");
     stage.hallpass.must(&["report", "--output", "notes.html", "--force"]).await;
     assert!(text(&file).starts_with("<!doctype html>"));
     assert_eq!(stage.leftovers(), Vec::<PathBuf>::new());

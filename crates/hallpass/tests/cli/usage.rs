@@ -115,8 +115,20 @@ async fn a_table_for_eyes_and_cells_for_a_spreadsheet() {
     assert!(said.contains('█') && said.ends_with("1200 calls\n"), "{said}");
     let csv = stage.hallpass.must(&["usage", "--by", "tool", "--csv"]).await;
     assert!(csv.starts_with("client,server,tool,day,calls,"), "{csv}");
-    assert!(csv.contains("\"'=write\"") && csv.contains("\"a,\"\"b\"\"\""), "{csv}");
+    assert!(csv.contains(",'=write,") && csv.contains("\"a,\"\"b\"\"\""), "{csv}");
     assert_eq!(csv.lines().count(), 5);
+}
+
+#[tokio::test]
+async fn no_caller_makes_a_line_of_its_own() {
+    let stage = Stage::founded().await;
+    let tool = "\n=cmd|x\u{202e}".to_owned();
+    stage.log(&[Event { tool: Some(tool), ..Event::new(START_MS, "call", Outcome::Ok) }]).await;
+    let said = stage.hallpass.must(&["usage", "--by", "tool"]).await;
+    assert_eq!(said.lines().count(), 3, "{said}");
+    assert!(said.contains(r"\n=cmd|x\u{202e}"), "{said}");
+    let csv = stage.hallpass.must(&["usage", "--by", "tool", "--csv"]).await;
+    assert!(csv.contains(",\"'\n=cmd|x\u{202e}\","), "{csv}");
 }
 
 #[tokio::test]

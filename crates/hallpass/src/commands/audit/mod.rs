@@ -123,6 +123,8 @@ struct Named {
     folder: PathBuf,
     key: VerifierKey,
     key_from: KeyFrom,
+    /// The newest checkpoint that the home's database knows of, where it is the home's own log and key.
+    signed: Option<String>,
 }
 
 /// Where the key that verifies is from.
@@ -150,11 +152,13 @@ impl Named {
     async fn find(context: &Context, dir: Option<&Path>, vkey: Option<&str>) -> Result<Self> {
         let folder = dir.map_or_else(|| context.home.audit(), Path::to_owned);
         if let Some(vkey) = vkey {
-            return Ok(Self { folder, key: given_key(vkey)?, key_from: KeyFrom::Given });
+            return Ok(Self { folder, key: given_key(vkey)?, key_from: KeyFrom::Given, signed: None });
         }
         if dir.is_none() {
-            let key = context.installation().await?.audit.verifier()?;
-            return Ok(Self { folder, key, key_from: KeyFrom::Home });
+            let installation = context.installation().await?;
+            let key = installation.audit.verifier()?;
+            let signed = installation.store.signed_checkpoint().await.doing("what was signed of the log")?;
+            return Ok(Self { folder, key, key_from: KeyFrom::Home, signed });
         }
         let file = folder.join("vkey");
         let text = text_of(&file).map_err(|fault| {
@@ -162,6 +166,6 @@ impl Named {
                 .hint("name it: `--vkey KEY`, or a file that holds it")
         })?;
         let key = text.trim().parse().doing(format!("the key in `{}`", file.display()))?;
-        Ok(Self { folder, key, key_from: KeyFrom::Folder })
+        Ok(Self { folder, key, key_from: KeyFrom::Folder, signed: None })
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::AuditLog;
 use crate::commands::Context;
 use crate::fault::{Doing, Fault, Result};
 use crate::output::print_line;
-use hallpass_audit::{ProofFault, check as check_proof, prove};
+use hallpass_audit::{ProofFault, VerifierKey, check as check_proof, prove};
 use serde_json::json;
 use std::path::Path;
 
@@ -38,14 +38,10 @@ pub(super) async fn check(
     record: Option<&Path>,
     vkey: Option<&str>,
 ) -> Result<()> {
-    let key = match vkey {
-        Some(vkey) => given_key(vkey)?,
-        None => context.installation().await?.audit.verifier()?,
-    };
-    let text = text_of(proof)?;
-    let record = record.map(text_of).transpose()?;
+    let given = read(context, proof, record, vkey).await.map_err(Fault::without_verdict)?;
+    let (Given { key, proof: text, record }, name) = (given, proof.display());
     let record = record.as_deref().map(|text| text.trim_end_matches('\n'));
-    let proven = check_proof(&text, record, &key).doing(format!("`{}` proves nothing", proof.display()))?;
+    let proven = check_proof(&text, record, &key).doing(format!("`{name}` proves nothing"))?;
     let size = proven.checkpoint.size;
     context.output.line(format!(
         "proven: record {} is one of the first {size} of {}",
@@ -57,4 +53,19 @@ pub(super) async fn check(
         "seq": proven.seq, "size": size, "record": proven.record, "key": key.to_string(),
     }));
     Ok(())
+}
+
+/// What a proof is checked with.
+struct Given {
+    key: VerifierKey,
+    proof: String,
+    record: Option<String>,
+}
+
+async fn read(context: &Context, proof: &Path, record: Option<&Path>, vkey: Option<&str>) -> Result<Given> {
+    let key = match vkey {
+        Some(vkey) => given_key(vkey)?,
+        None => context.installation().await?.audit.verifier()?,
+    };
+    Ok(Given { key, proof: text_of(proof)?, record: record.map(text_of).transpose()? })
 }

@@ -1,10 +1,10 @@
 //! `hallpass audit prune`: old records go, whole segments of them; what proves the rest stays.
 
-use super::export::instant_ms;
 use crate::audit::{bring_up, event_of};
 use crate::cli::Consent;
 use crate::clock;
 use crate::commands::Context;
+use crate::commands::period::instant;
 use crate::commands::revoke::check_reason;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
@@ -19,7 +19,7 @@ pub(super) async fn run(
     reason: Option<&str>,
     consent: Consent,
 ) -> Result<()> {
-    let before_ms = instant_ms("--before", before)?;
+    let before_ms = instant(before, clock::now(), "--before")?.seconds().saturating_mul(1000);
     if before_ms > clock::now_ms() {
         return Err(Fault::usage("`--before` lies ahead").hint("name a day that is over, or an age: `365d`"));
     }
