@@ -24,7 +24,7 @@ const GROUP_MOST: usize = 2000;
 /// So many records at once say that more are on their way.
 const GROUP_BUSY: usize = 4;
 /// How long is then waited for those: a larger group costs each of its calls less.
-const GATHER: Duration = Duration::from_micros(200);
+const GATHER: Duration = Duration::from_micros(50);
 /// How long a record may be written and not synced.
 const SYNC_AFTER: Duration = Duration::from_millis(50);
 /// How long one may be synced and not signed.
