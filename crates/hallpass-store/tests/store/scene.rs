@@ -127,9 +127,6 @@ impl Scene {
 
 /// Adds records to the view as if the log had them, and returns the row number of the last.
 pub(crate) async fn log(store: &Store, events: &[Event]) -> Result<i64, StoreFault> {
-    if store.next_logged().await? == 0 {
-        store.add_logged(0, &[Event::new(0, "log", Outcome::Done)], None).await?;
-    }
     match store.add_logged(store.next_logged().await?, events, None).await? {
         Added::Until(last) => Ok(last),
         Added::Missing { from } => panic!("rows from {from} on are missing"),

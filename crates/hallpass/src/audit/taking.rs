@@ -79,16 +79,8 @@ impl Audit {
 
     /// Takes what waits in the database into the log, synced and signed, and brings the view up to it.
     pub async fn take_acts(self: &Arc<Self>) -> Result<()> {
-        self.take_acts_and_show(true).await
-    }
-
-    /// The same; `all`: the view is brought up though none waited.
-    pub async fn take_acts_and_show(self: &Arc<Self>, all: bool) -> Result<()> {
         let signed = self.take().await?;
-        if all || signed.is_some() {
-            bring_up(self, signed.as_deref()).await?;
-        }
-        Ok(())
+        bring_up(self, signed.as_deref()).await
     }
 
     /// Brings the view up to the acts of this process: once for all of them.
@@ -100,7 +92,8 @@ impl Audit {
         }
     }
 
-    async fn take(self: &Arc<Self>) -> Result<Option<String>> {
+    /// Takes what waits into the log, synced and signed. Returns the checkpoint over it; none if nothing waited.
+    pub async fn take(self: &Arc<Self>) -> Result<Option<String>> {
         let (audit, runtime) = (Arc::clone(self), Handle::current());
         let taken = tokio::task::spawn_blocking(move || audit.take_waiting(&runtime)).await;
         match taken {

@@ -181,9 +181,14 @@ impl Keeper {
         self.acts_at = Instant::now() + PAUSE;
         self.audit.keep_space();
         let is_idle = std::mem::replace(&mut self.is_idle, true);
-        match self.audit.take_acts_and_show(is_idle).await {
-            Ok(()) => self.said.clear(),
-            Err(fault) => self.say(format!("acts wait for the log: {fault}")),
+        let signed = match self.audit.take().await {
+            Ok(signed) => signed,
+            Err(fault) => return self.say(format!("acts wait for the log: {fault}")),
+        };
+        self.said.clear();
+        if is_idle || signed.is_some() {
+            // What is not in the view now comes with the next.
+            let _ = bring_up(&self.audit, signed.as_deref()).await;
         }
     }
 

@@ -231,7 +231,10 @@ async fn callers_with_the_shared_secret_are_remembered_and_shown() {
     let screen = installed.program.must(&["status"]).await;
     let mut lines = screen.lines().skip_while(|line| !line.starts_with("grace"));
     let [until, users] = [(); 2].map(|()| lines.next().expect("a line about grace"));
-    assert!(until.contains("days)") && users.contains("(just now) and 2 more"), "{screen}");
+    assert!(
+        until.contains("days)") && users.contains("used by `three` from") && users.contains(") and 2 more"),
+        "{screen}"
+    );
     assert!(!installed.program.transcript().contains("shared-by-all"));
 }
 
