@@ -19,12 +19,13 @@ const SERVERS: [&str; 3] = ["docs", "files", "search"];
 const TOOLS: [&str; 5] = ["read", "write", "list", "find", "fetch"];
 const RUNS: usize = 3;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &["log"],
     &["log", "--client", "c1", "--server", "files", "--lines", "1000"],
     &["log", "--tool", "find", "--outcome", "error", "--since", "7d", "--json"],
     &["log", "--outcome", "refused", "--since", "30d"],
     &["log", "--since", "1d", "--json"],
+    &["log", "--since", "60d", "--json"],
     &["usage"],
     &["usage", "--by", "client,server,tool,day", "--json"],
     &["audit", "verify"],

@@ -81,10 +81,9 @@ async fn print_all(context: &Context, installation: &Installation, filter: &mut 
 /// With the record's number, by which a proof for it can be asked for. What is in a log that is closed has none in this one.
 fn json_line(audit: &Audit, row: i64, event: &Event) -> String {
     let line = event.json_line();
-    let line = hallpass_core::harmless_json(&line);
     match audit.number(row) {
         Some(seq) => line.replacen('{', &format!("{{\"seq\":{seq},"), 1),
-        None => line.into_owned(),
+        None => line,
     }
 }
 
