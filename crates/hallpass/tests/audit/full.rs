@@ -3,6 +3,8 @@
 use crate::commands::overwrite;
 use crate::program::{Hallpass, Serving};
 use crate::scene::{Calling, ECHO, Scene};
+use hallpass::presence::NODE;
+use hallpass_store::Store;
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -56,6 +58,18 @@ async fn until(gateway: &Serving, token: &str, wanted: u16) {
         }
     });
     assert!(found.await.is_ok(), "calls never end with {wanted}");
+}
+
+/// Until the gateway has said in the database what it has in force.
+async fn until_heard(home: &Path) {
+    let store = Store::open(&home.join("hallpass.db")).await.expect("the database");
+    let heard = timeout(Duration::from_secs(30), async {
+        while store.gateway(NODE).await.expect("the database").is_none() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(heard.await.is_ok(), "the gateway says nothing of itself");
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,6 +166,7 @@ async fn a_client_is_cut_off_where_the_database_has_no_space_either() {
     let (kept, lost) = (scene.token("c0"), scene.token("c1"));
     let gateway = scene.program.serve().await;
     assert_eq!(status(&gateway, &lost).await, Some(200));
+    until_heard(&scene.program.home()).await;
     disk.fill();
     let revoked = scene.program.run(&["revoke", "c1", "--reason", "laptop lost", "--wait"]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:#?}");
