@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::narrowing::{self, check_names};
-use crate::audit::Audit;
+use crate::audit::{Audit, event_of};
 use crate::cli::Log;
 use crate::fault::{Doing, Fault, Result};
 use crate::installation::Installation;
@@ -15,8 +15,6 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(200);
 /// How many are shown of all there is, if nobody says.
 const LINES: u32 = 100;
-/// How many events are read and printed at once.
-const PAGE: u32 = 2000;
 
 /// Prints what happened, oldest first; with `--follow`, goes on with what happens.
 pub(super) async fn run(context: &Context, log: &Log) -> Result<()> {
@@ -59,10 +57,12 @@ async fn print_all(context: &Context, installation: &Installation, filter: &mut 
     let store = &installation.store;
     // Before anything is read: a follower begins after it, whatever the filter leaves out of what is older.
     let newest = store.newest_event().await.doing("the log")?;
-    loop {
-        let events = store.oldest_events(filter, PAGE).await.doing("the log")?;
-        let Some((last, _)) = events.last() else { break };
-        filter.after_id = Some(*last);
+    // Where the time that is asked for lies is looked up once, not for each page.
+    let mut pages = store.records(filter).await.doing("the log")?;
+    while let Some(page) = pages.next().await.doing("the log")? {
+        let events: Result<Vec<(i64, Event)>> = page.records().map(read).collect();
+        let events = events?;
+        filter.after_id = events.last().map(|(last, _)| *last).or(filter.after_id);
         let is_read = if context.output.is_json() {
             let line = |(row, event): &(i64, Event)| json_line(&installation.audit, *row, event);
             print_data(&events.iter().map(line).collect::<Vec<_>>().join("\n"))
@@ -76,6 +76,13 @@ async fn print_all(context: &Context, installation: &Installation, filter: &mut 
     }
     filter.after_id = filter.after_id.max(Some(newest));
     Ok(true)
+}
+
+fn read((row, record): (i64, &str)) -> Result<(i64, Event)> {
+    event_of(record).map(|event| (row, event)).ok_or_else(|| {
+        Fault::new(format!("row {row} of the log's view cannot be read"))
+            .hint("`hallpass audit reindex` makes the view anew")
+    })
 }
 
 /// With the record's number, by which a proof for it can be asked for. What is in a log that is closed has none in this one.
