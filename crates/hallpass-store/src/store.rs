@@ -10,7 +10,11 @@ use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::time::Duration;
 
+/// How often, and after what rest, connections are asked back that somebody uses.
+const LET_GO_TRIES: u32 = 20;
+const LET_GO_PAUSE: Duration = Duration::from_millis(2);
 /// So many read at once, in one process.
 const READERS_MOST: u32 = 2;
 
@@ -82,13 +86,20 @@ impl Store {
             dialect::write_back(&mut connection).await?;
             connection.close().await?;
         }
-        for pool in [&self.pool, &self.writer] {
-            while let Some(mut connection) = pool.try_acquire() {
-                dialect::write_back(&mut connection).await?;
-                connection.close().await?;
+        for _ in 0..LET_GO_TRIES {
+            for pool in [&self.pool, &self.writer] {
+                while let Some(mut connection) = pool.try_acquire() {
+                    dialect::write_back(&mut connection).await?;
+                    connection.close().await?;
+                }
             }
+            if self.pool.size() + self.writer.size() == 0 {
+                return Ok(());
+            }
+            // One that was just used is on its way back to its pool.
+            tokio::time::sleep(LET_GO_PAUSE).await;
         }
-        if self.pool.size() + self.writer.size() == 0 { Ok(()) } else { Err(StoreFault::Replaced) }
+        Err(StoreFault::Replaced)
     }
 
     /// Closes every connection, so that the file can be moved.
